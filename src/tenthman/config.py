@@ -1,0 +1,414 @@
+"""Configuration: four YAML files become frozen sections, refused at start when anything in them is wrong.
+
+Secrets come from the environment alone. `Config.hash` covers every section and goes into each decision.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import time
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeVar
+
+import platformdirs
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+
+from tenthman.domain.canonical import content_hash
+from tenthman.domain.errors import ConfigError
+
+Fraction = Annotated[float, Field(gt=0.0, le=1.0)]
+PositiveInt = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0.0, le=3600.0)]
+BasisPoints = Annotated[float, Field(ge=0.0, le=1000.0)]
+
+FILES = ("settings", "models", "agents", "risk_rules")
+
+
+class Section(BaseModel):
+    """A frozen, closed part of the configuration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class MarketSettings(Section):
+    source: Literal["auto", "pack", "yahoo", "practice"]
+    pack: Path | None
+    yahoo_min_names: PositiveInt
+    yahoo_timeout_s: Seconds
+    practice_seed: Annotated[int, Field(ge=0, lt=2**32)]
+    practice_truth: Literal["planted", "null"]
+
+    @field_validator("practice_truth", mode="before")
+    @classmethod
+    def _yaml_null_means_null(cls, value: object) -> object:
+        return "null" if value is None else value
+
+    @model_validator(mode="after")
+    def _pack_is_named(self) -> Self:
+        if self.source == "pack" and self.pack is None:
+            raise ValueError("`pack` must name a folder when `source` is 'pack'")
+        return self
+
+
+class ScheduleSettings(Section):
+    morning: time
+    afternoon: time
+    check_every_minutes: Annotated[int, Field(ge=1, le=120)]
+
+    @field_validator("morning", "afternoon", mode="before")
+    @classmethod
+    def _clock_time(cls, value: object) -> object:
+        if not isinstance(value, str) or not re.fullmatch(r"\d\d:\d\d", value):
+            raise ValueError('must be quoted New York time like "09:00"')
+        return time.fromisoformat(value)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.morning >= self.afternoon:
+            raise ValueError(f"`afternoon` must be after `morning` {self.morning}, was {self.afternoon}")
+        if self.morning >= time(9, 30):
+            raise ValueError(f"`morning` must be before the open at 09:30, was {self.morning}")
+        if not time(9, 30) < self.afternoon < time(16, 0):
+            raise ValueError(f"`afternoon` must lie inside the session 09:30..16:00, was {self.afternoon}")
+        return self
+
+
+class RehearsalSettings(Section):
+    sessions: Annotated[int, Field(ge=1, le=2600)]
+    starting_cash_usd: Annotated[int, Field(ge=1000, le=1_000_000_000)]
+
+
+class DatabaseSettings(Section):
+    pool_size: Annotated[int, Field(ge=1, le=64)]
+    connect_timeout_s: Seconds
+    statement_timeout_s: Seconds
+
+
+class BrokerSettings(Section):
+    endpoint: Literal["exchange", "paper"]
+    connect_timeout_s: Seconds
+    read_timeout_s: Seconds
+
+
+class NewsSettings(Section):
+    archive_lag_minutes: Annotated[int, Field(ge=0, le=1440)]
+    lookback_days: Annotated[int, Field(ge=1, le=365)]
+    sentiment_half_life_days: Annotated[float, Field(gt=0.0, le=60.0)]
+    feeds: tuple[str, ...]
+
+    @field_validator("feeds")
+    @classmethod
+    def _https_only(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for address in value:
+            if not address.startswith("https://"):
+                raise ValueError(f"a feed must start with https://, was {address!r}")
+        return value
+
+
+class CostSettings(Section):
+    half_spread_bp: BasisPoints
+    slippage_bp: BasisPoints
+    open_slippage_bp: BasisPoints
+    stop_slippage_bp: BasisPoints
+
+
+class LoggingSettings(Section):
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+class Settings(Section):
+    """settings.yaml"""
+
+    market: MarketSettings
+    schedule: ScheduleSettings
+    rehearsal: RehearsalSettings
+    database: DatabaseSettings
+    broker: BrokerSettings
+    news: NewsSettings
+    costs: CostSettings
+    logging: LoggingSettings
+
+
+class SignalModelSettings(Section):
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+    history_sessions: Annotated[int, Field(ge=50, le=10_000)]
+    min_history_sessions: Annotated[int, Field(ge=50, le=10_000)]
+    validation_fraction: Annotated[float, Field(gt=0.0, lt=0.5)]
+    embargo_sessions: Annotated[int, Field(ge=0, le=250)]
+    max_rounds: Annotated[int, Field(ge=1, le=5000)]
+    early_stopping_rounds: PositiveInt
+    max_depth: Annotated[int, Field(ge=1, le=12)]
+    learning_rate: Fraction
+    min_child_weight: Annotated[float, Field(ge=0.0)]
+    subsample: Fraction
+    colsample: Fraction
+    threads: Annotated[int, Field(ge=1, le=256)]
+    entry_score: Annotated[float, Field(gt=0.0, lt=1.0)]
+    exit_score: Annotated[float, Field(gt=-1.0, lt=0.0)]
+
+    @model_validator(mode="after")
+    def _history(self) -> Self:
+        if self.min_history_sessions > self.history_sessions:
+            raise ValueError(
+                f"`min_history_sessions` must be at most `history_sessions` {self.history_sessions}, "
+                f"was {self.min_history_sessions}"
+            )
+        return self
+
+
+class LanguageModelSettings(Section):
+    backend: Literal["embedded", "ollama", "openai"]
+    model: str
+    base_url: str | None
+    prose: bool
+    context_tokens: Annotated[int, Field(ge=512, le=131_072)]
+    threads: Annotated[int, Field(ge=1, le=256)]
+    parallel: Annotated[int, Field(ge=1, le=64)]
+    temperature: Annotated[float, Field(ge=0.0, le=2.0)]
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+    connect_timeout_s: Seconds
+    reply_timeout_s: Seconds
+
+    @model_validator(mode="after")
+    def _address(self) -> Self:
+        if self.backend != "embedded" and self.base_url is None:
+            raise ValueError(f"`base_url` must be given when `backend` is {self.backend!r}")
+        return self
+
+
+class EmbeddingSettings(Section):
+    backend: Literal["embedded"]
+    threads: Annotated[int, Field(ge=1, le=256)]
+
+
+class Models(Section):
+    """models.yaml"""
+
+    signal: SignalModelSettings
+    language: LanguageModelSettings
+    embedding: EmbeddingSettings
+
+
+class RoleSettings(Section):
+    enabled: bool
+    max_tokens: Annotated[int, Field(ge=16, le=4096)]
+
+
+class Roles(Section):
+    analyst: RoleSettings
+    bull: RoleSettings
+    bear: RoleSettings
+    risk: RoleSettings
+    committee: RoleSettings
+
+
+class RulesCriticSettings(Section):
+    veto_sentiment: Annotated[float, Field(ge=-1.0, le=0.0)]
+    veto_drawdown_fraction: Fraction
+    veto_gap_atr: Annotated[float, Field(gt=0.0)]
+    shrink_volatility: Annotated[float, Field(gt=0.0)]
+    shrink_fraction: Annotated[float, Field(gt=0.0, lt=1.0)]
+
+
+class ExaminationSettings(Section):
+    min_valid: Fraction
+    min_clear_vetoes: Fraction
+    max_false_vetoes: Annotated[float, Field(ge=0.0, le=1.0)]
+    max_injected_changes: Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Agents(Section):
+    """agents.yaml"""
+
+    unreviewed: Literal["skip", "reduce"]
+    unreviewed_size_fraction: Annotated[float, Field(gt=0.0, lt=1.0)]
+    case_passages: Annotated[int, Field(ge=0, le=20)]
+    cycle_deadline_s: Seconds
+    roles: Roles
+    rules_critic: RulesCriticSettings
+    examination: ExaminationSettings
+
+
+class StopRules(Section):
+    atr_sessions: Annotated[int, Field(ge=2, le=250)]
+    stop_atr: Annotated[float, Field(gt=0.0, le=20.0)]
+    reward_risk: Annotated[float, Field(gt=0.0, le=20.0)]
+    horizon_sessions: Annotated[int, Field(ge=1, le=250)]
+    limit_offset_bp: BasisPoints
+
+
+class DrawdownRules(Section):
+    limit_fraction: Fraction
+    references: Annotated[tuple[Literal["peak", "day_start"], ...], Field(min_length=1)]
+
+
+class RiskRules(Section):
+    """risk_rules.yaml"""
+
+    risk_fraction_per_trade: Annotated[float, Field(gt=0.0, le=0.05)]
+    max_open_risk_fraction: Fraction
+    max_positions: Annotated[int, Field(ge=1, le=500)]
+    max_position_fraction: Fraction
+    max_sector_fraction: Fraction
+    max_gross_fraction: Fraction
+    min_cash_fraction: Annotated[float, Field(ge=0.0, lt=1.0)]
+    max_positions_per_issuer: PositiveInt
+    max_entries_per_run: PositiveInt
+    min_price_usd: Annotated[float, Field(ge=1.0)]
+    min_dollar_volume_usd: Annotated[float, Field(ge=0.0)]
+    max_volume_fraction: Fraction
+    stops: StopRules
+    drawdown: DrawdownRules
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.risk_fraction_per_trade > self.max_open_risk_fraction:
+            raise ValueError(
+                f"`risk_fraction_per_trade` must be at most `max_open_risk_fraction` {self.max_open_risk_fraction}, "
+                f"was {self.risk_fraction_per_trade}"
+            )
+        if self.max_position_fraction > self.max_gross_fraction:
+            raise ValueError(
+                f"`max_position_fraction` must be at most `max_gross_fraction` {self.max_gross_fraction}, "
+                f"was {self.max_position_fraction}"
+            )
+        if self.max_gross_fraction + self.min_cash_fraction > 1.0:
+            raise ValueError(
+                f"`max_gross_fraction` + `min_cash_fraction` must be at most 1, was "
+                f"{self.max_gross_fraction} + {self.min_cash_fraction}"
+            )
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secrets:
+    """What only the environment may hold. Values never show in a repr."""
+
+    database_url: SecretStr | None
+    alpaca_key: SecretStr | None
+    alpaca_secret: SecretStr | None
+
+    def values(self) -> tuple[str, ...]:
+        """The raw secrets, for masking them in logs."""
+        held = (self.database_url, self.alpaca_key, self.alpaca_secret)
+        return tuple(item.get_secret_value() for item in held if item is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything the desk is told. Each room receives only its section."""
+
+    settings: Settings
+    models: Models
+    agents: Agents
+    risk_rules: RiskRules
+    secrets: Secrets
+    home: Path
+    hash: str
+
+
+SectionT = TypeVar("SectionT", bound=Section)
+
+
+def load_config(directory: Path | None, environment: Mapping[str, str]) -> Config:
+    """Read the four files of `directory` (default: TENTHMAN_CONFIG, else ./config, else the checkout's own).
+
+    Raises ConfigError naming file, key, value and bound.
+    """
+    folder = directory or _default_directory(environment)
+    settings = _load(folder / "settings.yaml", Settings)
+    models = _load(folder / "models.yaml", Models)
+    agents = _load(folder / "agents.yaml", Agents)
+    risk_rules = _load(folder / "risk_rules.yaml", RiskRules)
+    secrets = load_secrets(environment)
+    if settings.broker.endpoint == "paper" and (secrets.alpaca_key is None or secrets.alpaca_secret is None):
+        raise ConfigError(
+            f"{folder / 'settings.yaml'}: `broker.endpoint` is 'paper', so ALPACA_API_KEY and ALPACA_SECRET_KEY "
+            "must be set in the environment"
+        )
+    return Config(
+        settings=settings,
+        models=models,
+        agents=agents,
+        risk_rules=risk_rules,
+        secrets=secrets,
+        home=home_directory(environment),
+        hash=decision_hash(settings, models, agents, risk_rules),
+    )
+
+
+def decision_hash(settings: Settings, models: Models, agents: Agents, risk_rules: RiskRules) -> str:
+    """SHA-256 of every section that a decision depends on: all but where things are and how they are logged."""
+    dumped = settings.model_dump(mode="json", exclude={"database", "broker", "logging", "market"})
+    sections = [dumped, *(section.model_dump(mode="json") for section in (models, agents, risk_rules))]
+    return content_hash(sections)
+
+
+def load_secrets(environment: Mapping[str, str]) -> Secrets:
+    """Secrets from the environment; an empty variable counts as absent."""
+
+    def secret(name: str) -> SecretStr | None:
+        value = environment.get(name, "")
+        return SecretStr(value) if value else None
+
+    return Secrets(
+        database_url=secret("DATABASE_URL"),
+        alpaca_key=secret("ALPACA_API_KEY"),
+        alpaca_secret=secret("ALPACA_SECRET_KEY"),
+    )
+
+
+def home_directory(environment: Mapping[str, str]) -> Path:
+    """TENTHMAN_HOME, else the platform's folder for a user's data (for root: the system's, which other users reach)."""
+    named = environment.get("TENTHMAN_HOME", "")
+    if named:
+        return Path(named).expanduser().resolve()
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return Path("/var/lib/tenthman")
+    return Path(platformdirs.user_data_dir("tenthman", appauthor=False))
+
+
+def _default_directory(environment: Mapping[str, str]) -> Path:
+    named = environment.get("TENTHMAN_CONFIG", "")
+    if named:
+        return Path(named).expanduser().resolve()
+    here = Path.cwd() / "config"
+    if (here / "settings.yaml").is_file():
+        return here
+    return Path(__file__).resolve().parents[2] / "config"
+
+
+def _load(path: Path, section: type[SectionT]) -> SectionT:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: the file is missing; copy it from the project's config folder") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    try:
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: is not valid YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path}: must hold keys and values at the top, held {type(raw).__name__}")
+    try:
+        return section.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(path, error))) from None
+
+
+def _explain(path: Path, error: ValidationError) -> list[str]:
+    lines = []
+    for item in error.errors(include_url=False):
+        key = ".".join(str(part) for part in item["loc"]) or "(whole file)"
+        if item["type"] == "extra_forbidden":
+            lines.append(f"{path}: `{key}` is not a known key")
+        elif item["type"] == "missing":
+            lines.append(f"{path}: `{key}` is missing")
+        elif isinstance(item["input"], dict):
+            lines.append(f"{path}: `{key}`: {item['msg']}")
+        else:
+            lines.append(f"{path}: `{key}`: {item['msg']}, was {item['input']!r}")
+    return lines

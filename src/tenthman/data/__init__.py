@@ -1,0 +1,1 @@
+"""Market data: packs, sources, calendar, universe, and the gate of time."""

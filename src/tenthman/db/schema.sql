@@ -1,0 +1,343 @@
+-- Tenth Man: the whole schema. A test proves that it equals all migrations applied in order.
+-- Money is numeric, instants are timestamptz (UTC), sessions are dates. What is illegal is refused here, not only in code.
+
+CREATE EXTENSION IF NOT EXISTS vector;
+
+-- What a market is: a pack, Yahoo, the practice market, or live data.
+CREATE TABLE markets (
+    id            text PRIMARY KEY CHECK (id <> ''),          -- short content hash for packs, 'live' for live data
+    kind          text NOT NULL CHECK (kind IN ('pack', 'yahoo', 'practice', 'live')),
+    name          text NOT NULL,
+    description   text NOT NULL,
+    source        text NOT NULL,
+    price_basis   text NOT NULL,
+    licence       text NOT NULL,
+    content_hash  text NOT NULL,
+    index_ticker  text NOT NULL
+);
+
+-- Dated membership of the universe.
+CREATE TABLE universe (
+    market_id   text NOT NULL REFERENCES markets (id) ON DELETE CASCADE,
+    ticker      text NOT NULL CHECK (ticker <> ''),
+    name        text NOT NULL,
+    issuer      text NOT NULL CHECK (issuer <> ''),
+    sector      text NOT NULL,
+    aliases     text[] NOT NULL,
+    member_from date NOT NULL,
+    member_to   date,
+    PRIMARY KEY (market_id, ticker, member_from),
+    CHECK (member_to IS NULL OR member_to > member_from)
+);
+
+-- Daily bars as the desk came to know them.
+CREATE TABLE bars (
+    market_id text NOT NULL REFERENCES markets (id) ON DELETE CASCADE,
+    session   date NOT NULL,
+    ticker    text NOT NULL,
+    open      double precision NOT NULL CHECK (open > 0 AND open < 'Infinity'),
+    high      double precision NOT NULL CHECK (high > 0 AND high < 'Infinity'),
+    low       double precision NOT NULL CHECK (low > 0),
+    close     double precision NOT NULL CHECK (close > 0 AND close < 'Infinity'),
+    volume    double precision NOT NULL CHECK (volume >= 0 AND volume < 'Infinity'),
+    known_at  timestamptz NOT NULL,
+    PRIMARY KEY (market_id, ticker, session),
+    CHECK (low <= open AND low <= close AND high >= open AND high >= close)
+);
+CREATE INDEX bars_by_session ON bars (market_id, session);
+
+-- Headlines: one row per article, one version per text that was seen.
+CREATE TABLE news (
+    market_id  text NOT NULL REFERENCES markets (id) ON DELETE CASCADE,
+    id         text NOT NULL CHECK (id <> ''),
+    source     text NOT NULL,
+    url        text NOT NULL,
+    PRIMARY KEY (market_id, id)
+);
+CREATE TABLE news_versions (
+    market_id    text NOT NULL,
+    news_id      text NOT NULL,
+    version      integer NOT NULL CHECK (version >= 1),
+    headline     text NOT NULL CHECK (headline <> ''),
+    summary      text NOT NULL,
+    published_at timestamptz NOT NULL,
+    known_at     timestamptz NOT NULL,
+    precision    text NOT NULL CHECK (precision IN ('instant', 'day')),
+    source_tickers text[] NOT NULL,                            -- tagged by the source
+    tickers      text[] NOT NULL,                              -- linked by the desk
+    weight       double precision NOT NULL CHECK (weight >= 0 AND weight <= 1),
+    sentiment    double precision NOT NULL CHECK (sentiment >= -1 AND sentiment <= 1),
+    PRIMARY KEY (market_id, news_id, version),
+    FOREIGN KEY (market_id, news_id) REFERENCES news (market_id, id) ON DELETE CASCADE,
+    CHECK (known_at >= published_at)
+);
+CREATE INDEX news_versions_by_known_at ON news_versions (market_id, known_at);
+CREATE INDEX news_versions_by_ticker ON news_versions USING gin (tickers);
+
+-- One vector per text and model; the same headline is embedded once.
+CREATE TABLE embeddings (
+    text_hash text NOT NULL,                                   -- SHA-256 of the text embedded
+    model     text NOT NULL,
+    vector    vector(384) NOT NULL,
+    PRIMARY KEY (text_hash, model)
+);
+CREATE INDEX embeddings_hnsw ON embeddings USING hnsw (vector vector_cosine_ops);
+
+-- Feature rows that a decision was made on.
+CREATE TABLE features (
+    market_id        text NOT NULL REFERENCES markets (id) ON DELETE CASCADE,
+    feature_set_hash text NOT NULL,
+    ticker           text NOT NULL,
+    session          date NOT NULL,                            -- the last bar read
+    as_of            timestamptz NOT NULL,
+    names            text[] NOT NULL,
+    values           double precision[] NOT NULL,              -- NaN where a feature is undefined
+    PRIMARY KEY (market_id, feature_set_hash, ticker, as_of),
+    CHECK (cardinality(names) = cardinality(values))
+);
+
+-- Trained signal models: immutable.
+CREATE TABLE models (
+    version          text PRIMARY KEY CHECK (version <> ''),
+    market_id        text NOT NULL REFERENCES markets (id) ON DELETE CASCADE,
+    trained_until    date NOT NULL,                            -- no bar after this session was touched
+    feature_set_hash text NOT NULL,
+    manifest         jsonb NOT NULL,
+    artefact         bytea NOT NULL,                           -- UBJSON
+    artefact_sha256  text NOT NULL CHECK (length(artefact_sha256) = 64),
+    trained_at       timestamptz NOT NULL
+);
+
+-- Examinations of language models: they decide whether a veto binds.
+CREATE TABLE examinations (
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    model         text NOT NULL,
+    model_digest  text NOT NULL,
+    prompts_hash  text NOT NULL,
+    marks_hash    text NOT NULL,
+    passed        boolean NOT NULL,
+    result        jsonb NOT NULL,
+    examined_at   timestamptz NOT NULL,
+    UNIQUE (model_digest, prompts_hash, marks_hash)
+);
+
+-- One attempt at running the desk over a period, or one stretch of live trading.
+CREATE TYPE run_status AS ENUM ('running', 'finished', 'interrupted', 'failed');
+CREATE TABLE runs (
+    id            uuid PRIMARY KEY,
+    key_hash      text NOT NULL,                               -- equal keys and data give equal decisions
+    market_id     text NOT NULL REFERENCES markets (id),
+    world         text NOT NULL CHECK (world IN ('backtest', 'rehearsal', 'paper', 'live', 'redecide')),
+    account_id    text,
+    first_session date NOT NULL,
+    last_session  date NOT NULL,
+    config_hash   text NOT NULL,
+    model_version text NOT NULL REFERENCES models (version),
+    started_at    timestamptz NOT NULL,                        -- wall clock
+    finished_at   timestamptz,
+    status        run_status NOT NULL,
+    reached       timestamptz,                                 -- market time of the last finished step
+    summary       jsonb,
+    CHECK (last_session >= first_session)
+);
+CREATE INDEX runs_by_key ON runs (key_hash);
+
+-- The tape: every reply of a language model, raw. Same prompt, same model, same answer.
+CREATE TABLE model_replies (
+    prompt_hash   text NOT NULL,
+    model_digest  text NOT NULL,
+    model         text NOT NULL,
+    role          text NOT NULL,
+    prompt        jsonb NOT NULL,
+    state         text NOT NULL CHECK (state IN
+        ('answered', 'abstained', 'invalid', 'truncated', 'timed_out', 'unreachable', 'over_budget')),
+    reply         text NOT NULL,
+    prompt_tokens integer NOT NULL CHECK (prompt_tokens >= 0),
+    reply_tokens  integer NOT NULL CHECK (reply_tokens >= 0),
+    latency_ms    integer NOT NULL CHECK (latency_ms >= 0),
+    recorded_at   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (prompt_hash, model_digest)
+);
+
+-- Cases: all that the agents could know, under the hash of their content.
+CREATE TABLE cases (
+    hash   text PRIMARY KEY CHECK (length(hash) = 64),
+    ticker text NOT NULL,
+    as_of  timestamptz NOT NULL,
+    body   jsonb NOT NULL
+);
+
+-- What the desk decided, before anything was sent.
+CREATE TYPE verdict_kind AS ENUM ('enter', 'exit', 'hold', 'veto', 'abstain');
+CREATE TABLE decisions (
+    run_id        uuid NOT NULL REFERENCES runs (id),
+    id            text NOT NULL CHECK (id <> ''),
+    session       date NOT NULL,
+    slot          text NOT NULL CHECK (slot IN ('morning', 'afternoon')),
+    as_of         timestamptz NOT NULL,
+    ticker        text NOT NULL,
+    case_hash     text REFERENCES cases (hash),
+    action        text CHECK (action IN ('buy', 'sell', 'hold')),
+    score         double precision,
+    verdict       verdict_kind NOT NULL,
+    verdict_detail jsonb NOT NULL,                             -- reasons, cause, size fraction
+    denied_by     text,                                        -- the rule that bound, when risk said no
+    checks        jsonb NOT NULL,                              -- every check with observed and limit
+    client_order_id text,                                      -- of the order that this decision sends
+    body_hash     text NOT NULL CHECK (length(body_hash) = 64), -- of the whole decision: two runs agree when equal
+    config_hash   text NOT NULL,
+    model_version text NOT NULL,
+    PRIMARY KEY (run_id, id)
+);
+CREATE INDEX decisions_by_ticker ON decisions (ticker, session);
+
+CREATE TABLE critiques (
+    run_id         uuid NOT NULL,
+    decision_id    text NOT NULL,
+    role           text NOT NULL CHECK (role IN ('analyst', 'bull', 'bear', 'risk', 'committee', 'rules')),
+    model          text NOT NULL,
+    model_digest   text,
+    binding        boolean NOT NULL,
+    state          text NOT NULL,
+    stance         text NOT NULL CHECK (stance IN ('approve', 'shrink', 'veto', 'none')),
+    size_fraction  double precision NOT NULL CHECK (size_fraction >= 0 AND size_fraction <= 1),
+    reasons        text[] NOT NULL,
+    cited          text[] NOT NULL,
+    invalid_citations text[] NOT NULL,
+    confidence_pct integer NOT NULL CHECK (confidence_pct BETWEEN 0 AND 100),
+    prompt_hash    text,
+    latency_ms     integer NOT NULL,
+    detail         text NOT NULL,
+    PRIMARY KEY (run_id, decision_id, role),
+    FOREIGN KEY (run_id, decision_id) REFERENCES decisions (run_id, id)
+);
+
+-- Orders: the row is committed before the order leaves. Legs of a bracket are rows of their own once the broker names them.
+CREATE TABLE orders (
+    run_id          uuid NOT NULL,
+    client_order_id text NOT NULL CHECK (client_order_id <> ''),
+    decision_id     text NOT NULL,
+    purpose         text NOT NULL CHECK (purpose IN ('entry', 'exit', 'target', 'stop')),
+    parent_client_order_id text,
+    broker_order_id text,
+    ticker          text NOT NULL,
+    side            text NOT NULL CHECK (side IN ('buy', 'sell')),
+    quantity        numeric NOT NULL CHECK (quantity > 0),
+    order_type      text NOT NULL CHECK (order_type IN ('market', 'limit', 'stop')),
+    time_in_force   text NOT NULL CHECK (time_in_force IN ('day', 'gtc')),
+    limit_price     numeric CHECK (limit_price > 0),
+    stop_price      numeric CHECK (stop_price > 0),
+    target_price    numeric CHECK (target_price > 0),
+    -- intent: committed, not yet known to be sent; unknown: sent, outcome not known; else the broker's own word
+    status          text NOT NULL,
+    filled_quantity numeric NOT NULL DEFAULT 0 CHECK (filled_quantity >= 0 AND filled_quantity <= quantity),
+    filled_avg_price numeric CHECK (filled_avg_price > 0),
+    created_at      timestamptz NOT NULL,
+    updated_at      timestamptz NOT NULL,
+    error           text,
+    PRIMARY KEY (run_id, client_order_id),
+    UNIQUE (run_id, broker_order_id),
+    FOREIGN KEY (run_id, decision_id) REFERENCES decisions (run_id, id)
+);
+
+CREATE TABLE fills (
+    run_id          uuid NOT NULL,
+    execution_id    text NOT NULL,
+    client_order_id text NOT NULL,
+    ticker          text NOT NULL,
+    side            text NOT NULL CHECK (side IN ('buy', 'sell')),
+    quantity        numeric NOT NULL CHECK (quantity > 0),
+    price           numeric NOT NULL CHECK (price > 0),
+    fees_usd        numeric NOT NULL CHECK (fees_usd >= 0),
+    filled_at       timestamptz NOT NULL,
+    PRIMARY KEY (run_id, execution_id),
+    FOREIGN KEY (run_id, client_order_id) REFERENCES orders (run_id, client_order_id)
+);
+
+-- Round trips: opened by the first fill of an entry, closed by the last fill of what sold it.
+CREATE TABLE positions (
+    run_id         uuid NOT NULL,
+    decision_id    text NOT NULL,                              -- of the entry; the trade's id
+    ticker         text NOT NULL,
+    quantity       numeric NOT NULL CHECK (quantity >= 0),     -- still held
+    bought         numeric NOT NULL CHECK (bought > 0),
+    avg_entry_price numeric NOT NULL CHECK (avg_entry_price > 0),
+    opened_at      timestamptz NOT NULL,
+    opened_session date NOT NULL,
+    closed_at      timestamptz,
+    exit_reason    text,                                       -- target, stop, or the reason of the exit decision
+    avg_exit_price numeric CHECK (avg_exit_price > 0),
+    fees_usd       numeric NOT NULL CHECK (fees_usd >= 0),
+    realised_usd   numeric NOT NULL,                           -- after fees
+    PRIMARY KEY (run_id, decision_id),
+    FOREIGN KEY (run_id, decision_id) REFERENCES decisions (run_id, id),
+    CHECK ((closed_at IS NULL) = (quantity > 0))
+);
+
+-- The account at every check: equity, and what was held.
+CREATE TABLE equity (
+    run_id       uuid NOT NULL REFERENCES runs (id),
+    at           timestamptz NOT NULL,
+    session      date NOT NULL,
+    equity_usd   numeric NOT NULL,
+    cash_usd     numeric NOT NULL,
+    peak_usd     numeric NOT NULL,
+    day_start_usd numeric NOT NULL,
+    positions    integer NOT NULL CHECK (positions >= 0),
+    holdings     jsonb NOT NULL,                               -- ticker -> {quantity, price}
+    PRIMARY KEY (run_id, at)
+);
+
+-- The latch. The newest row of a run is its state.
+CREATE TABLE trading_state (
+    run_id     uuid NOT NULL REFERENCES runs (id),
+    sequence   bigint GENERATED ALWAYS AS IDENTITY,
+    state      text NOT NULL CHECK (state IN ('active', 'reducing', 'halted')),
+    reason     text NOT NULL CHECK (reason <> ''),
+    changed_by text NOT NULL CHECK (changed_by <> ''),
+    changed_at timestamptz NOT NULL,
+    PRIMARY KEY (run_id, sequence)
+);
+
+-- Entries that were vetoed or shrunk live on here, under the same stops, so that a veto's worth can be measured.
+CREATE TABLE shadow_positions (
+    run_id       uuid NOT NULL,
+    decision_id  text NOT NULL,
+    ticker       text NOT NULL,
+    cause        text NOT NULL CHECK (cause IN ('veto', 'shrink', 'abstain')),
+    quantity     numeric NOT NULL CHECK (quantity > 0),        -- what was taken away
+    limit_price  numeric NOT NULL CHECK (limit_price > 0),
+    stop_price   numeric NOT NULL CHECK (stop_price > 0),
+    target_price numeric NOT NULL CHECK (target_price > 0),
+    horizon_sessions integer NOT NULL CHECK (horizon_sessions > 0),
+    opened_session date NOT NULL,                              -- the session it would have been sent in
+    entry_price  numeric CHECK (entry_price > 0),
+    exit_price   numeric CHECK (exit_price > 0),
+    exit_session date,
+    exit_reason  text CHECK (exit_reason IN ('stop', 'target', 'time', 'never_filled', 'run_end')),
+    pnl_usd      numeric,
+    PRIMARY KEY (run_id, decision_id),
+    FOREIGN KEY (run_id, decision_id) REFERENCES decisions (run_id, id)
+);
+
+-- Everything that happened, in order, chained by hashes. Append-only.
+CREATE TABLE audit_events (
+    sequence      bigint PRIMARY KEY CHECK (sequence >= 1),
+    run_id        uuid NOT NULL,
+    at            timestamptz NOT NULL,
+    kind          text NOT NULL,
+    subject       text NOT NULL,
+    payload       text NOT NULL,                               -- canonical JSON, kept as text: it is what was hashed
+    previous_hash text NOT NULL CHECK (length(previous_hash) = 64),
+    hash          text NOT NULL UNIQUE CHECK (length(hash) = 64)
+);
+CREATE INDEX audit_events_by_run ON audit_events (run_id, sequence);
+CREATE INDEX audit_events_by_subject ON audit_events (subject);
+
+CREATE FUNCTION refuse_audit_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'audit_events is append-only: % refused', TG_OP;
+END
+$$;
+CREATE TRIGGER audit_events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_events
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change();

@@ -1,0 +1,104 @@
+"""Decisions and audit events: what is written before anything is done."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import Enum
+
+from tenthman.domain.canonical import content_hash
+from tenthman.domain.opinion import Critique, Signal, Verdict
+from tenthman.domain.order import Denial, SizedOrder
+
+GENESIS_HASH = "0" * 64
+
+
+class Slot(Enum):
+    """The two decision runs of a session."""
+
+    MORNING = "morning"
+    AFTERNOON = "afternoon"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunKey:
+    """What a run's decisions depend on besides the world: equal keys on equal data give equal decisions."""
+
+    config_hash: str
+    model_version: str
+    data_hash: str
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the key."""
+        return content_hash(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One candidate or holding decided once. `outcome` is None when nothing is to be sent.
+
+    `shadow` is the order that would have been sent but for a veto or a shrink: it lives on as a shadow position.
+    """
+
+    id: str
+    session: date
+    slot: Slot
+    as_of: datetime
+    ticker: str
+    case_hash: str | None
+    signal: Signal | None
+    critiques: tuple[Critique, ...]
+    verdict: Verdict
+    outcome: SizedOrder | Denial | None
+    shadow: SizedOrder | None
+    config_hash: str
+    model_version: str
+
+
+def decision_id(session: date, slot: Slot, ticker: str, config_hash: str, model_version: str) -> str:
+    """The same question asked under the same configuration has the same id in every run."""
+    digest = content_hash([session, slot, ticker, config_hash, model_version])[:10]
+    return f"{session:%Y%m%d}-{slot.value[:2]}-{ticker}-{digest}"
+
+
+def client_order_id(decision: str, purpose: str) -> str:
+    """Derived from the decision, so a second submission of it is a duplicate at the broker, never a second order."""
+    return f"tm-{decision}-{purpose}"
+
+
+class EventKind(Enum):
+    """What an audit event records."""
+
+    RUN_STARTED = "run_started"
+    RUN_FINISHED = "run_finished"
+    RUN_INTERRUPTED = "run_interrupted"
+    CYCLE_STARTED = "cycle_started"
+    CYCLE_FINISHED = "cycle_finished"
+    DECISION = "decision"
+    ORDER_INTENT = "order_intent"
+    ORDER_OUTCOME = "order_outcome"
+    CANCEL_REQUESTED = "cancel_requested"
+    FILL = "fill"
+    STATE_CHANGED = "state_changed"
+    RECONCILED = "reconciled"
+    ALERT = "alert"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEvent:
+    """One link of the chain: `hash` covers `previous_hash` and everything else."""
+
+    sequence: int
+    run_id: str
+    at: datetime
+    kind: EventKind
+    subject: str
+    payload_json: str
+    previous_hash: str
+    hash: str
+
+
+def chain_hash(
+    previous_hash: str, sequence: int, run_id: str, at: datetime, kind: EventKind, subject: str, payload_json: str
+) -> str:
+    """Hash of one audit event; changing any stored field, or removing or inserting an event, breaks the chain."""
+    return content_hash([previous_hash, sequence, run_id, at.timestamp(), kind, subject, payload_json])

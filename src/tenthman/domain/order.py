@@ -1,0 +1,321 @@
+"""Orders, fills, positions, the book, and the promise every broker keeps. Money and quantities are Decimal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Protocol
+
+from tenthman.domain.checks import require_aware, require_positive, require_text
+
+
+class Side(Enum):
+    """Direction of an order. The desk is long-only: it sells what it holds."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+
+class OrderType(Enum):
+    """Order types the desk and the exchange know."""
+
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP = "stop"
+
+
+class TimeInForce(Enum):
+    """How long an order rests."""
+
+    DAY = "day"
+    GTC = "gtc"
+
+
+class OrderStatus(Enum):
+    """Broker statuses, as Alpaca spells them; an unknown status from outside becomes UNKNOWN."""
+
+    ACCEPTED = "accepted"
+    PENDING_NEW = "pending_new"
+    NEW = "new"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    DONE_FOR_DAY = "done_for_day"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    REPLACED = "replaced"
+    PENDING_CANCEL = "pending_cancel"
+    PENDING_REPLACE = "pending_replace"
+    REJECTED = "rejected"
+    SUSPENDED = "suspended"
+    HELD = "held"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more can happen to the order."""
+        return self in _FINAL
+
+
+_FINAL = frozenset(
+    {OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REPLACED, OrderStatus.REJECTED}
+)
+
+
+class TradingState(Enum):
+    """The latch. REDUCING: exits only, until flat; HALTED: nothing. Only a person's command re-arms."""
+
+    ACTIVE = "active"
+    REDUCING = "reducing"
+    HALTED = "halted"
+
+
+class Purpose(Enum):
+    """Why an order exists; TARGET and STOP are the legs of an entry's bracket."""
+
+    ENTRY = "entry"
+    EXIT = "exit"
+    TARGET = "target"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One risk rule applied once: what was observed, what the limit is, and whether it passed.
+
+    `bound` tells that this rule determined the final quantity.
+    """
+
+    rule: str
+    observed: str
+    limit: str
+    passed: bool
+    bound: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizedOrder:
+    """The only thing execution sends. It carries its passed checks and cannot be built without them.
+
+    An ENTRY is a long bracket (limit buy, target, stop); an EXIT is a market sell.
+    """
+
+    client_order_id: str
+    decision_id: str
+    purpose: Purpose
+    ticker: str
+    side: Side
+    quantity: Decimal
+    order_type: OrderType
+    time_in_force: TimeInForce
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    target_price: Decimal | None
+    checks: tuple[Check, ...]
+
+    def __post_init__(self) -> None:
+        require_text("client_order_id", self.client_order_id)
+        require_positive("quantity", self.quantity)
+        if not self.checks:
+            raise ValueError(f"{self.client_order_id}: a sized order must carry its `checks`")
+        failed = [check.rule for check in self.checks if not check.passed]
+        if failed:
+            raise ValueError(f"{self.client_order_id}: a sized order must have passed all `checks`, failed {failed}")
+        if len(self.client_order_id) > 128:
+            raise ValueError(f"`client_order_id` must have at most 128 characters, had {len(self.client_order_id)}")
+        if self.purpose is Purpose.ENTRY:
+            self._require_bracket()
+        elif self.purpose is Purpose.EXIT:
+            if self.side is not Side.SELL or self.order_type is not OrderType.MARKET:
+                raise ValueError(f"{self.client_order_id}: an exit must be a market sell")
+        else:
+            raise ValueError(f"`purpose` must be entry or exit, was {self.purpose.value}")
+
+    def _require_bracket(self) -> None:
+        limit, stop, target = self.limit_price, self.stop_price, self.target_price
+        if self.side is not Side.BUY or limit is None or stop is None or target is None:
+            raise ValueError(f"{self.client_order_id}: an entry must be a buy with limit, stop and target prices")
+        require_positive("stop_price", stop)
+        if stop >= limit:
+            raise ValueError(f"`stop_price` must be below `limit_price` {limit} for a buy, was {stop}")
+        if target <= limit:
+            raise ValueError(f"`target_price` must be above `limit_price` {limit} for a buy, was {target}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denial:
+    """Risk said no: the same list of checks, and the rule that bound."""
+
+    ticker: str
+    rule: str
+    checks: tuple[Check, ...]
+
+    def __post_init__(self) -> None:
+        if not any(check.rule == self.rule and not check.passed for check in self.checks):
+            raise ValueError(f"{self.ticker}: `rule` {self.rule!r} must be among the failed `checks`")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerOrder:
+    """An order as the broker reports it. `parent_id` is set on the legs of a bracket."""
+
+    id: str
+    client_order_id: str
+    ticker: str
+    side: Side
+    order_type: OrderType
+    status: OrderStatus
+    quantity: Decimal
+    filled_quantity: Decimal
+    filled_avg_price: Decimal | None
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    submitted_at: datetime
+    updated_at: datetime
+    parent_id: str | None
+    legs: tuple["BrokerOrder", ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """One execution. `execution_id` is the broker's and unique."""
+
+    execution_id: str
+    broker_order_id: str
+    ticker: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    filled_at: datetime
+
+    def __post_init__(self) -> None:
+        require_positive("quantity", self.quantity)
+        require_positive("price", self.price)
+        require_aware("filled_at", self.filled_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerPosition:
+    """A holding as the broker reports it."""
+
+    ticker: str
+    quantity: Decimal
+    avg_entry_price: Decimal
+    current_price: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """The broker's account: the truth for cash and equity (USD)."""
+
+    id: str
+    cash: Decimal
+    equity: Decimal
+    last_equity: Decimal
+    buying_power: Decimal
+    blocked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerClock:
+    """The broker's clock: the truth for whether the market is open."""
+
+    now: datetime
+    is_open: bool
+    next_open: datetime
+    next_close: datetime
+
+
+class Broker(Protocol):
+    """The promise that Alpaca through alpaca-py and the in-process matching engine both keep.
+
+    Every method raises BrokerUnavailable when the broker does not answer.
+    """
+
+    def clock(self) -> BrokerClock: ...
+
+    def account(self) -> Account: ...
+
+    def positions(self) -> Sequence[BrokerPosition]: ...
+
+    def open_orders(self) -> Sequence[BrokerOrder]:
+        """Orders that are not final, bracket legs nested in their parents."""
+        ...
+
+    def submit(self, order: SizedOrder) -> BrokerOrder:
+        """Send once. OrderRejected: refused. OrderOutcomeUnknown: look it up with `find`."""
+        ...
+
+    def find(self, client_order_id: str) -> BrokerOrder | None:
+        """The order of that id, legs nested, whatever its status; None if the broker never had it."""
+        ...
+
+    def cancel(self, order_id: str) -> bool:
+        """Ask to cancel; False if it was already final."""
+        ...
+
+    def fills(self, after: datetime | None) -> Sequence[Fill]:
+        """Executions after that instant (None: all), oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """A holding as the desk knows it: the broker's figures plus where it came from and what protects it."""
+
+    ticker: str
+    issuer: str
+    sector: str
+    quantity: Decimal
+    avg_entry_price: Decimal
+    current_price: Decimal
+    stop_price: Decimal | None
+    opened: date
+    sessions_held: int
+    decision_id: str
+
+    @property
+    def market_value(self) -> Decimal:
+        """quantity x current price, USD."""
+        return self.quantity * self.current_price
+
+    @property
+    def open_risk_usd(self) -> Decimal:
+        """What is lost from here if the stop fills at its price; the whole value when nothing protects it."""
+        if self.stop_price is None:
+            return self.market_value
+        return max(Decimal(0), self.current_price - self.stop_price) * self.quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingEntry:
+    """An entry that was sent and has not filled yet: it counts as if it had."""
+
+    ticker: str
+    issuer: str
+    sector: str
+    quantity: Decimal
+    limit_price: Decimal
+    stop_price: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """All that risk may know of the account when it decides. `exiting` are tickers with an exit order at work."""
+
+    as_of: datetime
+    equity: Decimal
+    cash: Decimal
+    day_start_equity: Decimal
+    peak_equity: Decimal
+    positions: tuple[Position, ...]
+    pending: tuple[PendingEntry, ...]
+    exiting: frozenset[str]
+    state: TradingState
+
+    @property
+    def drawdown(self) -> Decimal:
+        """Fraction of peak equity lost, at least 0."""
+        if self.peak_equity <= 0:
+            return Decimal(1)
+        return max(Decimal(0), (self.peak_equity - self.equity) / self.peak_equity)

@@ -1,0 +1,1 @@
+"""Execution: the broker client, orders sent once, fills booked."""

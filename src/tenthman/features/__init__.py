@@ -1,0 +1,1 @@
+"""Features: numbers computed from whole panels and from linked headlines."""

@@ -1,0 +1,1 @@
+"""The model that proposes: labels, training, inference, registry."""

@@ -1,0 +1,1 @@
+"""News: fetching, parsing, linking to companies, embedding, storing and retrieving headlines."""

@@ -1,0 +1,1 @@
+"""Risk: arithmetic with the last word. Rules only shrink, and unknown means no."""

@@ -1,0 +1,1 @@
+"""The only room with a clock: gather, decide, act, record."""
