@@ -1,0 +1,119 @@
+"""The controller: runs every rule in order, records each with what it saw, and says which one bound.
+
+Rules only shrink. Exits are never blocked by limits on entries.
+"""
+
+from decimal import Decimal
+
+from tenthman.config import RiskRules
+from tenthman.domain.audit import client_order_id
+from tenthman.domain.opinion import Proposal
+from tenthman.domain.order import (
+    Book,
+    Check,
+    Denial,
+    OrderType,
+    Position,
+    Purpose,
+    Side,
+    SizedOrder,
+    TimeInForce,
+)
+from tenthman.risk.constraints import Candidate, Cap, caps, gates
+from tenthman.risk.sizing import tightest, whole_shares
+
+
+def assess(
+    proposal: Proposal,
+    candidate: Candidate,
+    book: Book,
+    rules: RiskRules,
+    decision_id: str,
+    entries_so_far: int,
+) -> SizedOrder | Denial:
+    """Size `proposal` against `book`, or deny it with every check that was made."""
+    checked = gates(proposal, candidate, book, rules, entries_so_far)
+    failed = next((check for check in checked if not check.passed), None)
+    if failed is not None:
+        return Denial(ticker=proposal.ticker, rule=failed.rule, checks=checked)
+    room = tuple(caps(proposal, candidate, book, rules))
+    binding = tightest(room)
+    quantity = whole_shares(binding.shares)
+    checks = (*checked, *(_as_check(cap, cap is binding) for cap in room))
+    if quantity < 1:
+        return Denial(ticker=proposal.ticker, rule=binding.rule, checks=checks)
+    return _entry(proposal, quantity, checks, decision_id)
+
+
+def shrink(order: SizedOrder, size_fraction: float) -> SizedOrder | Denial:
+    """The same entry at `size_fraction` of its quantity, rounded down; denied when no whole share is left.
+
+    Raises ValueError unless 0 < size_fraction <= 1: nothing here can enlarge an order.
+    """
+    if not 0.0 < size_fraction <= 1.0:
+        raise ValueError(f"`size_fraction` must lie above 0 and at most 1, was {size_fraction}")
+    quantity = whole_shares(order.quantity * Decimal(str(size_fraction)))
+    bound = Check(
+        rule="committee_size_fraction",
+        observed=f"{quantity} of {order.quantity} shares",
+        limit=f"at most {size_fraction:g} of the size",
+        passed=quantity >= 1,
+        bound=quantity < order.quantity,
+    )
+    checks = (*order.checks, bound)
+    if quantity < 1:
+        return Denial(ticker=order.ticker, rule=bound.rule, checks=checks)
+    return SizedOrder(
+        client_order_id=order.client_order_id,
+        decision_id=order.decision_id,
+        purpose=order.purpose,
+        ticker=order.ticker,
+        side=order.side,
+        quantity=quantity,
+        order_type=order.order_type,
+        time_in_force=order.time_in_force,
+        limit_price=order.limit_price,
+        stop_price=order.stop_price,
+        target_price=order.target_price,
+        checks=checks,
+    )
+
+
+def exit_order(position: Position, decision_id: str) -> SizedOrder:
+    """A market sell of the whole position; the only check is that it sells what is held and no more."""
+    held = Check(rule="sells_what_is_held", observed=str(position.quantity), limit=str(position.quantity), passed=True)
+    return SizedOrder(
+        client_order_id=client_order_id(decision_id, Purpose.EXIT.value),
+        decision_id=decision_id,
+        purpose=Purpose.EXIT,
+        ticker=position.ticker,
+        side=Side.SELL,
+        quantity=position.quantity,
+        order_type=OrderType.MARKET,
+        time_in_force=TimeInForce.DAY,
+        limit_price=None,
+        stop_price=None,
+        target_price=None,
+        checks=(held,),
+    )
+
+
+def _entry(proposal: Proposal, quantity: Decimal, checks: tuple[Check, ...], decision_id: str) -> SizedOrder:
+    return SizedOrder(
+        client_order_id=client_order_id(decision_id, Purpose.ENTRY.value),
+        decision_id=decision_id,
+        purpose=Purpose.ENTRY,
+        ticker=proposal.ticker,
+        side=Side.BUY,
+        quantity=quantity,
+        order_type=OrderType.LIMIT,
+        time_in_force=TimeInForce.GTC,
+        limit_price=proposal.limit_price,
+        stop_price=proposal.stop_price,
+        target_price=proposal.target_price,
+        checks=checks,
+    )
+
+
+def _as_check(cap: Cap, bound: bool) -> Check:
+    return Check(rule=cap.rule, observed=cap.observed, limit=cap.limit, passed=cap.shares >= 1, bound=bound)

@@ -1,0 +1,18 @@
+"""Sizing: whole shares, no more than the tightest cap allows."""
+
+from collections.abc import Sequence
+from decimal import ROUND_FLOOR, Decimal
+
+from tenthman.risk.constraints import Cap
+
+
+def tightest(caps: Sequence[Cap]) -> Cap:
+    """The cap that allows the fewest shares; the first in order among equals."""
+    return min(caps, key=lambda cap: cap.shares)
+
+
+def whole_shares(shares: Decimal) -> Decimal:
+    """`shares` rounded down to whole ones; 0 for anything that is not a finite positive number."""
+    if not shares.is_finite() or shares <= 0:
+        return Decimal(0)
+    return shares.to_integral_value(rounding=ROUND_FLOOR)
