@@ -1,0 +1,129 @@
+"""Windows and recursions along sessions, for all tickers at once.
+
+Arrays are float64 of shape (sessions, tickers). A row depends only on rows at or above it, and by operations that
+round the same wherever they run (no transcendental function, no reduction whose order could change), so a history cut
+short gives the very same bits.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tenthman.domain.market import Floats
+
+Combine = Callable[[Floats, Floats], Floats]
+
+
+def shift(values: Floats, sessions: int) -> Floats:
+    """`values` moved down by `sessions` rows; NaN above."""
+    if sessions == 0:
+        return values
+    moved = np.full_like(values, np.nan)
+    moved[sessions:] = values[:-sessions]
+    return moved
+
+
+def rolling(combine: Combine, values: Floats, sessions: int) -> Floats:
+    """`combine` (associative: np.add, np.maximum, np.minimum) over the last `sessions` rows, this one included.
+
+    NaN while the window is not full and wherever it holds a NaN. Takes about 2 log2(`sessions`) passes: windows of
+    1, 2, 4, ... rows are joined to the length asked for.
+    """
+    joined: Floats | None = None
+    covered, width, power, left = 0, 1, values, sessions
+    while left:
+        if left & 1:
+            joined = power if joined is None else combine(joined, shift(power, covered))
+            covered += width
+        left >>= 1
+        if left:
+            power = combine(power, shift(power, width))
+            width *= 2
+    if joined is None:
+        raise ValueError(f"`sessions` must be at least 1, was {sessions}")
+    return joined
+
+
+def mean(values: Floats, sessions: int) -> Floats:
+    """Mean over the last `sessions` rows; NaN as in `rolling`."""
+    return rolling(np.add, values, sessions) / sessions
+
+
+def variance(values: Floats, sessions: int) -> Floats:
+    """Population variance over the last `sessions` rows; NaN as in `rolling`.
+
+    Below 1e-10 of the mean square it is rounding and comes out as 0.
+    """
+    square = mean(values * values, sessions)
+    centre = mean(values, sessions)
+    spread = square - centre * centre
+    return np.where(spread <= 1e-10 * square, 0.0, spread)
+
+
+def ratio(numerator: Floats, denominator: Floats) -> Floats:
+    """`numerator` / `denominator`; NaN where the denominator is 0."""
+    result = np.full(numerator.shape, np.nan)
+    np.divide(numerator, denominator, out=result, where=denominator != 0)
+    return result
+
+
+def recursion(values: Floats, start: int, seed: Floats, keep: float, gain: float) -> Floats:
+    """y[start] = seed (one value a ticker), then y[t] = keep * y[t-1] + gain * values[t]; NaN above `start`."""
+    result = np.full_like(values, np.nan)
+    if start >= len(values):
+        return result
+    result[start] = state = seed
+    for row in range(start + 1, len(values)):
+        state = keep * state + gain * values[row]
+        result[row] = state
+    return result
+
+
+def wilder_mean(values: Floats, first: int, sessions: int) -> Floats:
+    """Wilder's smoothing (1978): the mean of `sessions` rows from row `first`, then 1/`sessions` of each new one."""
+    start = first + sessions - 1
+    seed = _sum_rows(values[first : start + 1]) / sessions
+    return recursion(values, start, seed, (sessions - 1) / sessions, 1.0 / sessions)
+
+
+def wilder_sum(values: Floats, first: int, sessions: int) -> Floats:
+    """Wilder's running sum (1978): `sessions` - 1 rows from row `first`; then less 1/`sessions`, plus the new."""
+    start = first + sessions - 2
+    seed = _sum_rows(values[first : start + 1])
+    return recursion(values, start, seed, (sessions - 1) / sessions, 1.0)
+
+
+def exponential_mean(values: Floats, first: int, sessions: int) -> Floats:
+    """Exponential mean with weight 2 / (`sessions` + 1), begun at the mean of `sessions` rows from row `first`."""
+    start = first + sessions - 1
+    weight = 2.0 / (sessions + 1)
+    return recursion(values, start, _sum_rows(values[first : start + 1]) / sessions, 1.0 - weight, weight)
+
+
+def ranks(values: Floats) -> Floats:
+    """Rank of each ticker within its row, 0 (lowest) to 1 (highest), among those with a value; ties share their mean.
+
+    NaN where the value is NaN, and in a row with a single value.
+    """
+    order = np.argsort(values, axis=1, kind="stable")
+    ascending = np.take_along_axis(values, order, axis=1)
+    places = np.broadcast_to(np.arange(values.shape[1], dtype=np.float64), values.shape)
+    new = np.ones(values.shape, dtype=bool)
+    new[:, 1:] = ascending[:, 1:] != ascending[:, :-1]
+    last = np.ones(values.shape, dtype=bool)
+    last[:, :-1] = new[:, 1:]
+    lowest = np.maximum.accumulate(np.where(new, places, 0.0), axis=1)
+    highest = np.minimum.accumulate(np.where(last, places, np.inf)[:, ::-1], axis=1)[:, ::-1]
+    held = np.count_nonzero(~np.isnan(values), axis=1).astype(np.float64)[:, None]
+    ranked = ratio((lowest + highest) / 2.0, np.broadcast_to(held - 1.0, values.shape))
+    result = np.empty_like(values)
+    np.put_along_axis(result, order, ranked, axis=1)
+    result[np.isnan(values)] = np.nan
+    return result
+
+
+def _sum_rows(values: Floats) -> Floats:
+    total = np.zeros(values.shape[1])
+    for row in values:
+        total = total + row
+    return total

@@ -1,0 +1,62 @@
+"""Windows, recursions and ranks on hand-typed columns."""
+
+import numpy as np
+import pytest
+
+from tenthman.features.windows import exponential_mean, ranks, ratio, recursion, rolling, shift, variance, wilder_mean
+
+
+def column(*values: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    return np.array(values, dtype=np.float64)[:, None]
+
+
+@pytest.mark.parametrize("sessions", range(1, 14))
+def test_a_rolling_maximum_equals_the_plain_one(sessions: int) -> None:
+    values = column(3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9)
+    mine = rolling(np.maximum, values, sessions)
+    for row in range(len(values)):
+        if row < sessions - 1:
+            assert np.isnan(mine[row, 0])
+        else:
+            assert mine[row, 0] == values[row - sessions + 1 : row + 1, 0].max()
+
+
+def test_a_window_that_holds_a_missing_value_is_missing_and_then_recovers() -> None:
+    sums = rolling(np.add, column(1, 2, np.nan, 4, 5, 6), 2)[:, 0]
+    np.testing.assert_array_equal(sums, [np.nan, 3, np.nan, np.nan, 9, 11])
+
+
+def test_a_window_of_no_sessions_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1, was 0"):
+        rolling(np.add, column(1, 2), 0)
+
+
+def test_shifting_beyond_the_end_leaves_nothing() -> None:
+    assert np.isnan(shift(column(1, 2), 5)).all()
+
+
+def test_a_flat_column_has_no_variance_in_spite_of_rounding() -> None:
+    assert variance(np.full((30, 1), 0.1 + 0.2), 20)[25, 0] == 0.0
+
+
+def test_dividing_by_zero_is_undefined() -> None:
+    np.testing.assert_array_equal(ratio(column(1, 0, 6), column(0, 0, 3))[:, 0], [np.nan, np.nan, 2])
+
+
+def test_wilder_smoothing_begins_at_a_mean() -> None:
+    smoothed = wilder_mean(column(np.nan, 2, 4, 6, 0), 1, 2)[:, 0]
+    np.testing.assert_allclose(smoothed, [np.nan, np.nan, 3, 4.5, 2.25])
+
+
+def test_an_exponential_mean_of_three_weighs_the_new_value_by_a_half() -> None:
+    np.testing.assert_allclose(exponential_mean(column(1, 2, 3, 6), 0, 3)[:, 0], [np.nan, np.nan, 2, 4])
+
+
+def test_a_recursion_that_cannot_begin_is_missing() -> None:
+    assert np.isnan(recursion(column(1, 2), 2, np.zeros(1), 0.5, 0.5)).all()
+
+
+def test_ranks_run_from_zero_to_one_and_ties_share_theirs() -> None:
+    ranked = ranks(np.array([[5.0, 1.0, 5.0, np.nan, 9.0], [np.nan, np.nan, 2.0, np.nan, np.nan]]))
+    np.testing.assert_allclose(ranked[0], [0.5, 0.0, 0.5, np.nan, 1.0])
+    assert np.isnan(ranked[1]).all()
