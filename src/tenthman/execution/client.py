@@ -1,0 +1,243 @@
+"""The broker's promise kept through alpaca-py: against Alpaca, or against anything that speaks its wire."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import requests
+from alpaca.common.exceptions import APIError
+from alpaca.trading.client import TradingClient
+from alpaca.trading.enums import OrderClass, OrderSide
+from alpaca.trading.enums import TimeInForce as WireTimeInForce
+from alpaca.trading.requests import (
+    LimitOrderRequest,
+    MarketOrderRequest,
+    OrderRequest,
+    StopLossRequest,
+    TakeProfitRequest,
+)
+
+from tenthman.config import BrokerSettings
+from tenthman.domain.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected, SetupError
+from tenthman.domain.order import (
+    Account,
+    BrokerClock,
+    BrokerOrder,
+    BrokerPosition,
+    Fill,
+    Purpose,
+    SizedOrder,
+)
+from tenthman.execution.answers import (
+    read_account,
+    read_clock,
+    read_fill,
+    read_order,
+    read_position,
+    read_row,
+    read_rows,
+)
+from tenthman.utils.deadlines import set_deadlines
+from tenthman.utils.symbols import to_wire
+
+_ORDERS_PER_PAGE = 500
+_FILLS_PER_PAGE = 100
+_REFUSALS = frozenset({400, 403, 404, 422})
+_DUPLICATE = "client_order_id must be unique"
+
+AnswerT = TypeVar("AnswerT")
+
+
+class _TimedClient(TradingClient):
+    """alpaca-py sets no time-out and offers no public way to its session; a subclass may reach it."""
+
+    def __init__(self, url: str | None, key: str, secret: str, settings: BrokerSettings) -> None:
+        super().__init__(api_key=key, secret_key=secret, paper=True, raw_data=True, url_override=url)
+        set_deadlines(self._session, settings.connect_timeout_s, settings.read_timeout_s)
+
+
+class AlpacaBroker:
+    """`domain.order.Broker` over HTTP. `trading_url` None means Alpaca's paper endpoint.
+
+    alpaca-py sends a request again by itself, up to three times, after a 429 or a 504, orders included. That is safe
+    because each order carries its client order id: if the first send did arrive, the second is refused as a duplicate,
+    and the order is looked up. SetupError when the keys are refused.
+    """
+
+    def __init__(self, trading_url: str | None, key: str, secret: str, settings: BrokerSettings) -> None:
+        self._client = _TimedClient(trading_url, key, secret, settings)
+
+    def clock(self) -> BrokerClock:
+        """The broker's clock."""
+        return self._read("clock", lambda: read_clock(read_row(self._client.get_clock())))
+
+    def account(self) -> Account:
+        """Cash, equity and buying power."""
+        return self._read("account", lambda: read_account(read_row(self._client.get_account())))
+
+    def positions(self) -> Sequence[BrokerPosition]:
+        """All holdings."""
+        return self._read(
+            "positions", lambda: [read_position(row) for row in read_rows(self._client.get_all_positions())]
+        )
+
+    def open_orders(self) -> Sequence[BrokerOrder]:
+        """Orders that are not final, and final entries with a leg that is not; legs nested in their parents.
+
+        A leg that is listed without its parent hides its waiting sibling, so its family is then read by name.
+        """
+        rows = self._read("open orders", lambda: self._order_pages({"status": "open", "nested": True}))
+        orphans = sorted({str(row.get("symbol")) for row in rows if _is_orphan_leg(row)})
+        if orphans:
+            family: dict[str, object] = {"status": "all", "nested": True, "symbols": ",".join(orphans)}
+            others = [row for row in rows if row.get("symbol") not in orphans]
+            rows = others + self._read("orders of brackets", lambda: self._order_pages(family))
+        orders = self._read("open orders", lambda: [read_order(row) for row in rows])
+        return [order for order in orders if _is_live(order)]
+
+    def submit(self, order: SizedOrder) -> BrokerOrder:
+        """Send `order`. OrderRejected: refused. OrderOutcomeUnknown: look it up with `find`."""
+        name = order.client_order_id
+        try:
+            return read_order(read_row(self._client.submit_order(_to_request(order))))
+        except APIError as error:
+            return self._after_refusal(order, error)
+        except requests.RequestException as error:
+            raise OrderOutcomeUnknown(f"order {name}: no answer from the broker: {_cause(error)}") from error
+        except ValueError as error:
+            raise OrderOutcomeUnknown(f"order {name}: the broker's answer is unreadable: {error}") from error
+
+    def find(self, client_order_id: str) -> BrokerOrder | None:
+        """The order of that id, legs nested, whatever its status; None if the broker never had it."""
+
+        def look_up() -> BrokerOrder | None:
+            try:
+                row = read_row(self._client.get_order_by_client_id(client_order_id))
+            except APIError as error:
+                if error.status_code == requests.codes.not_found:
+                    return None
+                raise
+            nested = self._client.get(f"/orders/{read_order(row).id}", {"nested": True})
+            return read_order(read_row(nested))
+
+        return self._read("order", look_up)
+
+    def cancel(self, order_id: str) -> bool:
+        """Ask to cancel; False if it was already final. OrderRejected if the broker does not know the order."""
+
+        def ask() -> bool:
+            try:
+                self._client.delete(f"/orders/{order_id}")
+            except APIError as error:
+                if error.status_code == requests.codes.unprocessable_entity:
+                    return False
+                if error.status_code == requests.codes.not_found:
+                    raise OrderRejected(f"cannot cancel order {order_id}: {_message(error)}") from error
+                raise
+            return True
+
+        return self._read("cancel", ask)
+
+    def fills(self, after: datetime | None) -> Sequence[Fill]:
+        """Executions after that instant (None: all), oldest first."""
+        fills = self._read("fills", lambda: [read_fill(row) for row in self._fill_pages(after)])
+        return [fill for fill in fills if after is None or fill.filled_at > after]
+
+    def _after_refusal(self, order: SizedOrder, error: APIError) -> BrokerOrder:
+        name, status, message = order.client_order_id, error.status_code, _message(error)
+        if status == requests.codes.unauthorized:
+            raise SetupError("the broker refuses the keys; check ALPACA_API_KEY and ALPACA_SECRET_KEY") from error
+        if status not in _REFUSALS:
+            raise OrderOutcomeUnknown(f"order {name}: the broker answered {status}: {message}") from error
+        if _DUPLICATE in message:
+            return self._same_order(order, message)
+        raise OrderRejected(f"order {name}: the broker refused ({status}): {message}") from error
+
+    def _same_order(self, order: SizedOrder, message: str) -> BrokerOrder:
+        try:
+            found = self.find(order.client_order_id)
+        except BrokerUnavailable as error:
+            raise OrderOutcomeUnknown(f"order {order.client_order_id}: {message}; {error}") from error
+        if found is None or (found.ticker, found.side, found.quantity) != (order.ticker, order.side, order.quantity):
+            raise OrderRejected(f"order {order.client_order_id}: another order has this id: {message}")
+        return found
+
+    def _order_pages(self, query: Mapping[str, object]) -> list[Mapping[str, object]]:
+        rows: list[Mapping[str, object]] = []
+        token: dict[str, object] = {}
+        while True:
+            page = read_rows(self._client.get("/orders", {**query, "limit": _ORDERS_PER_PAGE, **token}))
+            rows.extend(page)
+            if len(page) < _ORDERS_PER_PAGE:
+                return rows
+            token = {"before_order_id": str(page[-1].get("id"))}
+
+    def _fill_pages(self, after: datetime | None) -> list[Mapping[str, object]]:
+        query: dict[str, object] = {"direction": "asc", "page_size": _FILLS_PER_PAGE}
+        if after is not None:
+            query["after"] = after.astimezone(UTC).isoformat()
+        rows: list[Mapping[str, object]] = []
+        while True:
+            page = read_rows(self._client.get("/account/activities/FILL", dict(query)))
+            rows.extend(page)
+            if len(page) < _FILLS_PER_PAGE:
+                return rows
+            query["page_token"] = str(page[-1].get("id"))
+
+    def _read(self, what: str, call: Callable[[], AnswerT]) -> AnswerT:
+        try:
+            return call()
+        except APIError as error:
+            if error.status_code == requests.codes.unauthorized:
+                raise SetupError("the broker refuses the keys; check ALPACA_API_KEY and ALPACA_SECRET_KEY") from error
+            raise BrokerUnavailable(f"{what}: the broker answered {error.status_code}: {_message(error)}") from error
+        except requests.RequestException as error:
+            raise BrokerUnavailable(f"{what}: no answer from the broker: {_cause(error)}") from error
+        except ValueError as error:
+            raise BrokerUnavailable(f"{what}: the broker's answer is unreadable: {error}") from error
+
+
+def _to_request(order: SizedOrder) -> OrderRequest:
+    common = {
+        "symbol": to_wire(order.ticker),
+        "qty": float(order.quantity),
+        "side": OrderSide(order.side.value),
+        "time_in_force": WireTimeInForce(order.time_in_force.value),
+        "client_order_id": order.client_order_id,
+    }
+    if order.purpose is Purpose.EXIT:
+        return MarketOrderRequest(**common)
+    assert order.limit_price is not None
+    assert order.target_price is not None
+    assert order.stop_price is not None
+    return LimitOrderRequest(
+        **common,
+        limit_price=float(order.limit_price),
+        order_class=OrderClass.BRACKET,
+        take_profit=TakeProfitRequest(limit_price=float(order.target_price)),
+        stop_loss=StopLossRequest(stop_price=float(order.stop_price)),
+    )
+
+
+def _is_orphan_leg(row: Mapping[str, object]) -> bool:
+    return row.get("order_class") == "bracket" and row.get("side") == "sell" and not row.get("legs")
+
+
+def _is_live(order: BrokerOrder) -> bool:
+    return not order.status.is_final or any(_is_live(leg) for leg in order.legs)
+
+
+def _message(error: APIError) -> str:
+    """The broker's own words; a gateway may answer in HTML, and `APIError.message` then raises."""
+    text = str(error)
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return text[:200]
+    return str(body.get("message", text))[:500] if isinstance(body, dict) else text[:200]
+
+
+def _cause(error: requests.RequestException) -> str:
+    """What went wrong, without the address."""
+    return type(error).__name__

@@ -1,0 +1,66 @@
+"""Fees against sums done by hand from the published rates."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from tenthman.domain.order import Fill, Side
+from tenthman.execution.fees import regulatory_fees
+
+
+def _fill(side: Side, quantity: str, price: str, at: datetime) -> Fill:
+    return Fill(
+        execution_id="e1",
+        broker_order_id="o1",
+        ticker="AAPL",
+        side=side,
+        quantity=Decimal(quantity),
+        price=Decimal(price),
+        filled_at=at,
+    )
+
+
+def test_the_worked_example_of_a_ten_thousand_dollar_sale_costs_23_cents() -> None:
+    fees = regulatory_fees(_fill(Side.SELL, "50", "200", datetime(2026, 5, 4, 15, tzinfo=UTC)))
+    assert (fees.sec, fees.taf, fees.cat) == (Decimal("0.21"), Decimal("0.01"), Decimal("0.01"))
+    assert fees.total == Decimal("0.23")
+
+
+def test_a_buy_pays_the_audit_trail_only() -> None:
+    fees = regulatory_fees(_fill(Side.BUY, "50", "200", datetime(2026, 5, 4, 15, tzinfo=UTC)))
+    assert (fees.sec, fees.taf, fees.cat) == (Decimal(0), Decimal(0), Decimal("0.01"))
+
+
+@pytest.mark.parametrize(
+    ("day", "rate"),
+    [
+        ((2014, 3, 17), "17.40"),
+        ((2014, 3, 18), "22.10"),
+        ((2020, 2, 14), "20.70"),
+        ((2020, 2, 18), "22.10"),
+        ((2021, 2, 24), "22.10"),
+        ((2021, 2, 25), "5.10"),
+        ((2026, 4, 3), "0.00"),
+        ((2026, 4, 6), "20.60"),
+    ],
+)
+def test_the_section_31_rate_changes_on_its_date(day: tuple[int, int, int], rate: str) -> None:
+    fees = regulatory_fees(_fill(Side.SELL, "10000", "100", datetime(*day, 15, tzinfo=UTC)))
+    assert fees.sec == Decimal(rate)
+
+
+def test_the_date_is_the_one_in_new_york() -> None:
+    evening = datetime(2021, 2, 25, 2, tzinfo=UTC)
+    assert regulatory_fees(_fill(Side.SELL, "10000", "100", evening)).sec == Decimal("22.10")
+
+
+def test_the_activity_fee_stops_at_its_cap() -> None:
+    fees = regulatory_fees(_fill(Side.SELL, "100000", "1", datetime(2020, 6, 1, 15, tzinfo=UTC)))
+    assert fees.taf == Decimal("5.95")
+
+
+def test_before_the_table_begins_the_earliest_known_rate_is_used() -> None:
+    fees = regulatory_fees(_fill(Side.SELL, "10000", "100", datetime(2005, 6, 1, 15, tzinfo=UTC)))
+    assert fees.sec == Decimal("17.40")
+    assert fees.taf == Decimal("1.19")
