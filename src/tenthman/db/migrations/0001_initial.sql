@@ -173,7 +173,7 @@ CREATE TABLE decisions (
     run_id        uuid NOT NULL REFERENCES runs (id),
     id            text NOT NULL CHECK (id <> ''),
     session       date NOT NULL,
-    slot          text NOT NULL CHECK (slot IN ('morning', 'afternoon')),
+    slot          text NOT NULL CHECK (slot IN ('morning', 'afternoon', 'check')),
     as_of         timestamptz NOT NULL,
     ticker        text NOT NULL,
     case_hash     text REFERENCES cases (hash),

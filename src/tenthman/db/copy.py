@@ -1,0 +1,149 @@
+"""Binary COPY with rows laid out by numpy: no Python object per row, in either direction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+from psycopg import sql
+
+Cursor = psycopg.Cursor[tuple[Any, ...]]
+
+CHUNK_ROWS = 32_768
+_HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+_TRAILER = b"\xff\xff"
+_EPOCH_DATE = np.datetime64("2000-01-01", "D")
+_EPOCH_INSTANT = np.datetime64("2000-01-01T00:00:00", "us")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Text:
+    """A text column as few distinct labels and one code a row: `labels[codes[i]]` is the text of row i."""
+
+    labels: Sequence[str]
+    codes: NDArray[np.integer[Any]]
+
+
+Column = NDArray[np.float64] | NDArray[np.datetime64] | Text
+"""float64 (stored as float8), datetime64[D] (date), other datetime64 (timestamptz, read as UTC), or `Text`."""
+
+
+def copy_binary(cursor: Cursor, table: str, columns: Mapping[str, Column]) -> int:
+    """COPY `columns` (all of one length) into `table` and return the number of rows.
+
+    NaN is stored as NaN; NaT raises ValueError, as do columns of other types or unequal lengths.
+    """
+    lengths = {name: len(column.codes if isinstance(column, Text) else column) for name, column in columns.items()}
+    if len(set(lengths.values())) != 1:
+        raise ValueError(f"`columns` must have one length, had {lengths}")
+    rows = next(iter(lengths.values()))
+    fields = [_Field.of(name, column) for name, column in columns.items()]
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    with cursor.copy(statement) as copy:
+        copy.write(_HEADER)
+        for start in range(0, rows, CHUNK_ROWS):
+            copy.write(_lay_out(fields, start, min(start + CHUNK_ROWS, rows)))
+        copy.write(_TRAILER)
+    return rows
+
+
+def read_binary(
+    cursor: Cursor, query: LiteralString, parameters: Sequence[object], columns: Mapping[str, str]
+) -> dict[str, NDArray[Any]]:
+    """The rows of `query` as one array a column; `columns` names each with its type, in order.
+
+    Types: "float8", "int4", "date" (datetime64[D]), "timestamptz" (datetime64[us], UTC). A NULL raises ValueError.
+    """
+    parts: list[tuple[str, str]] = [("count", ">i2")]
+    for name, kind in columns.items():
+        parts += [(f"{name}:size", ">i4"), (name, _WIRE[kind])]
+    layout = np.dtype(parts)
+    with cursor.copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(sql.SQL(query)), parameters) as copy:
+        raw = b"".join(bytes(block) for block in copy)
+    body = memoryview(raw)[len(_HEADER) : -len(_TRAILER)]
+    if len(body) % layout.itemsize:
+        raise ValueError(f"a row must have {layout.itemsize} bytes without NULL, {len(body)} bytes came")
+    rows = np.frombuffer(body, dtype=layout)
+    for name in columns:
+        if not bool(np.all(rows[f"{name}:size"] == layout[name].itemsize)):
+            raise ValueError(f"column `{name}` must hold {columns[name]} without NULL")
+    return {name: _decode(rows[name], kind) for name, kind in columns.items()}
+
+
+_WIRE = {"float8": ">f8", "int4": ">i4", "date": ">i4", "timestamptz": ">i8"}
+
+
+def _decode(values: NDArray[Any], kind: str) -> NDArray[Any]:
+    if kind == "date":
+        return _EPOCH_DATE + values.astype("timedelta64[D]")
+    if kind == "timestamptz":
+        return _EPOCH_INSTANT + values.astype("timedelta64[us]")
+    return values.astype(values.dtype.newbyteorder("="))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Field:
+    """One column as bytes of a fixed width; `lengths` tells how many of them count where that differs."""
+
+    bytes_: NDArray[np.uint8]
+    codes: NDArray[np.integer[Any]] | None
+    lengths: NDArray[np.int64] | None
+
+    @classmethod
+    def of(cls, name: str, column: Column) -> "_Field":
+        if isinstance(column, Text):
+            return cls._of_text(column)
+        if column.dtype == np.float64:
+            return cls._of_fixed(column.astype(">f8"))
+        if column.dtype.kind != "M":
+            raise ValueError(f"column `{name}` must be float64, datetime64 or Text, was {column.dtype}")
+        if bool(np.isnat(column).any()):
+            raise ValueError(f"column `{name}` must not hold NaT")
+        if column.dtype == np.dtype("datetime64[D]"):
+            days: NDArray[np.datetime64] = column.astype("datetime64[D]")
+            return cls._of_fixed((days - _EPOCH_DATE).astype(np.int64).astype(">i4"))
+        instants: NDArray[np.datetime64] = column.astype("datetime64[us]")
+        return cls._of_fixed((instants - _EPOCH_INSTANT).astype(np.int64).astype(">i8"))
+
+    @classmethod
+    def _of_fixed(cls, values: NDArray[Any]) -> "_Field":
+        width = values.dtype.itemsize
+        laid = np.empty((len(values), 4 + width), dtype=np.uint8)
+        laid[:, :4] = np.frombuffer(width.to_bytes(4, "big"), dtype=np.uint8)
+        laid[:, 4:] = np.ascontiguousarray(values).view(np.uint8).reshape(len(values), width)
+        return cls(bytes_=laid, codes=None, lengths=None)
+
+    @classmethod
+    def _of_text(cls, column: Text) -> "_Field":
+        encoded = [label.encode() for label in column.labels]
+        if any(b"\x00" in label for label in encoded):
+            raise ValueError("a text must not hold a NUL character")
+        width = max((len(label) for label in encoded), default=0)
+        padded = b"".join(len(label).to_bytes(4, "big") + label.ljust(width, b"\x00") for label in encoded)
+        laid = np.frombuffer(padded, dtype=np.uint8).reshape(len(encoded), 4 + width)
+        lengths = np.array([4 + len(label) for label in encoded], dtype=np.int64)
+        return cls(bytes_=laid, codes=column.codes, lengths=None if len(set(lengths)) <= 1 else lengths)
+
+
+def _lay_out(fields: list[_Field], start: int, stop: int) -> bytes:
+    widths = [field.bytes_.shape[1] for field in fields]
+    rows = np.empty((stop - start, 2 + sum(widths)), dtype=np.uint8)
+    rows[:, :2] = np.frombuffer(len(fields).to_bytes(2, "big"), dtype=np.uint8)
+    kept: NDArray[np.bool_] | None = None
+    left = 2
+    for field, width in zip(fields, widths, strict=True):
+        if field.codes is None:
+            rows[:, left : left + width] = field.bytes_[start:stop]
+        else:
+            codes = field.codes[start:stop]
+            rows[:, left : left + width] = field.bytes_[codes]
+            if field.lengths is not None:
+                if kept is None:
+                    kept = np.ones(rows.shape, dtype=np.bool_)
+                kept[:, left : left + width] = np.arange(width) < field.lengths[codes][:, None]
+        left += width
+    return rows.tobytes() if kept is None else rows[kept].tobytes()

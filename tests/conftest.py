@@ -1,0 +1,83 @@
+"""What tests share: the private data when it is there, one embedded PostgreSQL, and a fresh database for each test."""
+
+import os
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from tenthman.config import DatabaseSettings
+from tenthman.db.embedded import open_embedded
+from tenthman.db.migrate import migrate
+from tenthman.db.pool import Pool, open_pool
+from tenthman.db.supervisor import read_postmaster
+
+DATABASE_SETTINGS = DatabaseSettings(pool_size=4, connect_timeout_s=10, statement_timeout_s=60)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The private data folder: TENTHMAN_SHARED, else `../shared/data` beside the checkout."""
+    checkout = Path(__file__).resolve().parents[1]
+    folder = Path(os.environ.get("TENTHMAN_SHARED", checkout.parent / "shared" / "data"))
+    if not (folder / "prices_daily_2010_2021.parquet").is_file():
+        pytest.skip(
+            f"NO PRIVATE DATA at {folder}: this test did NOT run; set TENTHMAN_SHARED to the folder that has it"
+        )
+    return folder
+
+
+@contextmanager
+def _server_home() -> Iterator[Path]:
+    """An empty home that the server's user can enter, which pytest's own folders are not when root runs the tests."""
+    folder = Path(tempfile.mkdtemp(prefix="tenthman-tests-"))
+    folder.chmod(0o755)
+    yield folder
+    deadline = time.monotonic() + 30.0
+    while read_postmaster(folder / "postgres") is not None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def reachable_home() -> Iterator[Path]:
+    """A home of this test's own for an embedded server."""
+    with _server_home() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def database_url() -> Iterator[str]:
+    """One embedded server for the whole session; its database holds the migrated schema and nothing else."""
+    with _server_home() as folder, open_embedded(folder) as database:
+        with open_pool(database.url, DATABASE_SETTINGS) as opened:
+            migrate(opened)
+        yield database.url
+
+
+@pytest.fixture
+def fresh_database_url(database_url: str) -> Iterator[str]:
+    """A database of this test's own, copied from the migrated one and dropped afterwards."""
+    name = f"test_{uuid.uuid4().hex}"
+    template = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+    with psycopg.connect(make_conninfo(database_url, dbname="postgres"), autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(str(template)))
+        )
+        yield make_conninfo(database_url, dbname=name)
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def pool(fresh_database_url: str) -> Iterator[Pool]:
+    """A pool on this test's own database."""
+    with open_pool(fresh_database_url, DATABASE_SETTINGS) as opened:
+        yield opened
