@@ -1,0 +1,56 @@
+"""Cash and shares of one account. Money is conserved: cash changes by price x quantity of each fill alone."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tenthman.domain.order import Fill, Side
+
+_AVERAGE = Decimal("0.000001")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lot:
+    """A holding: shares, and what they cost in all (USD, trading costs included)."""
+
+    quantity: Decimal
+    cost: Decimal
+
+    @property
+    def average(self) -> Decimal:
+        """Average entry price, USD, six decimals."""
+        return (self.cost / self.quantity).quantize(_AVERAGE)
+
+
+class Holdings:
+    """The account's cash and lots; it never owes cash or shares."""
+
+    def __init__(self, cash: Decimal) -> None:
+        if cash < 0:
+            raise ValueError(f"`cash` must be at least 0, was {cash}")
+        self.cash = cash
+        self.lots: dict[str, Lot] = {}
+
+    def quantity(self, symbol: str) -> Decimal:
+        """Shares held of `symbol`."""
+        lot = self.lots.get(symbol)
+        return Decimal(0) if lot is None else lot.quantity
+
+    def book(self, fill: Fill) -> Decimal:
+        """Apply one execution and return the shares then held; ValueError if it would overdraw cash or shares."""
+        value = fill.price * fill.quantity
+        lot = self.lots.get(fill.ticker, Lot(quantity=Decimal(0), cost=Decimal(0)))
+        if fill.side is Side.BUY:
+            if value > self.cash:
+                raise ValueError(f"{fill.ticker}: a buy must cost at most the cash {self.cash}, was {value}")
+            self.cash -= value
+            self.lots[fill.ticker] = Lot(quantity=lot.quantity + fill.quantity, cost=lot.cost + value)
+            return self.lots[fill.ticker].quantity
+        if fill.quantity > lot.quantity:
+            raise ValueError(f"{fill.ticker}: a sell must be of at most {lot.quantity} shares, was {fill.quantity}")
+        self.cash += value
+        left = lot.quantity - fill.quantity
+        if left == 0:
+            del self.lots[fill.ticker]
+        else:
+            self.lots[fill.ticker] = Lot(quantity=left, cost=lot.cost * left / lot.quantity)
+        return left

@@ -1,0 +1,104 @@
+"""The replayed market as a broker in the same process: for backtests, and for parity with the server."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from tenthman.domain.errors import OrderRejected
+from tenthman.domain.order import (
+    Account,
+    BrokerClock,
+    BrokerOrder,
+    BrokerPosition,
+    Fill,
+    Purpose,
+    SizedOrder,
+)
+from tenthman.exchange.market import ReplayExchange
+from tenthman.exchange.orders import Code, ExchangeOrder, OrderRequest, Refusal
+
+
+class InProcessBroker:
+    """Keeps the promise of `Broker` on a ReplayExchange; whoever owns the exchange moves its time."""
+
+    def __init__(self, exchange: ReplayExchange) -> None:
+        self._exchange = exchange
+
+    def clock(self) -> BrokerClock:
+        """The exchange's clock."""
+        return self._exchange.clock()
+
+    def account(self) -> Account:
+        """Cash, equity and buying power now."""
+        return self._exchange.account()
+
+    def positions(self) -> Sequence[BrokerPosition]:
+        """Holdings now, by ticker."""
+        return self._exchange.positions()
+
+    def open_orders(self) -> Sequence[BrokerOrder]:
+        """Orders that are not final, oldest first; legs stand in their parent while it is open, then by themselves."""
+        still_open = self._exchange.orders("open")
+        parents = {order.id for order in still_open if order.parent_id is None}
+        return [self._told(order) for order in still_open if order.parent_id not in parents]
+
+    def submit(self, order: SizedOrder) -> BrokerOrder:
+        """Send once; OrderRejected with the exchange's reason."""
+        is_entry = order.purpose is Purpose.ENTRY
+        request = OrderRequest(
+            symbol=order.ticker,
+            side=order.side,
+            quantity=order.quantity,
+            order_type=order.order_type,
+            time_in_force=order.time_in_force,
+            client_order_id=order.client_order_id,
+            limit_price=order.limit_price,
+            stop_price=None if is_entry else order.stop_price,
+            take_profit_limit=order.target_price if is_entry else None,
+            stop_loss_stop=order.stop_price if is_entry else None,
+        )
+        try:
+            return self._told(self._exchange.submit(request))
+        except Refusal as refusal:
+            raise OrderRejected(f"{order.ticker} {order.client_order_id}: {refusal.message}") from refusal
+
+    def find(self, client_order_id: str) -> BrokerOrder | None:
+        """The order of that id with its legs, whatever its status; None if the exchange never had it."""
+        try:
+            return self._told(self._exchange.order_by_client_id(client_order_id))
+        except Refusal:
+            return None
+
+    def cancel(self, order_id: str) -> bool:
+        """Cancel an order and its bracket; False if it was already final; OrderRejected for an unknown id."""
+        try:
+            self._exchange.cancel(order_id)
+        except Refusal as refusal:
+            if refusal.code == Code.NOT_FOUND.value:
+                raise OrderRejected(refusal.message) from refusal
+            return False
+        return True
+
+    def fills(self, after: datetime | None) -> Sequence[Fill]:
+        """Executions after that instant (None: all), oldest first."""
+        return [fill for fill in self._exchange.fills() if after is None or fill.filled_at > after]
+
+    def _told(self, order: ExchangeOrder) -> BrokerOrder:
+        legs = tuple(self._told(self._exchange.order(leg)) for leg in order.legs)
+        told = BrokerOrder(
+            id=order.id,
+            client_order_id=order.client_order_id,
+            ticker=order.symbol,
+            side=order.side,
+            order_type=order.order_type,
+            status=order.status,
+            quantity=order.quantity,
+            filled_quantity=order.filled_quantity,
+            filled_avg_price=order.filled_avg_price,
+            limit_price=order.limit_price,
+            stop_price=order.stop_price,
+            submitted_at=order.submitted_at,
+            updated_at=order.updated_at,
+            parent_id=order.parent_id,
+        )
+        return replace(told, legs=legs)

@@ -1,0 +1,254 @@
+"""Matching of resting orders against the paths of one session: pure, no clock, no input or output.
+
+Both the backtest and the exchange server trade through this module. The rules:
+
+- A market order fills at the next price there is; a limit order at the first price at or better than its limit; a
+  stop becomes a market order at the first price at or beyond its stop. A gap fills at the first price beyond.
+- A bracket's legs come to life at the instant at which their entry has filled. One leg fills, the other is cancelled.
+- Executions happen in order of time; at the same instant in order of submission.
+- Half the spread and slippage are inside the fill price, against the trader, rounded against the trader to the tick;
+  a limit order never fills worse than its limit.
+- A symbol without a path has no bar in the session: it is halted, nothing of it fills, its orders stay.
+- A buy that would cost more than the cash not reserved for other buys is rejected when it comes to fill.
+"""
+
+import heapq
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from enum import Enum
+
+from tenthman.domain.order import OrderType, Side
+from tenthman.exchange.path import Path, Segment
+
+_BASIS = Decimal(10_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillCosts:
+    """Costs a side in basis points of price. `open` stands for slippage at the opening print, `stop` for stops."""
+
+    half_spread: Decimal
+    slippage: Decimal
+    open: Decimal
+    stop: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resting:
+    """An order at work. `sequence` is its place in order of submission; `reserve` the USD held back for a buy.
+
+    `parent_id` ties the legs of one bracket; `legs` are those of an entry that has not filled yet.
+    """
+
+    id: str
+    sequence: int
+    symbol: str
+    side: Side
+    order_type: OrderType
+    quantity: Decimal
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    reserve: Decimal = Decimal(0)
+    parent_id: str | None = None
+    legs: tuple["Resting", ...] = ()
+
+    @property
+    def level(self) -> Decimal | None:
+        """The price that matters: the limit or the stop; None for a market order."""
+        if self.order_type is OrderType.LIMIT:
+            return self.limit_price
+        return self.stop_price if self.order_type is OrderType.STOP else None
+
+    @property
+    def fills_below(self) -> bool:
+        """Whether prices at or below the level fill it: a limit buy, a stop sell."""
+        return (self.order_type is OrderType.LIMIT) == (self.side is Side.BUY)
+
+
+class Outcome(Enum):
+    """What a step did to its order."""
+
+    FILLED = "filled"
+    ACTIVATED = "activated"
+    CANCELED = "canceled"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One transition at `fraction` of the session; `price` is set when filled."""
+
+    outcome: Outcome
+    order: Resting
+    fraction: float
+    price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Touch:
+    """The first instant of a window at which an order can fill, and the raw path price then."""
+
+    fraction: float
+    price: float
+
+
+class Book:
+    """Orders at work, by id."""
+
+    def __init__(self) -> None:
+        self._working: dict[str, Resting] = {}
+
+    def __iter__(self) -> Iterator[Resting]:
+        return iter(tuple(self._working.values()))
+
+    def __contains__(self, order_id: object) -> bool:
+        return order_id in self._working
+
+    def place(self, order: Resting) -> None:
+        """Put `order` to work; its legs wait inside it."""
+        self._working[order.id] = order
+
+    def take(self, order_id: str) -> Resting | None:
+        """Remove one order and nothing of its family; None if it is not at work."""
+        return self._working.pop(order_id, None)
+
+    def family(self, order_id: str) -> tuple[Resting, ...]:
+        """The order and all that lives and dies with it, in order of submission; empty if it is not at work."""
+        for order in self._working.values():
+            if order_id == order.id or any(leg.id == order_id for leg in order.legs):
+                return (order, *order.legs, *self.siblings(order))
+        return ()
+
+    def siblings(self, order: Resting) -> tuple[Resting, ...]:
+        """The other living legs of the same bracket."""
+        if order.parent_id is None:
+            return ()
+        return tuple(o for o in self._working.values() if o.parent_id == order.parent_id and o.id != order.id)
+
+    @property
+    def reserved(self) -> Decimal:
+        """USD held back for all buys at work."""
+        return sum((order.reserve for order in self._working.values()), Decimal(0))
+
+    def held(self, symbol: str) -> Decimal:
+        """Shares of `symbol` promised to sells at work; the legs of one bracket promise the same shares once."""
+        promised: dict[str, Decimal] = {}
+        for order in self._working.values():
+            if order.symbol == symbol and order.side is Side.SELL:
+                family = order.parent_id or order.id
+                promised[family] = max(promised.get(family, Decimal(0)), order.quantity)
+        return sum(promised.values(), Decimal(0))
+
+
+def match(
+    book: Book, paths: Mapping[str, Path], start: float, stop: float, costs: FillCosts, cash: Decimal
+) -> list[Step]:
+    """Walk `start`..`stop` (fractions of the session, both included) and let `book` trade; steps in order of time.
+
+    `book` is left holding what still works. `cash` is what the account has at `start`.
+    """
+    queue: list[tuple[float, int, float]] = []
+    orders: dict[int, Resting] = {}
+
+    def watch(order: Resting, since: float) -> None:
+        path = paths.get(order.symbol)
+        touch = first_touch(order, path, since, stop) if path is not None else None
+        if touch is not None:
+            orders[order.sequence] = order
+            heapq.heappush(queue, (touch.fraction, order.sequence, touch.price))
+
+    for order in book:
+        watch(order, start)
+    steps: list[Step] = []
+    while queue:
+        fraction, sequence, raw = heapq.heappop(queue)
+        order = orders[sequence]
+        if order.id not in book:
+            continue
+        price = fill_price(order, raw, costs, opening=fraction == 0.0)
+        cost = price * order.quantity
+        if order.side is Side.BUY and cost > cash - book.reserved + order.reserve:
+            steps.extend(_end(book, order, fraction, Outcome.REJECTED))
+            continue
+        cash += cost if order.side is Side.SELL else -cost
+        steps.extend(_fill(book, order, fraction, price))
+        for leg in order.legs:
+            watch(leg, fraction)
+    return steps
+
+
+def first_touch(order: Resting, path: Path, start: float, stop: float) -> Touch | None:
+    """The first instant in `start`..`stop` at which `order` can fill on `path`; None if there is none."""
+    level = order.level
+    for segment in path.segments(start, stop):
+        if level is None:
+            return Touch(fraction=segment.start, price=segment.price(segment.start))
+        touch = _touch(segment, float(level), below=order.fills_below)
+        if touch is not None:
+            return touch
+    return None
+
+
+def fill_price(order: Resting, raw: float, costs: FillCosts, *, opening: bool) -> Decimal:
+    """Price after half the spread and slippage, to the tick, against the trader; `raw` is the path price, USD.
+
+    A limit order is bounded by its limit, which `raw` must have reached.
+    """
+    slippage = costs.open if opening else costs.slippage
+    if order.order_type is OrderType.STOP:
+        slippage = costs.stop
+    share = (costs.half_spread + slippage) / _BASIS
+    exact = Decimal(repr(raw))
+    if order.side is Side.BUY:
+        price = to_tick(exact * (1 + share), up=True)
+        return price if order.limit_price is None else min(price, order.limit_price)
+    price = to_tick(exact * (1 - share), up=False)
+    return price if order.limit_price is None else max(price, order.limit_price)
+
+
+def tick(price: Decimal) -> Decimal:
+    """Smallest price step: a cent from one dollar on, a hundredth of a cent below (Rule 612)."""
+    return Decimal("0.01") if price >= 1 else Decimal("0.0001")
+
+
+def to_tick(price: Decimal, *, up: bool) -> Decimal:
+    """`price` on the tick above or below; never under one tick."""
+    step = tick(price)
+    return max(price.quantize(step, rounding=ROUND_CEILING if up else ROUND_FLOOR), step)
+
+
+def _touch(segment: Segment, level: float, *, below: bool) -> Touch | None:
+    first, last = segment.first_price, segment.last_price
+    begins = first <= level if below else first >= level
+    ends = last <= level if below else last >= level
+    if not begins and not ends:
+        return None
+    opens_at = segment.first if begins else segment.crossing(level)
+    shuts_at = segment.last if ends else segment.crossing(level)
+    instant = max(opens_at, segment.start)
+    if instant > min(shuts_at, segment.stop):
+        return None
+    if not begins and instant == opens_at:
+        return Touch(fraction=instant, price=level)
+    price = segment.price(instant)
+    return Touch(fraction=instant, price=min(price, level) if below else max(price, level))
+
+
+def _fill(book: Book, order: Resting, fraction: float, price: Decimal) -> Iterator[Step]:
+    siblings = book.siblings(order)
+    book.take(order.id)
+    yield Step(outcome=Outcome.FILLED, order=order, fraction=fraction, price=price)
+    for leg in order.legs:
+        book.place(leg)
+        yield Step(outcome=Outcome.ACTIVATED, order=leg, fraction=fraction)
+    for sibling in siblings:
+        book.take(sibling.id)
+        yield Step(outcome=Outcome.CANCELED, order=sibling, fraction=fraction)
+
+
+def _end(book: Book, order: Resting, fraction: float, outcome: Outcome) -> Iterator[Step]:
+    book.take(order.id)
+    yield Step(outcome=outcome, order=order, fraction=fraction)
+    for leg in order.legs:
+        yield Step(outcome=Outcome.CANCELED, order=leg, fraction=fraction)

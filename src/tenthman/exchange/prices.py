@@ -1,0 +1,113 @@
+"""What the exchange shows of its market: path prices now, and bars and headlines already known."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from math import isnan
+
+import numpy as np
+
+from tenthman.domain.market import Bar, MarketData, SessionHours
+from tenthman.domain.news import NewsItem
+from tenthman.exchange.path import Path
+from tenthman.exchange.sessions import Timetable
+
+_QUOTE = Decimal("0.0001")
+
+
+class PriceTape:
+    """Reads the panel by session row and symbol, and caches the paths of the latest session it was asked for."""
+
+    def __init__(self, market: MarketData) -> None:
+        self._panel = market.panel
+        self._columns = {ticker: column for column, ticker in enumerate(market.panel.tickers)}
+        self._row = -1
+        self._paths: dict[str, Path | None] = {}
+
+    def knows(self, symbol: str) -> bool:
+        """Whether the market lists `symbol`."""
+        return symbol in self._columns
+
+    def path(self, row: int, symbol: str) -> Path | None:
+        """The path of `symbol` in session `row`; None when it has no bar there or is not listed."""
+        if row != self._row:
+            self._row, self._paths = row, {}
+        if symbol not in self._paths:
+            self._paths[symbol] = self._read(row, symbol)
+        return self._paths[symbol]
+
+    def last_close(self, rows: int, symbol: str) -> float | None:
+        """The latest close of `symbol` among the first `rows` sessions, USD; None when there is none."""
+        column = self._columns.get(symbol)
+        if column is None:
+            return None
+        for row in range(min(rows, len(self._panel.sessions)) - 1, -1, -1):
+            close = float(self._panel.close[row, column])
+            if not isnan(close):
+                return close
+        return None
+
+    def bars(self, symbol: str, hours: Sequence[SessionHours], first_row: int) -> list[Bar]:
+        """Bars of `symbol` in the sessions `hours`, the first of which is row `first_row`; a halt has none."""
+        column = self._columns.get(symbol)
+        if column is None:
+            return []
+        panel = self._panel
+        found = []
+        for row, session in enumerate(hours, first_row):
+            if row >= len(panel.sessions) or np.isnan(panel.close[row, column]):
+                continue
+            found.append(
+                Bar(
+                    ticker=symbol,
+                    session=session.session,
+                    open=float(panel.open[row, column]),
+                    high=float(panel.high[row, column]),
+                    low=float(panel.low[row, column]),
+                    close=float(panel.close[row, column]),
+                    volume=float(panel.volume[row, column]),
+                    known_at=session.close_at,
+                )
+            )
+        return found
+
+    def _read(self, row: int, symbol: str) -> Path | None:
+        column = self._columns.get(symbol)
+        if column is None or row >= len(self._panel.sessions) or np.isnan(self._panel.close[row, column]):
+            return None
+        panel = self._panel
+        return Path(
+            open=float(panel.open[row, column]),
+            low=float(panel.low[row, column]),
+            high=float(panel.high[row, column]),
+            close=float(panel.close[row, column]),
+        )
+
+
+class NewsTape:
+    """Headlines in the order in which they became known."""
+
+    def __init__(self, headlines: Sequence[NewsItem]) -> None:
+        self._items = sorted(headlines, key=lambda item: (item.known_at, item.id))
+        self._known = [item.known_at for item in self._items]
+
+    def between(self, after: datetime | None, until: datetime, symbols: Sequence[str]) -> list[NewsItem]:
+        """Items known in `after`..`until`, both included, that are tagged with one of `symbols` (none: all items)."""
+        begin = 0 if after is None else bisect_left(self._known, after)
+        found = self._items[begin : bisect_right(self._known, until)]
+        wanted = frozenset(symbols)
+        return [item for item in found if not wanted or not wanted.isdisjoint(item.tickers)]
+
+
+def sessions_closed(
+    timetable: Timetable, first: date, last: date, now: datetime
+) -> tuple[int, tuple[SessionHours, ...]]:
+    """Sessions dated `first`..`last` that have closed by `now`, and the row of the first of them."""
+    hours = tuple(item for item in timetable.between(first, last) if item.close_at <= now)
+    return (timetable.closed_by(hours[0].open_at) if hours else 0), hours
+
+
+def quoted(price: float) -> Decimal:
+    """A float price as the exchange quotes it: four decimals."""
+    return Decimal(repr(price)).quantize(_QUOTE)
