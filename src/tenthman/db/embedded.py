@@ -41,6 +41,7 @@ INSTALLATION = "pginstall18"
 USER = "tenthman"
 DATABASE = "tenthman"
 START_SECONDS = 120.0
+CONNECT_SECONDS = 10.0
 POLL_SECONDS = 0.02
 LOG_KEPT_BYTES = 4_000_000
 
@@ -81,8 +82,7 @@ def open_embedded(home: Path) -> EmbeddedDatabase:
     try:
         with _alone(layout.start_lock, "another process has been starting the embedded database"):
             _ensure_initialised(layout, account)
-            server = _running(layout) or _start(layout, account)
-            url = _ensure_database(layout, server)
+            url = _connectable(layout, account)
     except BaseException:
         os.close(users)
         raise
@@ -299,16 +299,26 @@ def _runs(bin_dir: Path, account: Account | None, cwd: Path) -> bool:
     return done.returncode == 0
 
 
+def _connectable(layout: Layout, account: Account | None) -> str:
+    """Address of a server that has let us in; one found on its way down is waited for and started again."""
+    deadline = time.monotonic() + CONNECT_SECONDS
+    while True:
+        server = _running(layout) or _start(layout, account)
+        try:
+            return _ensure_database(layout, server)
+        except psycopg.OperationalError as error:
+            if time.monotonic() > deadline:
+                raise SetupError(_with_log(layout, f"the embedded PostgreSQL refused us: {error}")) from None
+            time.sleep(POLL_SECONDS)
+
+
 def _ensure_database(layout: Layout, server: Postmaster) -> str:
     password = layout.password.read_text(encoding="ascii").strip()
     address = f"postgresql://{USER}:{password}@127.0.0.1:{server.port}"
-    try:
-        with psycopg.connect(make_conninfo(f"{address}/postgres", connect_timeout=10), autocommit=True) as connection:
-            found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
-            if found is None:
-                connection.execute(f"CREATE DATABASE {DATABASE}")
-    except psycopg.OperationalError as error:
-        raise SetupError(_with_log(layout, f"the embedded PostgreSQL refused us: {error}")) from None
+    with psycopg.connect(make_conninfo(f"{address}/postgres", connect_timeout=10), autocommit=True) as connection:
+        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
+        if found is None:
+            connection.execute(f"CREATE DATABASE {DATABASE}")
     return f"{address}/{DATABASE}"
 
 

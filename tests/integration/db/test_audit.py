@@ -1,0 +1,146 @@
+"""The audit chain: append-only, and every kind of tampering is found and named."""
+
+import threading
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+
+import psycopg
+import pytest
+
+from tenthman.db.audit import append, verify
+from tenthman.db.pool import Pool
+from tenthman.domain.audit import EventKind
+from tenthman.domain.errors import AuditBroken
+
+RUN = "00000000-0000-0000-0000-000000000001"
+NOON = datetime(2020, 1, 6, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+def record(pool: Pool, count: int) -> None:
+    with pool.connection() as connection, connection.cursor() as cursor:
+        for number in range(count):
+            payload = {"number": number, "price": Decimal("10.10"), "text": "Zürich “quoted”"}
+            append(cursor, RUN, NOON + timedelta(seconds=number), EventKind.DECISION, f"d-{number}", payload)
+
+
+def tamper(pool: Pool, *statements: str) -> None:
+    with pool.connection() as connection:
+        connection.execute("ALTER TABLE audit_events DISABLE TRIGGER audit_events_append_only")
+        for statement in statements:
+            connection.execute(statement.encode())
+        connection.execute("ALTER TABLE audit_events ENABLE TRIGGER audit_events_append_only")
+
+
+def test_an_untouched_chain_verifies(pool: Pool) -> None:
+    assert verify(pool) == 0
+    record(pool, 5)
+    record(pool, 3)
+    assert verify(pool) == 8
+
+
+def test_the_time_of_an_event_is_kept_in_utc_whatever_zone_it_came_in(pool: Pool) -> None:
+    new_york = NOON.astimezone(timezone(timedelta(hours=-5)))
+    with pool.connection() as connection, connection.cursor() as cursor:
+        event = append(cursor, RUN, new_york, EventKind.ALERT, "clock", None)
+    assert event.at.utcoffset() == timedelta(0)
+    assert event.at == NOON
+    assert verify(pool) == 1
+
+
+def test_an_event_of_a_transaction_that_fails_is_not_there(pool: Pool) -> None:
+    record(pool, 1)
+    with pool.connection() as connection, connection.cursor() as cursor:
+        append(cursor, RUN, NOON, EventKind.ALERT, "never", None)
+        connection.rollback()
+    record(pool, 1)
+    assert verify(pool) == 2
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE audit_events SET payload = '{}'", "DELETE FROM audit_events", "TRUNCATE audit_events"],
+)
+def test_the_table_refuses_everything_but_new_events(pool: Pool, statement: str) -> None:
+    record(pool, 2)
+    with (
+        pytest.raises(psycopg.errors.RaiseException, match="append-only"),
+        pool.connection() as connection,
+    ):
+        connection.execute(statement.encode())
+    assert verify(pool) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "payload = replace(payload, '10.10', '10.11')",
+        "subject = 'somebody-else'",
+        "at = at + interval '1 microsecond'",
+        "kind = 'fill'",
+        "kind = 'no-such-kind'",
+        "run_id = '00000000-0000-0000-0000-000000000002'",
+    ],
+)
+def test_a_changed_event_is_named(pool: Pool, change: str) -> None:
+    record(pool, 6)
+    tamper(pool, f"UPDATE audit_events SET {change} WHERE sequence = 4")
+    with pytest.raises(AuditBroken, match=r"audit event 4 .*was changed"):
+        verify(pool)
+
+
+@pytest.mark.parametrize("removed", [1, 3, 5])
+def test_a_removed_event_is_named(pool: Pool, removed: int) -> None:
+    record(pool, 6)
+    tamper(pool, f"DELETE FROM audit_events WHERE sequence = {removed}")
+    with pytest.raises(AuditBroken, match=f"audit event {removed} is missing"):
+        verify(pool)
+
+
+def test_a_removed_event_is_found_when_the_rest_is_renumbered(pool: Pool) -> None:
+    record(pool, 6)
+    tamper(
+        pool,
+        "DELETE FROM audit_events WHERE sequence = 3",
+        "UPDATE audit_events SET sequence = 1000 + sequence - 1 WHERE sequence > 3",
+        "UPDATE audit_events SET sequence = sequence - 1000 WHERE sequence > 1000",
+    )
+    with pytest.raises(AuditBroken, match="audit event 3 does not link"):
+        verify(pool)
+
+
+def test_an_inserted_event_is_named(pool: Pool) -> None:
+    record(pool, 6)
+    tamper(
+        pool,
+        "UPDATE audit_events SET sequence = 1000 + sequence + 1 WHERE sequence >= 3",
+        "UPDATE audit_events SET sequence = sequence - 1000 WHERE sequence > 1000",
+        "INSERT INTO audit_events SELECT 3, run_id, at, kind, 'forged', payload, hash, repeat('a', 64) "
+        "FROM audit_events WHERE sequence = 2",
+    )
+    with pytest.raises(AuditBroken, match=r"audit event 3 \(decision, forged\) was changed"):
+        verify(pool)
+
+
+def test_two_events_that_changed_places_are_found(pool: Pool) -> None:
+    record(pool, 6)
+    tamper(
+        pool,
+        "UPDATE audit_events SET sequence = 1003 WHERE sequence = 3",
+        "UPDATE audit_events SET sequence = 3 WHERE sequence = 4",
+        "UPDATE audit_events SET sequence = 4 WHERE sequence = 1003",
+    )
+    with pytest.raises(AuditBroken, match="audit event 3 does not link"):
+        verify(pool)
+
+
+def test_writers_at_the_same_time_make_one_chain(pool: Pool) -> None:
+    def write() -> None:
+        for _ in range(10):
+            record(pool, 2)
+
+    writers = [threading.Thread(target=write) for _ in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert verify(pool) == 80
