@@ -37,13 +37,12 @@ class InProcessBroker:
         return self._exchange.positions()
 
     def open_orders(self) -> Sequence[BrokerOrder]:
-        """Orders that are not final, oldest first; legs stand in their parent while it is open, then by themselves."""
-        still_open = self._exchange.orders("open")
-        parents = {order.id for order in still_open if order.parent_id is None}
-        return [self._told(order) for order in still_open if order.parent_id not in parents]
+        """Orders that are not final, and final entries with a leg that is not, oldest first; legs in their parents."""
+        families = dict.fromkeys(order.parent_id or order.id for order in self._exchange.orders("open"))
+        return [self._told(self._exchange.order(identity)) for identity in families]
 
     def submit(self, order: SizedOrder) -> BrokerOrder:
-        """Send once; OrderRejected with the exchange's reason."""
+        """Send once; OrderRejected with the exchange's reason. The same order sent again is the one already there."""
         is_entry = order.purpose is Purpose.ENTRY
         request = OrderRequest(
             symbol=order.ticker,
@@ -60,7 +59,10 @@ class InProcessBroker:
         try:
             return self._told(self._exchange.submit(request))
         except Refusal as refusal:
-            raise OrderRejected(f"{order.ticker} {order.client_order_id}: {refusal.message}") from refusal
+            there = self.find(order.client_order_id)
+            if there is not None and _is_same(there, order):
+                return there
+            raise OrderRejected(f"order {order.client_order_id}: {refusal.message}") from refusal
 
     def find(self, client_order_id: str) -> BrokerOrder | None:
         """The order of that id with its legs, whatever its status; None if the exchange never had it."""
@@ -102,3 +104,7 @@ class InProcessBroker:
             parent_id=order.parent_id,
         )
         return replace(told, legs=legs)
+
+
+def _is_same(there: BrokerOrder, order: SizedOrder) -> bool:
+    return (there.ticker, there.side, there.quantity) == (order.ticker, order.side, order.quantity)
