@@ -1,0 +1,265 @@
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from tenthman.domain.market import Listing, Universe
+from tenthman.domain.news import NewsItem, TimePrecision
+from tenthman.news.linker import Evidence, Linker, LinkEvidence
+
+NAMES = {
+    "AAPL": ("Apple Inc.", ()),
+    "ABT": ("Abbott Laboratories", ("Abbott",)),
+    "ALL": ("Allstate Corp.", ()),
+    "AMZN": ("Amazon.com", ("Amazon", "AWS")),
+    "BAC": ("Bank of America Corp", ("BofA",)),
+    "BRK-B": ("Berkshire Hathaway", ("Berkshire",)),
+    "C": ("Citigroup Inc", ("Citi",)),
+    "CAT": ("Caterpillar Inc.", ()),
+    "DOW": ("Dow Inc.", ()),
+    "F": ("Ford Motor Company", ("Ford",)),
+    "GE": ("General Electric", ("GE",)),
+    "GOOG": ("Alphabet Inc. C", ("Google", "YouTube")),
+    "GOOGL": ("Alphabet Inc. A", ("Google", "YouTube")),
+    "GPS": ("The Gap Inc.", ("Gap",)),
+    "GS": ("Goldman Sachs", ("Goldman",)),
+    "JPM": ("JPMorgan Chase & Co.", ("JPMorgan", "Chase")),
+    "LIN": ("Linde plc", ()),
+    "LOW": ("Lowe's", ()),
+    "MCD": ("McDonald's Corp", ()),
+    "META": ("Meta Platforms", ("Meta", "Instagram")),
+    "MO": ("Altria Group", ("Philip Morris USA",)),
+    "MRK": ("Merck & Co.", ("Merck",)),
+    "NOW": ("ServiceNow", ()),
+    "NVDA": ("NVIDIA Corp.", ()),
+    "ORCL": ("Oracle Corporation", ()),
+    "PYPL": ("PayPal Holdings", ()),
+    "SO": ("Southern Company", ()),
+    "T": ("AT&T Inc", ()),
+    "TGT": ("Target Corporation", ()),
+    "V": ("Visa Inc.", ()),
+}
+ISSUERS = {"GOOG": "alphabet", "GOOGL": "alphabet"}
+AT = datetime(2020, 1, 15, 15, 0, tzinfo=UTC)
+
+
+def listing(ticker: str, first: date = date(2010, 1, 1), last: date | None = None) -> Listing:
+    name, aliases = NAMES[ticker]
+    return Listing(
+        ticker=ticker,
+        name=name,
+        issuer=ISSUERS.get(ticker, ticker),
+        sector="Any",
+        aliases=aliases,
+        member_from=first,
+        member_to=last,
+    )
+
+
+LINKER = Linker(Universe(listings=tuple(listing(ticker) for ticker in NAMES), index_ticker="SPY"))
+
+
+def item(headline: str, *, summary: str = "", tickers: tuple[str, ...] = (), at: datetime = AT) -> NewsItem:
+    return NewsItem(
+        id="x",
+        headline=headline,
+        summary=summary,
+        source="wire",
+        url="",
+        published_at=at,
+        known_at=at,
+        precision=TimePrecision.INSTANT,
+        tickers=tickers,
+    )
+
+
+def link(headline: str, **more: object) -> LinkEvidence:
+    return LINKER.link(item(headline, **more))  # type: ignore[arg-type] # keywords of `item`
+
+
+@pytest.mark.parametrize(
+    ("headline", "tickers"),
+    [
+        ("Apple's iPhone sales fall in China", ("AAPL",)),
+        ("Apple\u2019s suppliers brace for cuts", ("AAPL",)),
+        ("EU regulators to quiz Apple over fees", ("AAPL",)),
+        ("APPLE INC. reports record quarter", ("AAPL",)),
+        ("Nvidia unveils a new chip", ("NVDA",)),
+        ("Paypal to spend more on deals", ("PYPL",)),
+        ("AT&T sells its stake in Hulu", ("T",)),
+        ("McDonald's brings back a burger; Lowe's cuts jobs", ("LOW", "MCD")),
+        ("Target raises holiday forecast", ("TGT",)),
+        ("Shoppers sue Target Corp over fees", ("TGT",)),
+        ("Walmart, Target and others close early", ()),
+        ("AT&T, Target to share warehouse", ("T", "TGT")),
+        ("Visa, Oracle lead the Nasdaq higher", ("ORCL", "V")),
+        ("Ford recalls 100,000 pickups", ("F",)),
+        ("Gap shares plunge as CEO quits", ("GPS",)),
+        ("Meta shares jump on ad sales", ("META",)),
+        ("Merck's cancer drug wins approval", ("MRK",)),
+        ("GE in talks to sell its lighting unit", ("GE",)),
+        ("JPMorgan Chase lowers outlook", ("JPM",)),
+        ("Chase CEO expects a mild recession", ("JPM",)),
+        ("Goldman Sachs executives charged in Malaysia", ("GS",)),
+        ("Southern Co raises dividend", ("SO",)),
+        ("Linde beats estimates", ("LIN",)),
+        ("Citi profit tops forecasts", ("C",)),
+        ("Amazon.com opens a warehouse in Ohio", ("AMZN",)),
+        ("Altria takes a charge on Juul", ("MO",)),
+    ],
+)
+def test_a_company_is_found_by_its_name(headline: str, tickers: tuple[str, ...]) -> None:
+    assert link(headline).tickers == tickers
+
+
+@pytest.mark.parametrize(
+    "headline",
+    [
+        "How to bake an apple pie",
+        "Apple pie sales rise at bakeries",
+        "Big Apple tourism slumps",
+        "US visa rules hit tech workers",
+        "Visa restrictions hurt travel shares",
+        "H-1B Visa applications fall",
+        "Analyst price target raised to $150",
+        "Price Target Raised At Big Bank",
+        "Inflation Target To Stay At 2%",
+        "Harrison Ford injured on set",
+        "Doug Ford says Ontario will reopen",
+        "Stocks gap up at the open",
+        "The Gap Between CEO And Worker Pay Grows",
+        "The pay Gap widens",
+        "Meta-analysis finds no benefit from vitamin",
+        "New Meta analysis of trial results",
+        "Caterpillar outbreak hits crops",
+        "Police chase ends in crash",
+        "Investors Chase yields as bonds rally",
+        "The Oracle of Omaha buys more stock",
+        "Von Linde wins the race",
+        "Merck KGaA raises outlook",
+        "Germany's Merck raises outlook",
+        "Dow falls 200 points as oil slides",
+        "Citi Bike adds stations",
+        "Fires rage across the Amazon",
+        "Amazon rainforest deforestation rises",
+        "Norfolk Southern profit beats",
+        "Southern California Edison shares fall",
+        "Tony Abbott says no",
+        "Berkshire Hills reports results",
+        "ALL EYES ON NOW AND SO ON",
+        "IT IS TIME TO GET OUT NOW SO SELL IT ALL",
+        "MA governor says V-shaped recovery is here",
+        "Anti-Apple protest in Cork",
+        "Ex-Goldman banker sentenced",
+        "Stocks will outperform bonds, Goldman says",
+    ],
+)
+def test_an_ambiguous_word_in_another_sense_is_no_company(headline: str) -> None:
+    assert link(headline).tickers == ()
+
+
+def test_a_bank_that_rates_another_company_is_the_speaker_not_the_subject() -> None:
+    assert link("Goldman Sachs upgrades Nvidia to buy").tickers == ("NVDA",)
+    assert link("Nvidia price target raised at Bank of America").tickers == ("NVDA",)
+    assert link("Bank of America to raise minimum wage").tickers == ("BAC",)
+
+
+def test_tags_of_the_source_are_decisive() -> None:
+    found = link("Apple and Nvidia rally", tickers=("ORCL",))
+    assert found.tickers == ("ORCL",)
+    assert found.levels == (Evidence.SOURCE_TAG,)
+
+
+def test_share_classes_are_one_spelling() -> None:
+    assert link("Buffett buys", tickers=("BRK.B",)).tickers == ("BRK-B",)
+    assert link("Buffett buys", tickers=("BRK/B",)).tickers == ("BRK-B",)
+
+
+def test_two_classes_of_one_issuer_are_two_tickers_and_one_company() -> None:
+    found = link("YouTube removes videos")
+    assert found.tickers == ("GOOG", "GOOGL")
+    assert found.weight == 1.0
+    assert link("Google sues Oracle").weight == 0.5
+
+
+def test_the_weight_counts_companies_that_are_not_listed() -> None:
+    assert link("Deal news", tickers=("AAPL", "ZZZ", "YYY")).weight == pytest.approx(1 / 3)
+
+
+def test_an_exchange_tag_is_evidence() -> None:
+    found = link("A tiny maker of chips (NASDAQ: NVDA) (NYSE:NOW) grows")
+    assert found.tickers == ("NOW", "NVDA")
+    assert set(found.levels) == {Evidence.EXCHANGE_TAG}
+    assert link("Classes (Nasdaq: GOOG, GOOGL) fall").weight == 1.0
+
+
+def test_a_cashtag_is_evidence_but_a_sum_of_money_is_not() -> None:
+    assert link("$AAPL to the moon").levels == (Evidence.CASHTAG,)
+    assert link("Costs rise to US$T and A$C and $NOWHERE").tickers == ()
+    assert link("Costs rise by $5 and $V8").tickers == ()
+
+
+def test_a_name_in_context_is_weaker_than_a_name() -> None:
+    assert link("Target raises holiday forecast").levels == (Evidence.NAME_IN_CONTEXT,)
+    assert link("Target Corp raises holiday forecast").levels == (Evidence.NAME,)
+
+
+def test_more_than_eight_companies_say_nothing_of_any_one() -> None:
+    tags = ("AAPL", "ABT", "ALL", "AMZN", "BAC", "C", "CAT", "DOW")
+    assert link("Movers", tickers=tags).weight == pytest.approx(1 / 8)
+    assert link("Movers", tickers=(*tags, "F")) == LinkEvidence(tickers=(), levels=(), weight=0.0)
+
+
+def test_the_summary_is_read_only_when_the_headline_names_nobody() -> None:
+    assert link("Chip maker soars", summary="Nvidia posted record sales.").tickers == ("NVDA",)
+    assert link("Apple soars", summary="Nvidia posted record sales.").tickers == ("AAPL",)
+
+
+def test_a_listing_is_linked_only_while_it_is_a_member() -> None:
+    linker = Linker(Universe(listings=(listing("AAPL", date(2015, 1, 2), date(2020, 1, 15)),), index_ticker="SPY"))
+    assert linker.link(item("Apple rallies", at=datetime(2015, 1, 2, 4, 0, tzinfo=UTC))).tickers == ()
+    assert linker.link(item("Apple rallies", at=datetime(2015, 1, 2, 6, 0, tzinfo=UTC))).tickers == ("AAPL",)
+    assert linker.link(item("Apple rallies", at=AT)).tickers == ()
+    assert linker.link(item("Apple rallies", tickers=("AAPL",), at=AT)).tickers == ()
+
+
+def test_a_name_of_two_issuers_links_neither() -> None:
+    one, other = listing("F"), listing("GPS")
+    twins = Universe(
+        listings=tuple(
+            Listing(
+                ticker=which.ticker,
+                name="Doppel Holdings",
+                issuer=which.ticker,
+                sector="Any",
+                aliases=(),
+                member_from=which.member_from,
+                member_to=None,
+            )
+            for which in (one, other)
+        ),
+        index_ticker="SPY",
+    )
+    assert Linker(twins).link(item("Doppel Holdings rallies")).tickers == ()
+
+
+def test_a_universe_without_listings_links_nothing() -> None:
+    assert Linker(Universe(listings=(), index_ticker="SPY")).link(item("Apple rallies")).tickers == ()
+
+
+def test_attaching_evidence_makes_a_linked_item() -> None:
+    news = item("Google sues Oracle")
+    linked = LINKER.link(news).attach(news, 0.25)
+    assert (linked.tickers, linked.weight, linked.sentiment) == (("GOOG", "GOOGL", "ORCL"), 0.5, 0.25)
+
+
+@pytest.mark.shared_data
+def test_real_headlines_are_linked_without_an_error(shared_data: Path) -> None:
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(shared_data / "news_headlines_2010_2021.parquet", columns=["headline", "dataset"])
+    rows = [row for row in table.to_pylist() if row["dataset"] == "kaggle_reuters_headlines"]
+    found = [LINKER.link(item(row["headline"])) for row in rows]
+    share = sum(bool(evidence.tickers) for evidence in found) / len(found)
+    assert 0.05 < share < 0.5
+    assert all(0.0 <= evidence.weight <= 1.0 for evidence in found)
