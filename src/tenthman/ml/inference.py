@@ -1,0 +1,169 @@
+"""From one session's features to signals.
+
+A model answers the same bits for the same values, freshly trained or loaded again, whatever else is in the batch.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from tenthman.domain.errors import DataCorrupt
+from tenthman.domain.features import FeaturePanel
+from tenthman.domain.market import Floats
+from tenthman.domain.opinion import Action, Contribution, Signal
+from tenthman.ml.labels import BUY, HOLD, SELL
+
+BASE_SCORE = "base_score_of_classes"
+"""The booster's attribute that holds p_buy - p_sell of the training rows as a whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SignalModel:
+    """A trained classifier and the features that it reads, in order. `booster` is an xgboost.Booster (untyped).
+
+    `base_score` is p_buy - p_sell of the training rows as a whole, what a model without an opinion would say. It lies
+    below 0 when the target is further away than the stop, so scores are judged by how far they lie from it.
+    """
+
+    version: str
+    feature_names: tuple[str, ...]
+    feature_set_hash: str
+    base_score: float
+    booster: Any
+
+    def scores(self, values: Floats) -> Floats:
+        """Probabilities (SELL, HOLD, BUY), shape (rows, 3), for `values` of shape (rows, features).
+
+        A single undefined feature is the model's to handle; a row without any gives NaN. ValueError for another width.
+        """
+        known = self._known_rows(values)
+        result = np.full((len(values), 3), np.nan)
+        if known.any():
+            result[known] = self.booster.predict(self._matrix(values[known]))
+        return result
+
+    def contributions(self, values: Floats) -> Floats:
+        """How much each feature moved BUY against SELL (log-odds), shape (rows, features); NaN as in `scores`.
+
+        Tree SHAP (Lundberg et al., 2020): with the model's two biases they add up to log(p_buy / p_sell).
+        """
+        known = self._known_rows(values)
+        result = np.full(values.shape, np.nan)
+        if known.any():
+            parts = self.booster.predict(self._matrix(values[known]), pred_contribs=True, strict_shape=True)
+            result[known] = parts[:, BUY, :-1].astype(np.float64) - parts[:, SELL, :-1]
+        return result
+
+    def require(self, features: FeaturePanel) -> None:
+        """DataCorrupt unless `features` are the ones that this model was trained on."""
+        if features.set_hash != self.feature_set_hash:
+            raise DataCorrupt(
+                f"model {self.version}: `features` must be set {self.feature_set_hash[:12]}, "
+                f"was {features.set_hash[:12]}"
+            )
+
+    def _known_rows(self, values: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+        if values.ndim != 2 or values.shape[1] != len(self.feature_names):
+            raise ValueError(f"`values` must have shape (rows, {len(self.feature_names)}), was {values.shape}")
+        return np.asarray(~np.isnan(values).all(axis=1))
+
+    def _matrix(self, values: Floats) -> Any:
+        from xgboost import DMatrix
+
+        return DMatrix(values.astype(np.float32), feature_names=list(self.feature_names), nthread=1)
+
+
+def open_model(
+    artefact: bytes, *, version: str, feature_names: tuple[str, ...], feature_set_hash: str, threads: int = 1
+) -> SignalModel:
+    """The model in `artefact` (XGBoost's UBJSON). DataCorrupt when it is none, or reads others than `feature_names`."""
+    from xgboost import Booster
+    from xgboost.core import XGBoostError
+
+    try:
+        booster = Booster({"nthread": threads}, model_file=bytearray(artefact))
+    except XGBoostError as error:
+        raise DataCorrupt(f"model {version}: `artefact` is not a model: {str(error).splitlines()[0]}") from error
+    if tuple(booster.feature_names or ()) != feature_names:
+        raise DataCorrupt(f"model {version}: `feature_names` must be {booster.feature_names}, were {feature_names}")
+    base_score = booster.attr(BASE_SCORE)
+    if base_score is None:
+        raise DataCorrupt(f"model {version}: `artefact` must hold {BASE_SCORE}")
+    return SignalModel(
+        version=version,
+        feature_names=feature_names,
+        feature_set_hash=feature_set_hash,
+        base_score=float(base_score),
+        booster=booster,
+    )
+
+
+def signals(
+    model: SignalModel,
+    features: FeaturePanel,
+    row: int,
+    tickers: tuple[str, ...],
+    *,
+    horizon_sessions: int,
+    entry_score: float,
+    exit_score: float,
+    top_contributions: int = 5,
+) -> tuple[Signal, ...]:
+    """One signal for each of `tickers` that has features in `row`, in their order.
+
+    BUY where p_buy - p_sell lies more than `entry_score` above the model's base score, SELL where it lies below it by
+    more than -`exit_score`, HOLD between. DataCorrupt when `features` are not the model's,
+    KeyError for a ticker that they do not hold.
+    """
+    model.require(features)
+    columns = [_column(features, ticker) for ticker in tickers]
+    values = np.ascontiguousarray(features.values[row][columns])
+    probabilities = model.scores(values)
+    contributions = model.contributions(values)
+    session: date = features.sessions[row].astype(date)
+    found = []
+    for place, ticker in enumerate(tickers):
+        sell, hold, buy = (float(probabilities[place, label]) for label in (SELL, HOLD, BUY))
+        if np.isnan(buy):
+            continue
+        found.append(
+            Signal(
+                ticker=ticker,
+                session=session,
+                action=_action(buy - sell - model.base_score, entry_score, exit_score),
+                p_buy=buy,
+                p_hold=hold,
+                p_sell=sell,
+                horizon_sessions=horizon_sessions,
+                model_version=model.version,
+                contributions=_largest(features.names, values[place], contributions[place], top_contributions),
+            )
+        )
+    return tuple(found)
+
+
+def _column(features: FeaturePanel, ticker: str) -> int:
+    try:
+        return features.tickers.index(ticker)
+    except ValueError:
+        raise KeyError(ticker) from None
+
+
+def _action(excess: float, entry_score: float, exit_score: float) -> Action:
+    if excess > entry_score:
+        return Action.BUY
+    return Action.SELL if excess < exit_score else Action.HOLD
+
+
+def _largest(names: tuple[str, ...], values: Floats, parts: Floats, count: int) -> tuple[Contribution, ...]:
+    order = np.argsort(-np.abs(parts), kind="stable")[:count]
+    return tuple(
+        Contribution(
+            feature=names[column],
+            value=None if np.isnan(values[column]) else float(values[column]),
+            contribution=float(parts[column]),
+        )
+        for column in order
+    )
