@@ -55,6 +55,12 @@ class _TimedClient(TradingClient):
     def __init__(self, url: str | None, key: str, secret: str, settings: BrokerSettings) -> None:
         super().__init__(api_key=key, secret_key=secret, paper=True, raw_data=True, url_override=url)
         set_deadlines(self._session, settings.connect_timeout_s, settings.read_timeout_s)
+        self.resent = False
+
+    def _one_request(self, method: str, url: str, opts: dict[str, object], retry: int) -> dict[str, object]:
+        self.resent = retry < self._retry
+        answer: dict[str, object] = super()._one_request(method, url, opts, retry)
+        return answer
 
 
 class AlpacaBroker:
@@ -83,7 +89,7 @@ class AlpacaBroker:
         )
 
     def open_orders(self) -> Sequence[BrokerOrder]:
-        """Orders that are not final, and final entries with a leg that is not; legs nested in their parents.
+        """Orders that are not final, oldest first; legs stand in their parent while it is open, then by themselves.
 
         A leg that is listed without its parent hides its waiting sibling, so its family is then read by name.
         """
@@ -94,7 +100,7 @@ class AlpacaBroker:
             others = [row for row in rows if row.get("symbol") not in orphans]
             rows = others + self._read("orders of brackets", lambda: self._order_pages(family))
         orders = self._read("open orders", lambda: [read_order(row) for row in rows])
-        return [order for order in orders if _is_live(order)]
+        return [member for order in orders for member in _open_members(order)]
 
     def submit(self, order: SizedOrder) -> BrokerOrder:
         """Send `order`. OrderRejected: refused. OrderOutcomeUnknown: look it up with `find`."""
@@ -150,28 +156,30 @@ class AlpacaBroker:
             raise SetupError("the broker refuses the keys; check ALPACA_API_KEY and ALPACA_SECRET_KEY") from error
         if status not in _REFUSALS:
             raise OrderOutcomeUnknown(f"order {name}: the broker answered {status}: {message}") from error
-        if _DUPLICATE in message:
-            return self._same_order(order, message)
+        if _DUPLICATE in message and self._client.resent:
+            return self._arrived(order, message)
         raise OrderRejected(f"order {name}: the broker refused ({status}): {message}") from error
 
-    def _same_order(self, order: SizedOrder, message: str) -> BrokerOrder:
+    def _arrived(self, order: SizedOrder, message: str) -> BrokerOrder:
         try:
             found = self.find(order.client_order_id)
         except BrokerUnavailable as error:
             raise OrderOutcomeUnknown(f"order {order.client_order_id}: {message}; {error}") from error
-        if found is None or (found.ticker, found.side, found.quantity) != (order.ticker, order.side, order.quantity):
-            raise OrderRejected(f"order {order.client_order_id}: another order has this id: {message}")
+        if found is None:
+            raise OrderOutcomeUnknown(f"order {order.client_order_id}: {message}, but it cannot be found")
         return found
 
     def _order_pages(self, query: Mapping[str, object]) -> list[Mapping[str, object]]:
         rows: list[Mapping[str, object]] = []
         token: dict[str, object] = {}
         while True:
-            page = read_rows(self._client.get("/orders", {**query, "limit": _ORDERS_PER_PAGE, **token}))
+            page = read_rows(
+                self._client.get("/orders", {**query, "direction": "asc", "limit": _ORDERS_PER_PAGE, **token})
+            )
             rows.extend(page)
             if len(page) < _ORDERS_PER_PAGE:
                 return rows
-            token = {"before_order_id": str(page[-1].get("id"))}
+            token = {"after_order_id": str(page[-1].get("id"))}
 
     def _fill_pages(self, after: datetime | None) -> list[Mapping[str, object]]:
         query: dict[str, object] = {"direction": "asc", "page_size": _FILLS_PER_PAGE}
@@ -224,8 +232,8 @@ def _is_orphan_leg(row: Mapping[str, object]) -> bool:
     return row.get("order_class") == "bracket" and row.get("side") == "sell" and not row.get("legs")
 
 
-def _is_live(order: BrokerOrder) -> bool:
-    return not order.status.is_final or any(_is_live(leg) for leg in order.legs)
+def _open_members(order: BrokerOrder) -> Sequence[BrokerOrder]:
+    return [member for member in (order.legs if order.status.is_final else (order,)) if not member.status.is_final]
 
 
 def _message(error: APIError) -> str:

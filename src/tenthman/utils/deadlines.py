@@ -1,13 +1,19 @@
-"""Time-outs for libraries that send through a `requests.Session` and set none."""
+"""Time-outs for libraries that send through a `requests.Session` and set none, and no proxy for this machine."""
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
 
 class DeadlineAdapter(HTTPAdapter):
-    """Gives each request without a time-out this one, in seconds for connecting and for each wait on an answer."""
+    """Gives each request without a time-out this one, in seconds for connecting and for each wait on an answer.
+
+    A proxy named in the environment is not asked for addresses of this machine.
+    """
 
     def __init__(self, connect_s: float, read_s: float) -> None:
         self._default = (connect_s, read_s)
@@ -24,7 +30,10 @@ class DeadlineAdapter(HTTPAdapter):
     ) -> requests.Response:
         """As HTTPAdapter.send, never without a time-out."""
         chosen = self._default if timeout is None else timeout
-        return super().send(request, stream=stream, timeout=chosen, verify=verify, cert=cert, proxies=proxies)
+        is_here = urlsplit(request.url or "").hostname in _LOOPBACK
+        return super().send(
+            request, stream=stream, timeout=chosen, verify=verify, cert=cert, proxies=None if is_here else proxies
+        )
 
 
 def set_deadlines(session: requests.Session, connect_s: float, read_s: float) -> None:
