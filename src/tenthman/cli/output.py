@@ -1,0 +1,61 @@
+"""What the terminal shows: messages on standard error, results on standard output, as tables or as JSON."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tenthman.domain.canonical import plain
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="Folder with the four YAML files.", show_default="./config")
+]
+
+errors = Console(stderr=True)
+results = Console()
+
+
+def complain(message: str) -> None:
+    """One message on standard error."""
+    errors.print(f"[bold red]error:[/] {_escaped(message)}", highlight=False, soft_wrap=True)
+
+
+def say(message: str) -> None:
+    """A line on what is being done, on standard error."""
+    errors.print(f"[dim]{_escaped(message)}[/]", highlight=False, soft_wrap=True)
+
+
+def show_json(value: object) -> None:
+    """`value` as JSON on standard output, the whole of it."""
+    typer.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))
+
+
+def show_table(title: str, rows: Iterable[tuple[str, str]]) -> None:
+    """Two columns: what, and how much."""
+    table = Table(title=_escaped(title), title_justify="left", show_header=False, title_style="bold")
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column()
+    for name, value in rows:
+        table.add_row(_escaped(name), _escaped(value))
+    results.print(table)
+
+
+def show_lines(lines: Iterable[str]) -> None:
+    """Lines on standard output, as they are."""
+    for line in lines:
+        typer.echo(line)
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """ "a 3, b 1", the most frequent first; "none" when empty."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{name} {number}" for name, number in ordered) or "none"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", "\\[")

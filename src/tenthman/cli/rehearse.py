@@ -1,0 +1,145 @@
+"""`tenthman rehearse`: four weeks of trading on stored data, and `tenthman report`: look at a finished run again."""
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tenthman.cli.output import ConfigOption, JsonOption, counted, errors, say, show_json, show_table
+from tenthman.cli.session import start
+from tenthman.config import Config
+from tenthman.dashboard.report import RunReport, build_report, write_html
+from tenthman.domain.errors import ConfigError
+from tenthman.domain.order import Book
+from tenthman.scheduler.clock import wall_now
+from tenthman.scheduler.markets import choose_market, choose_period
+from tenthman.scheduler.rehearsal import Rehearsed, rehearse
+from tenthman.scheduler.storage import open_storage
+from tenthman.scheduler.timeline import Step
+
+
+class Display:
+    """The live progress of a rehearsal on standard error; quiet when that is not a terminal."""
+
+    def __init__(self, live: Live, progress: Progress) -> None:
+        self._live = live
+        self._progress = progress
+        self._task = progress.add_task("", total=None, status="starting")
+        self._interactive = errors.is_terminal
+        self._session: date | None = None
+
+    def stage(self, text: str) -> None:
+        """A part of the preparation begins."""
+        self._progress.update(self._task, status=text)
+        if not self._interactive:
+            say(f"{text} ...")
+
+    def step(self, step: Step, book: Book, done: int, total: int) -> None:
+        """A step of trading is done."""
+        status = (
+            f"{step.session} {step.kind.value:<9} equity {book.equity:>12,.2f}  "
+            f"positions {len(book.positions):>2}  drawdown {book.drawdown:.2%}  {book.state.value}"
+        )
+        self._progress.update(self._task, total=total, completed=done, status=status)
+        if not self._interactive and step.session != self._session:
+            say(status)
+        self._session = step.session
+
+
+def rehearse_command(
+    first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First session.")] = None,
+    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last session.")] = None,
+    scenario: Annotated[
+        str, typer.Option(help="A period that the market names, such as `crash`; without --from and --to.")
+    ] = "default",
+    market: Annotated[
+        Literal["auto", "pack", "yahoo", "practice"] | None,
+        typer.Option(help="Which market to trade; `auto` takes a named pack, else Yahoo, else the practice market."),
+    ] = None,
+    pack: Annotated[Path | None, typer.Option(help="Folder of a data pack.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Where to write the HTML report.")] = None,
+    config_directory: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Rehearse trading on stored data: the real desk against our own exchange, at full speed."""
+    if scenario != "default" and (first or last):
+        raise ConfigError("`--scenario` names a period by itself; leave out --from and --to")
+    config = start(config_directory)
+    source = market or config.settings.market.source
+    chosen = choose_market(config, source, pack, wall_now().date(), say)
+    period = choose_period(
+        chosen.market, first and first.date(), last and last.date(), scenario, config.settings.rehearsal.sessions
+    )
+    say(f"{chosen.market.provenance.headline} ({chosen.why}), {period.first} to {period.last}")
+    with _progress() as progress, Live(progress, console=errors, refresh_per_second=4, transient=True) as live:
+        done = rehearse(config, chosen.market, period, Display(live, progress))
+    for run_id, reached in done.interrupted_before:
+        say(f"run {run_id} was interrupted at {reached}; this run started over and reused its replies")
+    _finish(config, done, report, as_json)
+
+
+def report_command(
+    run: Annotated[str | None, typer.Argument(help="The run's id; the newest finished run without it.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write the HTML report.")] = None,
+    config_directory: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a finished run again: its table, and its HTML report written anew."""
+    config = start(config_directory)
+    with open_storage(config) as pool:
+        found = build_report(pool, run)
+        path = write_html(pool, found, out or _report_path(config, found.run_id))
+    _show(found, path, {}, as_json)
+
+
+def _finish(config: Config, done: Rehearsed, out: Path | None, as_json: bool) -> None:
+    with open_storage(config) as pool:
+        found = build_report(pool, done.run_id)
+        path = write_html(pool, found, out or _report_path(config, done.run_id))
+    _show(found, path, done.seconds, as_json)
+
+
+def _report_path(config: Config, run_id: str) -> Path:
+    return config.home / "reports" / f"{run_id}.html"
+
+
+def _show(found: RunReport, path: Path, seconds: dict[str, float], as_json: bool) -> None:
+    if as_json:
+        show_json({"report": str(path), "seconds": seconds, **found.as_dict()})
+        return
+    show_table(found.headline, _rows(found, seconds))
+    typer.echo(f"report: {path}")
+
+
+def _rows(found: RunReport, seconds: dict[str, float]) -> list[tuple[str, str]]:
+    rows = [
+        ("market", found.headline),
+        ("period", f"{found.first} to {found.last}, {found.sessions} sessions"),
+        ("model", found.model_version),
+        ("proposals", str(found.proposals)),
+        ("vetoes by cause", counted(found.vetoes)),
+        ("denials by rule", counted(found.denials)),
+        ("orders", counted(found.orders)),
+        ("fills", str(found.fills)),
+        ("equity", f"{found.start_equity:,.2f} -> {found.end_equity:,.2f} USD"),
+        ("P&L after costs", f"{found.pnl:,.2f} USD ({found.return_:+.2%}), fees {found.fees:,.2f} USD"),
+        ("index", f"{found.index_ticker} {found.index_return:+.2%}"),
+        ("equal weight", f"{found.equal_weight_return:+.2%}"),
+        ("largest drawdown", f"{found.max_drawdown:.2%}"),
+        ("trading state", found.trading_state),
+        ("committee", found.committee),
+        ("audit", found.audit),
+        ("decisions digest", found.digest),
+    ]
+    if seconds:
+        rows.append(("seconds", ", ".join(f"{stage} {spent:.1f}" for stage, spent in seconds.items())))
+    return rows
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.fields[status]}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=errors
+    )

@@ -1,0 +1,385 @@
+"""The one decision, shared by backtest, rehearsal, paper and live; nothing here says which.
+
+1. `prepare`: the market as known -> features -> signals, for every member of the universe at once.
+2. `decide`, holdings first: exits by signal, by time, or because the drawdown stop is reducing the book.
+3. `decide`, then entries in order of score: propose prices -> size by risk -> put what passes to the committee ->
+   shrink, veto or let pass. Each answer counts in the book before the next candidate is looked at.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import assert_never
+
+import numpy as np
+
+from tenthman.agents.committee import Standing, review
+from tenthman.config import Agents, Config, RiskRules
+from tenthman.data.market import MarketView
+from tenthman.domain.audit import Decision, Slot, decision_id
+from tenthman.domain.errors import DataMissing
+from tenthman.domain.features import FeaturePanel
+from tenthman.domain.market import Floats, Listing, Panel
+from tenthman.domain.news import Passage
+from tenthman.domain.opinion import (
+    Abstain,
+    Action,
+    Ask,
+    Case,
+    Enter,
+    Exit,
+    Figure,
+    Hold,
+    Review,
+    Signal,
+    Verdict,
+    Veto,
+)
+from tenthman.domain.order import EXTERNAL, Book, Denial, PendingEntry, Position, SizedOrder, TradingState
+from tenthman.features.panel import concat
+from tenthman.features.sentiment import sentiment_features
+from tenthman.features.technical import atr, technical
+from tenthman.ml.inference import SignalModel, signals
+from tenthman.risk.constraints import Candidate, exposure, fraction_of, open_risk
+from tenthman.risk.controller import assess, exit_order, shrink
+from tenthman.risk.stops import propose
+
+LIQUIDITY_SESSIONS = 20
+
+Quote = Callable[[str, str, datetime], tuple[Passage, ...]]
+"""Headlines that a case on (ticker, name) may quote as of an instant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """One member's numbers at the last bar, and the price it trades at now. `features` by name; NaN left out."""
+
+    listing: Listing
+    last_price: float
+    last_close: float
+    atr: float
+    median_volume: float
+    features: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """All that `decide` needs of the market. `session` is the last bar read; `skipped` says who sits out and why."""
+
+    as_of: datetime
+    session: date
+    signals: tuple[Signal, ...]
+    facts: Mapping[str, Facts]
+    skipped: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holes:
+    """The two openings to the outside: headlines to quote, and the committee's `ask` (None: rules critic alone)."""
+
+    quote: Quote
+    ask: Ask | None
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """A decision and the case that it was made on (None where nothing was put to the committee)."""
+
+    decision: Decision
+    case: Case | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """When and under what the decisions of one run are made; ids derive from it."""
+
+    session: date
+    slot: Slot
+    as_of: datetime
+    config_hash: str
+    model_version: str
+
+    def id_for(self, ticker: str) -> str:
+        """The decision id of `ticker` in this run."""
+        return decision_id(self.session, self.slot, ticker, self.config_hash, self.model_version)
+
+
+def compute_features(
+    panel: Panel, view: MarketView, cutoffs: "np.ndarray[tuple[int], np.dtype[np.datetime64]]", half_life_days: float
+) -> FeaturePanel:
+    """Features of every session of `panel`; row i reads news known at `cutoffs[i]` (datetime64[us], UTC) or before."""
+    news = sentiment_features(view.news, panel.tickers, panel.sessions, cutoffs, half_life_days)
+    return concat((technical(panel, view.universe.index_ticker), news))
+
+
+def prepare(view: MarketView, model: SignalModel, prices: Mapping[str, Decimal], config: Config) -> Prepared:
+    """Signals for every member of the universe whose numbers are known at `view.as_of`.
+
+    `prices` are what members trade at now (USD). A member without a price, a bar in the last session, an ATR or any
+    feature sits out. Raises DataMissing when the view holds no session at all.
+    """
+    panel = view.panel
+    if not len(panel.sessions):
+        raise DataMissing(f"`view` must hold at least one session, held none at {view.as_of}")
+    row = _last_row(view, config.settings.news.sentiment_half_life_days)
+    average_range = atr(panel, config.risk_rules.stops.atr_sessions)[-1]
+    facts, skipped = _facts(view, row, average_range, prices)
+    columns = [panel.column(ticker) for ticker in facts]
+    stops, scores = config.risk_rules.stops, config.models.signal
+    session = panel.sessions[-1].astype(date)
+    found = signals(
+        model,
+        row.values[-1][columns],
+        tuple(facts),
+        session,
+        stops.horizon_sessions,
+        scores.entry_score,
+        scores.exit_score,
+    )
+    return Prepared(as_of=view.as_of, session=session, signals=found, facts=facts, skipped=skipped)
+
+
+def decide_exits(book: Book, question: Question, rules: RiskRules) -> Iterator[Decided]:
+    """Decide every holding without a model's opinion: what an intraday check may do."""
+    for position in sorted(book.positions, key=lambda item: item.ticker):
+        yield _decide_holding(position, None, book, question, rules)
+
+
+def decide(prepared: Prepared, book: Book, holes: Holes, question: Question, config: Config) -> Iterator[Decided]:
+    """Decide every holding, then every BUY candidate, one at a time, so that each can be recorded before the next."""
+    by_ticker = {signal.ticker: signal for signal in prepared.signals}
+    for position in sorted(book.positions, key=lambda item: item.ticker):
+        yield _decide_holding(position, by_ticker.get(position.ticker), book, question, config.risk_rules)
+    held = {position.ticker for position in book.positions}
+    entries = 0
+    for signal in _candidates(prepared.signals, held):
+        decided = _decide_entry(signal, prepared, book, holes, question, config, entries)
+        outcome = decided.decision.outcome
+        if isinstance(outcome, SizedOrder):
+            entries += 1
+            book = _with_pending(book, outcome, prepared.facts[signal.ticker].listing)
+        yield decided
+
+
+def _candidates(found: tuple[Signal, ...], held: set[str]) -> list[Signal]:
+    buys = [signal for signal in found if signal.action is Action.BUY and signal.ticker not in held]
+    return sorted(buys, key=lambda signal: (-signal.score, signal.ticker))
+
+
+def _decide_holding(
+    position: Position, signal: Signal | None, book: Book, question: Question, rules: RiskRules
+) -> Decided:
+    verdict = _holding_verdict(position, signal, book, rules)
+    identity = question.id_for(position.ticker)
+    outcome = exit_order(position, identity) if isinstance(verdict, Exit) else None
+    return Decided(decision=_decision(question, position.ticker, signal, verdict, outcome), case=None)
+
+
+def _holding_verdict(position: Position, signal: Signal | None, book: Book, rules: RiskRules) -> Exit | Hold:
+    if position.decision_id == EXTERNAL:
+        return Hold(reason="not opened by the desk")
+    if position.ticker in book.exiting:
+        return Hold(reason="an exit is already at work")
+    if book.state is TradingState.REDUCING:
+        return Exit(reason="drawdown stop")
+    if position.stop_price is None:
+        return Exit(reason="unprotected")
+    if position.sessions_held >= rules.stops.horizon_sessions:
+        return Exit(reason="time")
+    if signal is not None and signal.action is Action.SELL:
+        return Exit(reason="signal")
+    return Hold(reason="nothing says sell")
+
+
+def _decide_entry(
+    signal: Signal,
+    prepared: Prepared,
+    book: Book,
+    holes: Holes,
+    question: Question,
+    config: Config,
+    entries_so_far: int,
+) -> Decided:
+    facts = prepared.facts[signal.ticker]
+    rules = config.risk_rules
+    try:
+        proposal = propose(signal, facts.last_price, facts.atr, rules.stops)
+    except DataMissing as error:
+        return Decided(decision=_decision(question, signal.ticker, signal, Hold(reason=str(error)), None), case=None)
+    candidate = Candidate(
+        ticker=signal.ticker,
+        issuer=facts.listing.issuer,
+        sector=facts.listing.sector,
+        median_volume=facts.median_volume,
+    )
+    sized = assess(proposal, candidate, book, rules, question.id_for(signal.ticker), entries_so_far)
+    if isinstance(sized, Denial):
+        denied = Hold(reason=f"risk: {sized.rule}")
+        return Decided(decision=_decision(question, signal.ticker, signal, denied, sized), case=None)
+    case = _case(signal, facts, question.as_of, holes.quote).with_figures(_plan_figures(sized, signal, facts, book))
+    answer = review(case, holes.ask, config.agents, holes.standing, float(book.drawdown))
+    outcome, shadow = _settle(sized, answer, config.agents)
+    return Decided(
+        decision=_decision(question, signal.ticker, signal, answer.verdict, outcome, case, answer, shadow), case=case
+    )
+
+
+def _settle(sized: SizedOrder, answer: Review, agents: Agents) -> tuple[SizedOrder | Denial | None, SizedOrder | None]:
+    """What is sent, and what would have been sent if the committee had said nothing (None: the same)."""
+    match answer.verdict:
+        case Enter(size_fraction=1.0):
+            return sized, None
+        case Enter(size_fraction=size_fraction):
+            return shrink(sized, size_fraction), sized
+        case Veto():
+            return None, sized
+        case Abstain():
+            if agents.unreviewed == "reduce":
+                return shrink(sized, agents.unreviewed_size_fraction), sized
+            return None, sized
+        case _:
+            assert_never(answer.verdict)
+
+
+def _decision(
+    question: Question,
+    ticker: str,
+    signal: Signal | None,
+    verdict: Verdict,
+    outcome: SizedOrder | Denial | None,
+    case: Case | None = None,
+    answer: Review | None = None,
+    shadow: SizedOrder | None = None,
+) -> Decision:
+    return Decision(
+        id=question.id_for(ticker),
+        session=question.session,
+        slot=question.slot,
+        as_of=question.as_of,
+        ticker=ticker,
+        case_hash=case.hash if case else None,
+        signal=signal,
+        critiques=answer.critiques if answer else (),
+        verdict=verdict,
+        outcome=outcome,
+        shadow=shadow,
+        config_hash=question.config_hash,
+        model_version=question.model_version,
+    )
+
+
+def _case(signal: Signal, facts: Facts, as_of: datetime, quote: Quote) -> Case:
+    figures = tuple(
+        Figure(id=f"f{number}", name=name, value=float(f"{value:.6g}"), unit="")
+        for number, (name, value) in enumerate(facts.features.items(), start=1)
+    )
+    return Case(
+        ticker=signal.ticker,
+        name=facts.listing.name,
+        sector=facts.listing.sector,
+        as_of=as_of,
+        signal=signal,
+        last_close=facts.last_close,
+        atr=facts.atr,
+        figures=figures,
+        passages=quote(signal.ticker, facts.listing.name, as_of),
+    )
+
+
+def _plan_figures(sized: SizedOrder, signal: Signal, facts: Facts, book: Book) -> tuple[Figure, ...]:
+    """The plan and the book in numbers, under ids p1, p2, ... All fractions are of equity."""
+    limit, stop, target = sized.limit_price, sized.stop_price, sized.target_price
+    if limit is None or stop is None or target is None:
+        raise ValueError(f"{sized.client_order_id}: an entry must carry limit, stop and target prices")
+    equity = fraction_of(book.equity, 1.0)
+    sector = exposure(book, facts.listing.sector) + sized.quantity * limit
+    values = {
+        "score": signal.score,
+        "p_buy": signal.p_buy,
+        "p_sell": signal.p_sell,
+        "risk_fraction": float(sized.quantity * (limit - stop) / equity),
+        "position_fraction": float(sized.quantity * limit / equity),
+        "reward_risk": float((target - limit) / (limit - stop)),
+        "open_positions": float(len(book.positions) + len(book.pending)),
+        "sector_fraction": float(sector / equity),
+        "drawdown": float(book.drawdown),
+        "open_risk_fraction": float(open_risk(book) / equity),
+    }
+    return tuple(
+        Figure(id=f"p{number}", name=name, value=float(f"{value:.6g}"), unit="")
+        for number, (name, value) in enumerate(values.items(), start=1)
+    )
+
+
+def _with_pending(book: Book, order: SizedOrder, listing: Listing) -> Book:
+    if order.limit_price is None or order.stop_price is None:
+        raise ValueError(f"{order.client_order_id}: an entry must carry limit and stop prices")
+    entry = PendingEntry(
+        ticker=order.ticker,
+        issuer=listing.issuer,
+        sector=listing.sector,
+        quantity=order.quantity,
+        limit_price=order.limit_price,
+        stop_price=order.stop_price,
+    )
+    return replace(book, pending=(*book.pending, entry))
+
+
+def _last_row(view: MarketView, half_life_days: float) -> FeaturePanel:
+    """Features of the last session only, news up to `as_of` included."""
+    panel = view.panel
+    cutoff = np.array([np.datetime64(view.as_of.replace(tzinfo=None), "us")])
+    news = sentiment_features(view.news, panel.tickers, panel.sessions[-1:], cutoff, half_life_days)
+    prices = technical(panel, view.universe.index_ticker)
+    last = FeaturePanel(
+        sessions=prices.sessions[-1:], tickers=prices.tickers, names=prices.names, values=prices.values[-1:].copy()
+    )
+    return concat((last, news))
+
+
+def _facts(
+    view: MarketView, row: FeaturePanel, average_range: Floats, prices: Mapping[str, Decimal]
+) -> tuple[dict[str, Facts], dict[str, str]]:
+    facts: dict[str, Facts] = {}
+    skipped: dict[str, str] = {}
+    panel = view.panel
+    volumes = panel.volume[-LIQUIDITY_SESSIONS:]
+    for listing in view.members():
+        ticker = listing.ticker
+        if ticker not in panel.tickers:
+            skipped[ticker] = "no bars"
+            continue
+        column = panel.column(ticker)
+        close, spread = float(panel.close[-1, column]), float(average_range[column])
+        reason = _unfit(close, spread, prices.get(ticker), row.values[-1, column])
+        if reason is not None:
+            skipped[ticker] = reason
+            continue
+        known = {
+            name: float(value)
+            for name, value in zip(row.names, row.values[-1, column], strict=True)
+            if np.isfinite(value)
+        }
+        facts[ticker] = Facts(
+            listing=listing,
+            last_price=float(prices[ticker]),
+            last_close=close,
+            atr=spread,
+            median_volume=float(np.nanmedian(volumes[:, column])),
+            features=known,
+        )
+    return facts, skipped
+
+
+def _unfit(close: float, spread: float, price: Decimal | None, features: Floats) -> str | None:
+    if not np.isfinite(close):
+        return "no bar in the last session"
+    if not np.isfinite(spread) or spread <= 0:
+        return "no average true range"
+    if price is None or price <= 0:
+        return "no price"
+    if not np.isfinite(features).any():
+        return "no features"
+    return None

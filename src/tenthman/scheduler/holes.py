@@ -1,0 +1,72 @@
+"""The decision's openings to the outside: headlines to quote, and a language model to ask, with its standing."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from tenthman.agents.exam import standing_of
+from tenthman.agents.llm_interface import open_language_model
+from tenthman.agents.tape import taped
+from tenthman.config import Config
+from tenthman.db.pool import Pool
+from tenthman.decision import Holes, Quote
+from tenthman.domain.news import Passage
+from tenthman.domain.opinion import Ask, Prompt, Reply, ReplyState
+from tenthman.news.embedder import Embedder
+from tenthman.news.rag import passages
+from tenthman.news.storage import NewsStore
+from tenthman.scheduler.clock import wall_now
+from tenthman.scheduler.gather import Gatherer
+
+
+@contextmanager
+def open_holes(config: Config, pool: Pool, news_store: NewsStore, gatherer: Gatherer) -> Iterator[Holes]:
+    """Start the language model, tape it, look up or hold its examination; stop it at the end of the block."""
+    with open_language_model(config.models.language, config.home) as language:
+        ask = taped(language.ask, pool, language.digest)
+        standing = standing_of(pool, ask, language.name, language.digest, config.agents, wall_now())
+        yield Holes(quote=quote_from(gatherer, news_store, config), ask=ask, standing=standing)
+
+
+def quote_from(gatherer: Gatherer, news_store: NewsStore, config: Config) -> Quote:
+    """Quote the headlines on a ticker that the gate of time lets through, nearest to what moves a share first."""
+    embedder = Embedder(config.models.embedding)
+    look_back = timedelta(days=config.settings.news.lookback_days)
+
+    def quote(ticker: str, name: str, as_of: datetime) -> tuple[Passage, ...]:
+        items = gatherer.look(as_of).news_for(ticker, as_of - look_back)
+        query = f"{name} shares results guidance deal lawsuit rating"
+        return passages(news_store, embedder, items, query, as_of, config.agents.case_passages)
+
+    return quote
+
+
+def within(ask: Ask, seconds: float, monotonic: Callable[[], float] = time.monotonic) -> Ask:
+    """`ask` until `seconds` have passed since now; afterwards every prompt is answered OVER_BUDGET, unasked."""
+    ends = monotonic() + seconds
+
+    def asked(prompts: tuple[Prompt, ...]) -> tuple[Reply, ...]:
+        if monotonic() < ends:
+            return ask(prompts)
+        return tuple(
+            Reply(
+                prompt_hash=prompt.hash,
+                state=ReplyState.OVER_BUDGET,
+                text="",
+                model="",
+                model_digest="",
+                prompt_tokens=0,
+                reply_tokens=0,
+                latency_ms=0,
+            )
+            for prompt in prompts
+        )
+
+    return asked
+
+
+def for_one_cycle(holes: Holes, deadline_s: float) -> Holes:
+    """The same holes with the cycle's deadline on the model, counted from now."""
+    return holes if holes.ask is None else replace(holes, ask=within(holes.ask, deadline_s))

@@ -1,0 +1,65 @@
+"""Intraday: watch the account, latch the drawdown stop, close what must be closed. It never opens anything."""
+
+from tenthman.decision import Question, decide_exits
+from tenthman.domain.audit import EventKind, Slot
+from tenthman.domain.opinion import Exit
+from tenthman.domain.order import Book, TradingState
+from tenthman.risk.emergency import next_state
+from tenthman.scheduler.orchestrator import Desk, act, cancel_entries, run_cycle, set_state, settle
+from tenthman.scheduler.timeline import Step, StepKind
+
+
+def run_step(desk: Desk, step: Step) -> Book:
+    """Do what the step asks for; returns the book as the step found it."""
+    if step.kind is StepKind.MORNING:
+        return run_cycle(desk, step)
+    book = check(desk, step)
+    if step.kind is StepKind.AFTERNOON:
+        return run_cycle(desk, step)
+    if step.kind is StepKind.CLOSE:
+        return _close(desk, step)
+    return book
+
+
+def check(desk: Desk, step: Step) -> Book:
+    """Settle with the broker, then move the latch if the drawdown says so."""
+    book = settle(desk, step)
+    _alert_unprotected(desk, book, step)
+    change = next_state(book, desk.config.risk_rules.drawdown)
+    if change is None:
+        return book
+    set_state(desk, change.state, change.reason, step.at)
+    if change.state is TradingState.REDUCING:
+        cancel_entries(desk, step.at)
+        if step.kind is not StepKind.CLOSE:
+            _close_all(desk, step)
+    return settle(desk, step)
+
+
+def _close(desk: Desk, step: Step) -> Book:
+    """After the close: entries that did not fill are withdrawn, and the session's bars come in."""
+    cancel_entries(desk, step.at)
+    book = settle(desk, step)
+    desk.gatherer.refresh(step.at)
+    return book
+
+
+def _close_all(desk: Desk, step: Step) -> None:
+    book = settle(desk, step)
+    question = Question(
+        session=step.session,
+        slot=Slot.CHECK,
+        as_of=step.at,
+        config_hash=desk.config.hash,
+        model_version=desk.model.version,
+    )
+    for decided in decide_exits(book, question, desk.config.risk_rules):
+        if isinstance(decided.decision.verdict, Exit):
+            act(desk, decided, step.at)
+
+
+def _alert_unprotected(desk: Desk, book: Book, step: Step) -> None:
+    """A holding of ours without a resting stop and without an exit at work is an alert, every time it is seen."""
+    bare = [item.ticker for item in book.positions if item.stop_price is None and item.ticker not in book.exiting]
+    if bare:
+        desk.ledger.event(EventKind.ALERT, "unprotected", {"tickers": bare}, step.at)

@@ -1,0 +1,205 @@
+"""The desk's cycle: gather -> decide -> act -> record.
+
+1. `run_cycle` (twice a session): settle with the broker, gather, prepare, then for each decision: record it, act on
+   it, record what came of it.
+2. `check` in intraday.py (every 30 minutes): settle with the broker, watch the drawdown, close what must be closed.
+3. Settling is also how the desk starts and recovers: the broker is the truth for orders, fills, positions and cash.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import structlog
+
+from tenthman.config import Config
+from tenthman.decision import Decided, Holes, Question, decide, prepare
+from tenthman.domain.audit import EventKind, Slot
+from tenthman.domain.market import SessionHours, Universe
+from tenthman.domain.order import (
+    Book,
+    Broker,
+    BrokerOrder,
+    Denial,
+    Purpose,
+    Side,
+    SizedOrder,
+    TradingState,
+)
+from tenthman.execution.fees import regulatory_fees
+from tenthman.execution.orders import Refused, Sent, Unknown, send
+from tenthman.ml.inference import SignalModel
+from tenthman.scheduler.book import BrokerState, Origin, build_book, flatten
+from tenthman.scheduler.gather import Gatherer
+from tenthman.scheduler.holes import for_one_cycle
+from tenthman.scheduler.state import Ledger
+from tenthman.scheduler.timeline import Step, StepKind
+from tenthman.utils.logging import bind
+
+CANCEL_TRIES = 20
+FILLS_LOOK_BACK = timedelta(days=7)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """The parts one run is made of. Which world it trades in shows only in what was put here."""
+
+    config: Config
+    broker: Broker
+    gatherer: Gatherer
+    ledger: Ledger
+    model: SignalModel
+    holes: Holes
+    universe: Universe
+    hours: tuple[SessionHours, ...]
+    pause: Callable[[float], None]
+
+
+def run_cycle(desk: Desk, step: Step) -> Book:
+    """One full decision run; returns the book it started from."""
+    slot = Slot.MORNING if step.kind is StepKind.MORNING else Slot.AFTERNOON
+    desk.ledger.event(EventKind.CYCLE_STARTED, f"{step.session}-{slot.value}", {"kind": step.kind.value}, step.at)
+    settle_doubts(desk, step.at)
+    book = settle(desk, step)
+    view = desk.gatherer.refresh(step.at)
+    tickers = [listing.ticker for listing in view.members()]
+    prepared = prepare(view, desk.model, desk.gatherer.prices(tickers), desk.config)
+    question = _question(desk, step, slot)
+    counts = {"signals": len(prepared.signals), "skipped": len(prepared.skipped), "sent": 0, "decisions": 0}
+    holes = for_one_cycle(desk.holes, desk.config.agents.cycle_deadline_s)
+    for decided in decide(prepared, book, holes, question, desk.config):
+        counts["decisions"] += 1
+        counts["sent"] += act(desk, decided, step.at)
+    desk.ledger.event(EventKind.CYCLE_FINISHED, f"{step.session}-{slot.value}", counts, step.at)
+    log.info("cycle finished", slot=slot.value, session=str(step.session), **counts)
+    return book
+
+
+def act(desk: Desk, decided: Decided, at: datetime) -> bool:
+    """Commit the decision, then send its order if it has one; tells whether an order reached the broker."""
+    decision = decided.decision
+    with bind(decision_id=decision.id):
+        desk.ledger.record_decision(decision, decided.case)
+        match decision.outcome:
+            case SizedOrder() as order:
+                if order.purpose is Purpose.EXIT and not _free_shares(desk, order.ticker, at):
+                    desk.ledger.record_refused(order.client_order_id, "resting orders could not be cancelled", at)
+                    return False
+                return _submit(desk, order, at)
+            case Denial() | None:
+                return False
+
+
+def settle(desk: Desk, step: Step) -> Book:
+    """Take over the broker's truth: orders, fills, cash; record equity; return the book as of now."""
+    state = observe(desk)
+    desk.ledger.sync_orders(_changed_orders(desk, state.orders), step.at)
+    fills = desk.broker.fills(step.at - FILLS_LOOK_BACK)
+    fees = {fill.execution_id: regulatory_fees(fill).total for fill in fills}
+    for fill in desk.ledger.record_fills(fills, fees, step.at):
+        log.info("fill", ticker=fill.ticker, side=fill.side.value, quantity=str(fill.quantity), price=str(fill.price))
+    holdings = {item.ticker: (item.quantity, item.current_price) for item in state.positions}
+    account = state.account
+    peak = desk.ledger.record_equity(step.at, step.session, account.equity, account.cash, account.last_equity, holdings)
+    return _book(desk, state, step, peak)
+
+
+def settle_doubts(desk: Desk, at: datetime) -> None:
+    """Look up every order that was committed but whose outcome is not known; nothing is ever sent again."""
+    for client_order_id in desk.ledger.orders_in_doubt():
+        found = desk.broker.find(client_order_id)
+        if found is None:
+            desk.ledger.record_refused(client_order_id, "the broker never had it", at)
+        else:
+            desk.ledger.record_submitted(client_order_id, found, at)
+
+
+def observe(desk: Desk) -> BrokerState:
+    """One look at the broker."""
+    return BrokerState(
+        account=desk.broker.account(),
+        positions=tuple(desk.broker.positions()),
+        orders=tuple(desk.broker.open_orders()),
+    )
+
+
+def cancel_entries(desk: Desk, at: datetime) -> int:
+    """Cancel every entry that has not filled; returns how many."""
+    waiting = [order for order in desk.broker.open_orders() if order.side is Side.BUY and not order.status.is_final]
+    for order in waiting:
+        desk.ledger.record_cancel_requested(order.client_order_id, at)
+        desk.broker.cancel(order.id)
+    return len(waiting)
+
+
+def set_state(desk: Desk, state: TradingState, reason: str, at: datetime) -> None:
+    """Move the latch, and say so."""
+    desk.ledger.set_trading_state(state, reason, "drawdown stop", at)
+    log.warning("trading state changed", state=state.value, reason=reason)
+
+
+def _question(desk: Desk, step: Step, slot: Slot) -> Question:
+    return Question(
+        session=step.session,
+        slot=slot,
+        as_of=step.at,
+        config_hash=desk.config.hash,
+        model_version=desk.model.version,
+    )
+
+
+def _submit(desk: Desk, order: SizedOrder, at: datetime) -> bool:
+    match send(desk.broker, order):
+        case Sent(order=accepted):
+            desk.ledger.record_submitted(order.client_order_id, accepted, at)
+            return True
+        case Refused(reason=reason):
+            desk.ledger.record_refused(order.client_order_id, reason, at)
+            log.warning("order refused", client_order_id=order.client_order_id, reason=reason)
+        case Unknown(reason=reason):
+            desk.ledger.record_unknown(order.client_order_id, reason, at)
+            log.error("order outcome unknown", client_order_id=order.client_order_id, reason=reason)
+    return False
+
+
+def _free_shares(desk: Desk, ticker: str, at: datetime) -> bool:
+    """Cancel what rests on the ticker and wait until the broker has let go of the shares."""
+    for attempt in range(CANCEL_TRIES):
+        resting = [order for order in flatten(desk.broker.open_orders()) if order.ticker == ticker]
+        if not resting:
+            return True
+        if attempt:
+            desk.pause(0.25)
+            continue
+        for order in resting:
+            desk.ledger.record_cancel_requested(order.client_order_id, at)
+            desk.broker.cancel(order.id)
+    return False
+
+
+def _changed_orders(desk: Desk, at_work: Sequence[BrokerOrder]) -> list[BrokerOrder]:
+    """Orders at work, and those the ledger still thinks so although the broker no longer lists them."""
+    listed = {order.client_order_id for order in at_work}
+    gone = [identity for identity in desk.ledger.unfinished_entries() if identity not in listed]
+    found = [order for identity in gone if (order := desk.broker.find(identity)) is not None]
+    return [*at_work, *found]
+
+
+def _book(desk: Desk, state: BrokerState, step: Step, peak: Decimal) -> Book:
+    origins = {
+        ticker: Origin(decision_id=trade.decision_id, opened=trade.opened_session)
+        for ticker, trade in desk.ledger.open_trades().items()
+    }
+    return build_book(
+        state,
+        origins,
+        desk.universe,
+        desk.hours,
+        step.session,
+        step.at,
+        peak,
+        desk.ledger.trading_state(),
+    )

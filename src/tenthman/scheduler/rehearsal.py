@@ -1,0 +1,215 @@
+"""A rehearsal: the whole desk over stored sessions, against our own exchange, on a virtual clock.
+
+1. Open PostgreSQL (embedded unless DATABASE_URL names a server) and store what was known before the first session.
+2. Train the signal model on it, or load the one trained on the very same before.
+3. Start the language model and let it sit its examination, or look up the result.
+4. Start the exchange as a child process, and trade session by session through alpaca-py.
+5. Close the run. Everything a report needs is in PostgreSQL.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from datetime import time as time_of_day
+from decimal import Decimal
+from typing import Protocol
+from uuid import NAMESPACE_URL, uuid5
+
+import numpy as np
+
+from tenthman.config import Config
+from tenthman.data.alpaca import AlpacaMarketSource
+from tenthman.data.bars import BarStore
+from tenthman.data.market import MarketHistory
+from tenthman.db.pool import Pool
+from tenthman.domain.audit import RunKey
+from tenthman.domain.canonical import content_hash
+from tenthman.domain.errors import ConfigError
+from tenthman.domain.market import MarketData, Period, SessionHours
+from tenthman.domain.order import Book
+from tenthman.exchange.process import ExchangeProcess
+from tenthman.execution.client import AlpacaBroker
+from tenthman.news.linker import Linker
+from tenthman.news.storage import NewsStore
+from tenthman.scheduler.clock import VirtualClock, wall_now
+from tenthman.scheduler.gather import Gatherer, link_items
+from tenthman.scheduler.holes import open_holes
+from tenthman.scheduler.intraday import run_step
+from tenthman.scheduler.orchestrator import Desk
+from tenthman.scheduler.signal_model import trained_model
+from tenthman.scheduler.state import Ledger
+from tenthman.scheduler.storage import open_storage
+from tenthman.scheduler.timeline import NEW_YORK, Step, session_steps
+from tenthman.utils.logging import bind
+
+
+class Watcher(Protocol):
+    """Whoever watches a rehearsal: told what is being done, and of every step."""
+
+    def stage(self, text: str) -> None: ...
+
+    def step(self, step: Step, book: Book, done: int, total: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsed:
+    """A finished rehearsal: its run, the runs it starts over, and seconds by stage."""
+
+    run_id: str
+    interrupted_before: tuple[tuple[str, datetime | None], ...]
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """Where bars and headlines of one market are kept, and who links them."""
+
+    pool: Pool
+    market_id: str
+    bars: BarStore
+    news: NewsStore
+    linker: Linker
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Seconds by stage."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = round(time.monotonic() - begun, 3)
+
+
+def rehearse(config: Config, market: MarketData, period: Period, watcher: Watcher) -> Rehearsed:
+    """Trade `period` on `market`; returns once the last session is closed and recorded.
+
+    An earlier run of the same key that was interrupted is marked so, and this one starts over from the first session:
+    the replies on the tape make that quick. Raises ConfigError when the market has too little history before the
+    period; an interruption leaves everything committed so far in place.
+    """
+    spent = Stopwatch()
+    sessions = sessions_of(market, period)
+    start = datetime.combine(period.first, time_of_day(), NEW_YORK).astimezone(UTC)
+    with ExitStack() as stack:
+        watcher.stage("starting PostgreSQL")
+        with spent("database"):
+            stores = open_stores(stack.enter_context(open_storage(config)), market)
+        watcher.stage("storing what was known before the first session")
+        with spent("history"):
+            history = store_history(stores, market, period.first, start)
+        watcher.stage("training the signal model, or loading it")
+        with spent("training"):
+            model = trained_model(
+                config, stores.pool, stores.market_id, market.provenance.content_hash, history.serve(start)
+            )
+        watcher.stage(f"starting the exchange on {market.provenance.name}")
+        with spent("exchange"):
+            exchange = stack.enter_context(_exchange(config, market, period, start))
+        gatherer = Gatherer(
+            AlpacaMarketSource(exchange.rest_url, exchange.key, exchange.secret, config.settings.broker),
+            history,
+            stores.bars,
+            stores.news,
+            stores.linker,
+            start,
+        )
+        watcher.stage(f"starting and examining the language model {config.models.language.model}")
+        with spent("language model"):
+            holes = stack.enter_context(open_holes(config, stores.pool, stores.news, gatherer))
+        ledger = stack.enter_context(_ledger(config, stores, market, period, model.version, start))
+        desk = Desk(
+            config=config,
+            broker=AlpacaBroker(exchange.rest_url, exchange.key, exchange.secret, config.settings.broker),
+            gatherer=gatherer,
+            ledger=ledger,
+            model=model,
+            holes=holes,
+            universe=market.universe,
+            hours=market.hours,
+            pause=time.sleep,
+        )
+        with spent("trading"), bind(run_id=str(ledger.run_id)):
+            _trade(desk, VirtualClock(start, exchange.advance), sessions, watcher)
+        ledger.finish(wall_now(), {"seconds": spent.seconds})
+        return Rehearsed(run_id=str(ledger.run_id), interrupted_before=tuple(ledger.interrupted), seconds=spent.seconds)
+
+
+def sessions_of(market: MarketData, period: Period) -> tuple[SessionHours, ...]:
+    """The sessions of `period`; ConfigError when the market has none there."""
+    inside = tuple(
+        item for item in market.hours[: len(market.panel.sessions)] if period.first <= item.session <= period.last
+    )
+    if not inside:
+        raise ConfigError(f"the market has no session in {period.first}..{period.last}")
+    return inside
+
+
+def open_stores(pool: Pool, market: MarketData) -> Stores:
+    """The stores of `market`, which is entered in the database if it is new there."""
+    market_id = market.provenance.content_hash[:12]
+    bars = BarStore(pool, market_id)
+    bars.save_market(market.provenance, market.universe)
+    return Stores(
+        pool=pool,
+        market_id=market_id,
+        bars=bars,
+        news=NewsStore(pool, market_id),
+        linker=Linker(market.universe),
+    )
+
+
+def store_history(stores: Stores, market: MarketData, first: date, start: datetime) -> MarketHistory:
+    """Store bars of the sessions before `first` and headlines known before `start`; return them as history.
+
+    Bars are read back from PostgreSQL; headlines keep the archive's stamps, so that a run's knowledge does not depend
+    on which runs came before it.
+    """
+    rows = int(np.searchsorted(market.panel.sessions, np.datetime64(first, "D")))
+    past = market.panel.rows(0, rows)
+    closes = np.array([item.close_at.replace(tzinfo=None) for item in market.hours[:rows]], dtype="datetime64[us]")
+    stores.bars.load_panel(past, closes)
+    known = link_items(stores.linker, [item for item in market.headlines if item.known_at < start])
+    stores.news.save(known)
+    return MarketHistory(past, closes, known, market.universe, market.hours)
+
+
+def _exchange(config: Config, market: MarketData, period: Period, start: datetime) -> ExchangeProcess:
+    account = uuid5(NAMESPACE_URL, f"tenthman:{market.provenance.content_hash}:{period.first}")
+    cash = Decimal(config.settings.rehearsal.starting_cash_usd)
+    return ExchangeProcess(
+        market, config.settings.costs, cash, str(account), start, config.home / "logs" / "exchange.log"
+    )
+
+
+def _ledger(
+    config: Config, stores: Stores, market: MarketData, period: Period, model_version: str, start: datetime
+) -> Ledger:
+    data_hash = content_hash([market.provenance.content_hash, period])
+    return Ledger.start(
+        stores.pool,
+        market_id=stores.market_id,
+        world="rehearsal",
+        account_id=None,
+        period=period,
+        key=RunKey(config_hash=config.hash, model_version=model_version, data_hash=data_hash),
+        starting_cash=Decimal(config.settings.rehearsal.starting_cash_usd),
+        at_wall=wall_now(),
+        at_market=start,
+    )
+
+
+def _trade(desk: Desk, clock: VirtualClock, sessions: tuple[SessionHours, ...], watcher: Watcher) -> None:
+    steps = [step for hours in sessions for step in session_steps(hours, desk.config.settings.schedule)]
+    for done, step in enumerate(steps, start=1):
+        clock.wait_until(step.at)
+        book = run_step(desk, step)
+        desk.ledger.reached(step.at)
+        watcher.step(step, book, done, len(steps))
