@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from tenthman.config import StopRules
 from tenthman.domain.market import Floats, Panel
 
+CODE = "labels-1"
+"""Changes whenever the same bars and rules would give other labels."""
+
 SELL, HOLD, BUY, UNKNOWN = 0, 1, 2, -1
 
 Classes = NDArray[np.int8]
@@ -36,6 +39,8 @@ class Labels:
             raise ValueError(f"`end_row` must have the shape of `y` {self.y.shape}, was {self.end_row.shape}")
         if bool(np.any((self.y == UNKNOWN) != (self.end_row < 0))):
             raise ValueError("`end_row` must be -1 exactly where `y` is unknown")
+        if bool(np.any((self.end_row <= np.arange(len(self.y))[:, None]) & (self.y != UNKNOWN))):
+            raise ValueError("`end_row` must lie after the row of its label")
         self.y.flags.writeable = False
         self.end_row.flags.writeable = False
 

@@ -130,3 +130,8 @@ def test_an_unknown_label_has_no_weight_to_give() -> None:
 def test_an_end_without_a_label_is_refused() -> None:
     with pytest.raises(ValueError, match="exactly where `y` is unknown"):
         Labels(y=np.full((1, 1), UNKNOWN, dtype=np.int8), end_row=np.zeros((1, 1), dtype=np.int32))
+
+
+def test_a_window_that_does_not_go_on_after_its_decision_is_refused() -> None:
+    with pytest.raises(ValueError, match="must lie after the row"):
+        Labels(y=np.full((2, 1), HOLD, dtype=np.int8), end_row=np.array([[1], [1]], dtype=np.int32))
