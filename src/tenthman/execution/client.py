@@ -55,12 +55,6 @@ class _TimedClient(TradingClient):
     def __init__(self, url: str | None, key: str, secret: str, settings: BrokerSettings) -> None:
         super().__init__(api_key=key, secret_key=secret, paper=True, raw_data=True, url_override=url)
         set_deadlines(self._session, settings.connect_timeout_s, settings.read_timeout_s)
-        self.resent = False
-
-    def _one_request(self, method: str, url: str, opts: dict[str, object], retry: int) -> dict[str, object]:
-        self.resent = retry < self._retry
-        answer: dict[str, object] = super()._one_request(method, url, opts, retry)
-        return answer
 
 
 class AlpacaBroker:
@@ -103,7 +97,10 @@ class AlpacaBroker:
         return [member for order in orders for member in _open_members(order)]
 
     def submit(self, order: SizedOrder) -> BrokerOrder:
-        """Send `order`. OrderRejected: refused. OrderOutcomeUnknown: look it up with `find`."""
+        """Send `order`; one that the broker has already is handed back, not sent again.
+
+        OrderRejected: refused. OrderOutcomeUnknown: look it up with `find`.
+        """
         name = order.client_order_id
         try:
             return read_order(read_row(self._client.submit_order(_to_request(order))))
@@ -156,17 +153,18 @@ class AlpacaBroker:
             raise SetupError("the broker refuses the keys; check ALPACA_API_KEY and ALPACA_SECRET_KEY") from error
         if status not in _REFUSALS:
             raise OrderOutcomeUnknown(f"order {name}: the broker answered {status}: {message}") from error
-        if _DUPLICATE in message and self._client.resent:
-            return self._arrived(order, message)
+        if _DUPLICATE in message:
+            return self._same_order(order, message)
         raise OrderRejected(f"order {name}: the broker refused ({status}): {message}") from error
 
-    def _arrived(self, order: SizedOrder, message: str) -> BrokerOrder:
+    def _same_order(self, order: SizedOrder, message: str) -> BrokerOrder:
+        name = order.client_order_id
         try:
-            found = self.find(order.client_order_id)
+            found = self.find(name)
         except BrokerUnavailable as error:
-            raise OrderOutcomeUnknown(f"order {order.client_order_id}: {message}; {error}") from error
-        if found is None:
-            raise OrderOutcomeUnknown(f"order {order.client_order_id}: {message}, but it cannot be found")
+            raise OrderOutcomeUnknown(f"order {name}: {message}; {error}") from error
+        if found is None or (found.ticker, found.side, found.quantity) != (order.ticker, order.side, order.quantity):
+            raise OrderRejected(f"order {name}: another order has this id: {message}")
         return found
 
     def _order_pages(self, query: Mapping[str, object]) -> list[Mapping[str, object]]:

@@ -42,25 +42,14 @@ def send(
     pauses_s: tuple[float, ...] = LOOK_UP_PAUSES_S,
     pause: Callable[[float], None] = time.sleep,
 ) -> Sent | Refused | Unknown:
-    """Submit `order` once. When the answer is lost, look it up once after each of `pauses_s`; never send again.
-
-    A refused order is looked up as well: an order sent before a crash is refused as a duplicate, and stands.
-    """
+    """Submit `order` once. When the answer is lost, look it up once after each of `pauses_s`; never send again."""
     try:
         return Sent(order=broker.submit(order), looked_up=False)
     except OrderRejected as refusal:
-        return _after_refusal(broker, order, str(refusal))
+        return Refused(reason=str(refusal))
     except (OrderOutcomeUnknown, BrokerUnavailable) as lost:
         _log.warning("order outcome unknown", client_order_id=order.client_order_id, cause=str(lost))
         return _look_up(broker, order, pauses_s, pause, str(lost))
-
-
-def _after_refusal(broker: Broker, order: SizedOrder, reason: str) -> Sent | Refused | Unknown:
-    try:
-        found = broker.find(order.client_order_id)
-    except BrokerUnavailable as silence:
-        return Unknown(reason=f"{reason}; then {silence}")
-    return Refused(reason=reason) if found is None else Sent(order=found, looked_up=True)
 
 
 def _look_up(

@@ -1,0 +1,19 @@
+"""The broker through alpaca-py, over HTTP to the served exchange, keeps the promise of every broker."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tenthman_broker_battery import BATTERY_CASH, BATTERY_COSTS, BrokerBattery, Desk, battery_market, battery_start
+from tenthman_exchange import SETTINGS, served
+
+from tenthman.execution.client import AlpacaBroker
+
+
+class TestAlpacaBroker(BrokerBattery):
+    @pytest.fixture
+    def desk(self, tmp_path: Path) -> Iterator[Desk]:
+        market = battery_market()
+        with served(market, battery_start(market), tmp_path, BATTERY_COSTS, BATTERY_CASH) as process:
+            broker = AlpacaBroker(process.rest_url, process.key, process.secret, SETTINGS)
+            yield Desk(broker=broker, advance=process.advance, market=market)
