@@ -59,6 +59,7 @@ class ReplayExchange:
         self._news = NewsTape(market.headlines)
         self._book = Book()
         self._orders: dict[str, ExchangeOrder] = {}
+        self._open_ids: dict[str, None] = {}
         self._ids: dict[str, str] = {}
         self._fills: list[Fill] = []
         self._events: list[OrderEvent] = []
@@ -138,10 +139,9 @@ class ReplayExchange:
         """Orders that are "open" (not final), "closed" or "all", parents and legs, in order of submission."""
         if status not in ("open", "closed", "all"):
             raise ValueError(f"`status` must be open, closed or all, was {status!r}")
-        every = list(self._orders.values())
-        if status == "all":
-            return every
-        return [order for order in every if order.status.is_final == (status == "closed")]
+        if status == "open":
+            return [self._orders[order_id] for order_id in self._open_ids]
+        return [order for order in self._orders.values() if status == "all" or order.status.is_final]
 
     def account(self) -> Account:
         """Cash, equity at path prices, and buying power: the cash that open buys do not hold back."""
@@ -246,8 +246,14 @@ class ReplayExchange:
         return entry
 
     def _keep(self, order: ExchangeOrder) -> None:
-        self._orders[order.id] = order
         self._ids[order.client_order_id] = order.id
+        self._open_ids[order.id] = None
+        self._write(order)
+
+    def _write(self, order: ExchangeOrder) -> None:
+        self._orders[order.id] = order
+        if order.status.is_final:
+            del self._open_ids[order.id]
 
     def _rest(self, order: ExchangeOrder, reserve: Decimal) -> Resting:
         sequence = len(self._orders)
@@ -318,7 +324,7 @@ class ReplayExchange:
             filled_at=at,
             updated_at=at,
         )
-        self._orders[order.id] = order
+        self._write(order)
         self._events.append(
             OrderEvent(
                 event="fill",
@@ -350,7 +356,7 @@ class ReplayExchange:
             expired_at=expired_at,
             failed_at=failed_at,
         )
-        self._orders[order_id] = order
+        self._write(order)
         self._tell(event, order)
 
     def _tell(self, event: EventName, order: ExchangeOrder) -> None:

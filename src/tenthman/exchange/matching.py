@@ -180,11 +180,13 @@ def match(
 
 def first_touch(order: Resting, path: Path, start: float, stop: float) -> Touch | None:
     """The first instant in `start`..`stop` at which `order` can fill on `path`; None if there is none."""
-    level = order.level
+    if order.level is None:
+        return Touch(fraction=start, price=path.price_at(start))
+    level, below = float(order.level), order.fills_below
+    if level < path.low if below else level > path.high:
+        return None
     for segment in path.segments(start, stop):
-        if level is None:
-            return Touch(fraction=segment.start, price=segment.price(segment.start))
-        touch = _touch(segment, float(level), below=order.fills_below)
+        touch = _touch(segment, level, below=below)
         if touch is not None:
             return touch
     return None

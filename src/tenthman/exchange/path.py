@@ -30,14 +30,7 @@ class Segment:
 
     def price(self, fraction: float) -> float:
         """Price at `fraction` of the session, exact at both ends and never outside them."""
-        if fraction <= self.first:
-            return self.first_price
-        if fraction >= self.last:
-            return self.last_price
-        share = (fraction - self.first) / (self.last - self.first)
-        inside = self.first_price + (self.last_price - self.first_price) * share
-        low, high = sorted((self.first_price, self.last_price))
-        return min(max(inside, low), high)
+        return _on_line(self.first, self.last, self.first_price, self.last_price, fraction)
 
     def crossing(self, level: float) -> float:
         """Fraction at which the line meets `level`, which must lie between its ends, and they must differ."""
@@ -65,7 +58,10 @@ class Path:
 
 def price_at(open_: float, high: float, low: float, close: float, fraction: float) -> float:
     """Path price of one bar at `fraction` (0..1) of the session, USD; ValueError outside 0..1."""
-    return segments(open_, high, low, close, fraction, fraction)[0].price(fraction)
+    _require_window(fraction, fraction)
+    values = (open_, low, high, close)
+    piece = _piece(fraction)
+    return _on_line(KNOTS[piece], KNOTS[piece + 1], values[piece], values[piece + 1], fraction)
 
 
 def prices_at(open_: Floats, high: Floats, low: Floats, close: Floats, fraction: float) -> Floats:
@@ -111,6 +107,17 @@ def _piece(fraction: float) -> int:
     if fraction < KNOTS[1]:
         return 0
     return 1 if fraction < KNOTS[2] else 2
+
+
+def _on_line(first: float, last: float, first_price: float, last_price: float, fraction: float) -> float:
+    if fraction <= first:
+        return first_price
+    if fraction >= last:
+        return last_price
+    inside = first_price + (last_price - first_price) * ((fraction - first) / (last - first))
+    if first_price <= last_price:
+        return min(max(inside, first_price), last_price)
+    return min(max(inside, last_price), first_price)
 
 
 def _require_window(from_fraction: float, to_fraction: float) -> None:
