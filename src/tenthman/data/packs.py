@@ -1,0 +1,348 @@
+"""Data packs: a market in a folder that anyone can build from their own files. The format: docs/packs.md."""
+
+import csv
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+import structlog
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tenthman.data.calendar import extend, sessions_between
+from tenthman.data.pack_tables import (
+    headlines_from,
+    listings_from,
+    no_headlines,
+    panel_from,
+    typed_bars,
+    typed_headlines,
+    universe_text,
+)
+from tenthman.domain.canonical import content_hash
+from tenthman.domain.errors import ConfigError, DataCorrupt
+from tenthman.domain.market import FIELDS, Listing, MarketData, MarketKind, Panel, Period, Provenance, Universe
+from tenthman.domain.news import NewsItem
+
+MANIFEST = "pack.yaml"
+BARS = "bars.parquet"
+HEADLINES = "headlines.parquet"
+UNIVERSE = "universe.csv"
+FILES = (BARS, HEADLINES, UNIVERSE)
+
+DEFAULT_SESSIONS = 20
+CRASH_HISTORY = 500
+FOLLOWING_SESSIONS = 20
+
+DERIVED = "The universe was derived from the bars: every ticker counts as a member throughout (survivorship)."
+
+_log = structlog.get_logger(__name__)
+
+
+class Manifest(BaseModel):
+    """pack.yaml"""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1]
+    name: str = Field(min_length=1, max_length=120)
+    description: str
+    source: str = Field(min_length=1)
+    licence: str = Field(min_length=1)
+    price_basis: str = Field(min_length=1)
+    calendar: Literal["XNYS"]
+    index_ticker: str = Field(min_length=1)
+    scenarios: dict[str, tuple[date, date]] = Field(default_factory=dict)
+    files: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Labels:
+    """What messages call the four files: the pack's own, or those a pack is being built from."""
+
+    manifest: str
+    bars: str
+    headlines: str
+    universe: str
+
+
+def open_pack(folder: Path, archive_lag_minutes: int) -> MarketData:
+    """The market in `folder`, all of it checked.
+
+    Headlines become known `archive_lag_minutes` after they were published, or after the close when only their day is
+    known. Listings without bars are left out, with a warning. Raises ConfigError when the folder or its pack.yaml
+    cannot be used, DataCorrupt naming file, row, column and value when the data cannot.
+    """
+    labels = _Labels(*(str(folder / name) for name in (MANIFEST, *FILES)))
+    return _opened(folder, archive_lag_minutes, labels)
+
+
+def build_pack(
+    out: Path,
+    *,
+    bars: Path,
+    headlines: Path | None,
+    universe: Path | None,
+    name: str,
+    description: str,
+    source: str,
+    licence: str,
+    price_basis: str,
+    index_ticker: str,
+    scenarios: Mapping[str, Period] | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Build a pack in `out` from tables (parquet or csv) with the pack's columns, and open it once as a check.
+
+    Without `universe` every ticker of the bars counts as a member throughout, and the description says so. `out`
+    appears whole or not at all. Raises ConfigError when `out` may not be written or an input is missing, DataCorrupt
+    naming input file, row, column and value when an input cannot be used.
+    """
+    _check_target(out, overwrite)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        table = typed_bars(_read_table(bars), str(bars))
+        pq.write_table(table, building / BARS, compression="zstd")
+        news = no_headlines() if headlines is None else typed_headlines(_read_table(headlines), str(headlines))
+        pq.write_table(news, building / HEADLINES, compression="zstd")
+        if universe is None:
+            listings = _everyone(panel_from(table, str(bars), index_ticker), index_ticker)
+            (building / UNIVERSE).write_text(universe_text(listings), encoding="utf-8")
+            description = f"{description} {DERIVED}".strip()
+        else:
+            (building / UNIVERSE).write_bytes(_read_bytes(universe))
+        manifest: dict[str, object] = {
+            "format": 1,
+            "name": name,
+            "description": description,
+            "source": source,
+            "licence": licence,
+            "price_basis": price_basis,
+            "calendar": "XNYS",
+            "index_ticker": index_ticker,
+            "scenarios": {key: [span.first, span.last] for key, span in (scenarios or {}).items()},
+            "files": {file: _sha256((building / file).read_bytes()) for file in FILES},
+        }
+        (building / MANIFEST).write_text(
+            yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True, width=120), encoding="utf-8"
+        )
+        _opened(building, 0, _Labels(str(out / MANIFEST), str(bars), str(headlines), str(universe)))
+        building.chmod(0o755)
+        _put_in_place(building, out)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return out
+
+
+def _opened(folder: Path, lag_minutes: int, labels: _Labels) -> MarketData:
+    manifest = _manifest(folder, labels.manifest)
+    raw = {name: _verified(folder / name, manifest.files[name]) for name in FILES}
+    panel = panel_from(_parquet(raw[BARS], labels.bars), labels.bars, manifest.index_ticker)
+    headlines = headlines_from(_parquet(raw[HEADLINES], labels.headlines), labels.headlines, lag_minutes)
+    listings = listings_from(_text(raw[UNIVERSE], labels.universe), labels.universe)
+    universe = Universe(listings=_with_bars(listings, panel, manifest.name), index_ticker=manifest.index_ticker)
+    return MarketData(
+        provenance=Provenance(
+            kind=MarketKind.PACK,
+            name=manifest.name,
+            description=manifest.description,
+            source=manifest.source,
+            price_basis=manifest.price_basis,
+            licence=manifest.licence,
+            content_hash=_content(panel, headlines, universe),
+        ),
+        panel=panel,
+        hours=extend(sessions_between(_day(panel, 0), _day(panel, -1)), FOLLOWING_SESSIONS),
+        headlines=headlines,
+        universe=universe,
+        scenarios=_scenarios(manifest, panel, labels.manifest),
+    )
+
+
+def _manifest(folder: Path, label: str) -> Manifest:
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: there is no such folder; a data pack is a folder that holds {MANIFEST}")
+    try:
+        raw = yaml.safe_load((folder / MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{label}: the file is missing, so {folder} is not a data pack") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{label}: cannot be read: {error}") from None
+    try:
+        manifest = Manifest.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"]) or "(whole file)"
+        raise ConfigError(f"{label}: `{key}`: {first['msg']}, was {first['input']!r}") from None
+    if sorted(manifest.files) != sorted(FILES):
+        raise ConfigError(f"{label}: `files` must name {', '.join(FILES)}, named {', '.join(manifest.files) or 'none'}")
+    return manifest
+
+
+def _verified(path: Path, sha256: str) -> bytes:
+    """The file's bytes, read once, so that what was checked is what is parsed."""
+    raw = _read_bytes(path)
+    found = _sha256(raw)
+    if found != sha256:
+        raise DataCorrupt(
+            f"{path}: sha256 must be {sha256} as {MANIFEST} says, was {found}: the file was changed or damaged; "
+            "build the pack again"
+        )
+    return raw
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataCorrupt(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _text(raw: bytes, label: str) -> str:
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataCorrupt(f"{label}: must be UTF-8: {error}") from None
+
+
+def _parquet(raw: bytes, label: str) -> pa.Table:
+    try:
+        return pq.read_table(pa.BufferReader(raw))
+    except (pa.ArrowException, OSError) as error:
+        raise DataCorrupt(f"{label}: is not a readable parquet file: {error}") from None
+
+
+def _read_table(path: Path) -> pa.Table:
+    """A parquet or csv table; a csv's cells come as text, so that one of the wrong kind can be named with its row."""
+    raw = _read_bytes(path)
+    if path.suffix.lower() != ".csv":
+        return _parquet(raw, str(path))
+    header = next(csv.reader(_text(raw, str(path)).splitlines()[:1]), [])
+    options = pa_csv.ConvertOptions(
+        column_types=dict.fromkeys(header, pa.string()), null_values=[""], strings_can_be_null=True
+    )
+    parsing = pa_csv.ParseOptions(newlines_in_values=True)
+    try:
+        return pa_csv.read_csv(pa.BufferReader(raw), pa_csv.ReadOptions(use_threads=False), parsing, options)
+    except pa.ArrowException as error:
+        raise DataCorrupt(f"{path}: is not a readable csv table: {error}") from None
+
+
+def _everyone(panel: Panel, index_ticker: str) -> tuple[Listing, ...]:
+    """Every ticker but the index, a member from the first session on."""
+    return tuple(
+        Listing(
+            ticker=ticker,
+            name=ticker,
+            issuer=ticker,
+            sector="Unknown",
+            aliases=(),
+            member_from=_day(panel, 0),
+            member_to=None,
+        )
+        for ticker in panel.tickers
+        if ticker != index_ticker
+    )
+
+
+def _with_bars(listings: Sequence[Listing], panel: Panel, name: str) -> tuple[Listing, ...]:
+    absent = sorted({item.ticker for item in listings} - set(panel.tickers))
+    if absent:
+        _log.warning("listed tickers without bars are left out", pack=name, tickers=absent)
+    return tuple(item for item in listings if item.ticker not in absent)
+
+
+def _scenarios(manifest: Manifest, panel: Panel, label: str) -> dict[str, Period]:
+    first, last = _day(panel, 0), _day(panel, -1)
+    named = {}
+    for name, (start, end) in manifest.scenarios.items():
+        if not first <= start <= end <= last:
+            raise ConfigError(
+                f"{label}: `scenarios.{name}` must be two rising dates in {first}..{last}, was {start}..{end}"
+            )
+        named[name] = Period(first=start, last=end)
+    return named or _derived_scenarios(panel, manifest.index_ticker)
+
+
+def _derived_scenarios(panel: Panel, index_ticker: str) -> dict[str, Period]:
+    """The last 20 sessions, and the 20 in which the index fell most of those with enough sessions before them.
+
+    Enough is 500, or in a shorter pack half of what precedes its last 20.
+    """
+    count = len(panel.sessions)
+    length = min(DEFAULT_SESSIONS, count)
+    scenarios = {"default": Period(first=_day(panel, count - length), last=_day(panel, -1))}
+    before = min(CRASH_HISTORY, (count - length) // 2)
+    if before:
+        close = panel.close[:, panel.column(index_ticker)]
+        change = close[before + length - 1 :] / close[before - 1 : count - length] - 1
+        start = before + int(np.argmin(change))
+        scenarios["crash"] = Period(first=_day(panel, start), last=_day(panel, start + length - 1))
+    return scenarios
+
+
+def _content(panel: Panel, headlines: Sequence[NewsItem], universe: Universe) -> str:
+    """SHA-256 of the data and of when it became known; the same on every machine and for every way of storing it."""
+    digest = hashlib.sha256(content_hash([panel.tickers, universe]).encode())
+    digest.update(panel.sessions.astype("<M8[D]").tobytes())
+    for name in FIELDS:
+        digest.update(getattr(panel, name).astype("<f8").tobytes())
+    for item in headlines:
+        digest.update(
+            repr(
+                (
+                    item.id,
+                    item.headline,
+                    item.summary,
+                    item.source,
+                    item.url,
+                    item.published_at.timestamp(),
+                    item.known_at.timestamp(),
+                    item.precision.value,
+                    item.tickers,
+                )
+            ).encode()
+        )
+    return digest.hexdigest()
+
+
+def _day(panel: Panel, row: int) -> date:
+    day: date = panel.sessions[row].item()
+    return day
+
+
+def _sha256(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
+
+
+def _check_target(out: Path, overwrite: bool) -> None:
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise ConfigError(f"{out}: must be a folder or not exist yet, is a file")
+    if any(out.iterdir()):
+        if not overwrite:
+            raise ConfigError(f"{out}: the folder is not empty; name another or allow overwriting it")
+        if not (out / MANIFEST).is_file():
+            raise ConfigError(f"{out}: only a data pack may be overwritten, and this folder holds no {MANIFEST}")
+
+
+def _put_in_place(building: Path, out: Path) -> None:
+    """Rename, so that `out` is at no time half a pack; an older one is moved aside first and then removed."""
+    if not out.exists():
+        building.rename(out)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
+    out.rename(aside / out.name)
+    building.rename(out)
+    shutil.rmtree(aside)

@@ -1,0 +1,169 @@
+"""Bars in PostgreSQL: what goes in comes out, once, or nothing of it does."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import numpy as np
+import psycopg
+import pytest
+
+from tenthman.data.bars import BarStore, Instants
+from tenthman.db.pool import Pool
+from tenthman.domain.errors import DataCorrupt
+from tenthman.domain.market import FIELDS, Bar, Listing, MarketKind, Panel, Provenance, Universe
+
+PROVENANCE = Provenance(
+    kind=MarketKind.PACK,
+    name="pack",
+    description="a test",
+    source="here",
+    price_basis="split-adjusted",
+    licence="none",
+    content_hash="abc",
+)
+LISTING = Listing(
+    ticker="AAPL",
+    name="Apple",
+    issuer="Apple",
+    sector="Technology",
+    aliases=("Apple Inc.", "iPhone maker"),
+    member_from=date(2010, 1, 4),
+    member_to=None,
+)
+UNIVERSE = Universe(listings=(LISTING,), index_ticker="SPY")
+TICKERS = ("AAPL", "BRK-B", "F", "GOOGL")
+
+
+def random_panel(sessions: int, seed: int = 7) -> Panel:
+    generator = np.random.default_rng(seed)
+    shape = (sessions, len(TICKERS))
+    opening, closing = generator.uniform(5, 500, shape), generator.uniform(5, 500, shape)
+    arrays = {
+        "open": opening,
+        "high": np.maximum(opening, closing) + generator.uniform(0, 2, shape),
+        "low": np.minimum(opening, closing) - generator.uniform(0, 2, shape),
+        "close": closing,
+        "volume": np.round(generator.uniform(0, 1e8, shape)),
+    }
+    for values in arrays.values():
+        values[: sessions // 2, 2] = np.nan
+    days = np.datetime64("2010-01-04", "D") + np.arange(sessions)
+    return Panel(sessions=days, tickers=TICKERS, **arrays)
+
+
+def closes(panel: Panel) -> Instants:
+    instants: Instants = (panel.sessions + np.timedelta64(21, "h")).astype("datetime64[us]")
+    return instants
+
+
+@pytest.fixture
+def store(pool: Pool) -> BarStore:
+    kept = BarStore(pool, "m")
+    kept.save_market(PROVENANCE, UNIVERSE)
+    return kept
+
+
+def test_a_panel_comes_back_bit_for_bit_with_when_it_was_known(store: BarStore) -> None:
+    panel = random_panel(50)
+    assert store.load_panel(panel, closes(panel)) == 50 * 4 - 25
+    back, known_at = store.panel_until(None)
+    assert back.tickers == panel.tickers
+    assert np.array_equal(back.sessions, panel.sessions)
+    for name in FIELDS:
+        assert np.array_equal(getattr(back, name), getattr(panel, name), equal_nan=True)
+    assert np.isnat(known_at[0, 2])
+    assert np.array_equal(known_at[:, 0], closes(panel))
+    assert store.last_session() == date(2010, 2, 22)
+
+
+def test_an_empty_store_gives_an_empty_panel(store: BarStore) -> None:
+    panel, known_at = store.panel_until(None)
+    assert panel.tickers == ()
+    assert known_at.shape == (0, 0)
+    assert store.last_session() is None
+
+
+def test_sessions_already_stored_are_skipped(store: BarStore) -> None:
+    panel = random_panel(30)
+    first = panel.rows(0, 10)
+    assert store.load_panel(first, closes(first)) == 30
+    assert store.load_panel(first, closes(first)) == 0
+    assert store.load_panel(panel, closes(panel)) == 20 * 4 - 5
+    assert np.array_equal(store.panel_until(None)[0].close, panel.close, equal_nan=True)
+
+
+def test_only_sessions_up_to_the_asked_one_are_read(store: BarStore) -> None:
+    panel = random_panel(30)
+    store.load_panel(panel, closes(panel))
+    back, _ = store.panel_until(date(2010, 1, 10))
+    assert back.sessions[-1] == np.datetime64("2010-01-10")
+    assert len(back.sessions) == 7
+    assert "F" not in back.tickers
+
+
+def test_a_panel_with_one_impossible_bar_leaves_nothing_behind(store: BarStore) -> None:
+    panel = random_panel(30)
+    high = panel.high.copy()
+    high[29, 3] = 0.5
+    broken = replace(panel, high=high)
+    with pytest.raises(DataCorrupt, match="impossible bar"):
+        store.load_panel(broken, closes(panel))
+    assert store.last_session() is None
+    assert store.load_panel(panel, closes(panel)) > 0
+
+
+def test_a_bar_with_some_fields_missing_is_corrupt(store: BarStore) -> None:
+    panel = random_panel(10)
+    volume = panel.volume.copy()
+    volume[9, 1] = np.nan
+    with pytest.raises(DataCorrupt, match="BRK-B 2010-01-13"):
+        store.load_panel(replace(panel, volume=volume), closes(panel))
+
+
+def test_known_at_of_another_length_is_refused(store: BarStore) -> None:
+    panel = random_panel(10)
+    with pytest.raises(ValueError, match=r"`known_at` must have shape \(10,\), was \(9,\)"):
+        store.load_panel(panel, closes(panel)[:9])
+
+
+def test_an_appended_bar_stays_as_it_was_first_known(store: BarStore) -> None:
+    bar = Bar(
+        ticker="AAPL",
+        session=date(2020, 1, 6),
+        open=10.0,
+        high=12.0,
+        low=9.0,
+        close=11.0,
+        volume=5.0,
+        known_at=datetime(2020, 1, 6, 21, 0, tzinfo=UTC),
+    )
+    assert store.append([bar]) == 1
+    assert store.append([replace(bar, close=11.5), replace(bar, ticker="MSFT")]) == 1
+    assert store.append([]) == 0
+    panel, known_at = store.panel_until(None)
+    assert panel.close.tolist() == [[11.0, 11.0]]
+    assert known_at[0, 0] == np.datetime64("2020-01-06T21:00:00", "us")
+
+
+def test_saving_the_same_market_again_changes_nothing(store: BarStore, pool: Pool) -> None:
+    store.save_market(PROVENANCE, UNIVERSE)
+    with pool.connection() as connection:
+        rows = connection.execute("SELECT ticker, aliases, member_to FROM universe").fetchall()
+    assert rows == [("AAPL", ["Apple Inc.", "iPhone maker"], None)]
+
+
+def test_a_market_id_never_stands_for_other_data(store: BarStore) -> None:
+    with pytest.raises(DataCorrupt, match="already stored with other data"):
+        store.save_market(replace(PROVENANCE, content_hash="other"), UNIVERSE)
+
+
+def test_bars_need_their_market_and_leave_with_it(store: BarStore, pool: Pool) -> None:
+    panel = random_panel(5)
+    with pytest.raises(psycopg.errors.ForeignKeyViolation, match="bars of market 'nowhere', which does not exist"):
+        BarStore(pool, "nowhere").load_panel(panel, closes(panel))
+    store.load_panel(panel, closes(panel))
+    with pool.connection() as connection:
+        with pytest.raises(psycopg.errors.ForeignKeyViolation), connection.transaction():
+            connection.execute("UPDATE bars SET market_id = 'nowhere'")
+        connection.execute("DELETE FROM markets WHERE id = 'm'")
+        assert connection.execute("SELECT count(*) FROM bars").fetchone() == (0,)
