@@ -8,9 +8,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import assert_never
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from tenthman.data.market import MarketView
 from tenthman.domain.audit import Decision, Slot, decision_id
 from tenthman.domain.errors import DataMissing
 from tenthman.domain.features import FeaturePanel
-from tenthman.domain.market import Floats, Listing, Panel
+from tenthman.domain.market import Floats, Listing
 from tenthman.domain.news import Passage
 from tenthman.domain.opinion import (
     Abstain,
@@ -45,7 +46,12 @@ from tenthman.risk.constraints import Candidate, exposure, fraction_of, open_ris
 from tenthman.risk.controller import assess, exit_order, shrink
 from tenthman.risk.stops import propose
 
+NEW_YORK = ZoneInfo("America/New_York")
 LIQUIDITY_SESSIONS = 20
+NEWS_CHANGE_ROWS = 11
+"""How many rows of news features are computed to have the last one whole: it looks back 10 sessions."""
+
+Instants = np.ndarray[tuple[int], np.dtype[np.datetime64]]
 
 Quote = Callable[[str, str, datetime], tuple[Passage, ...]]
 """Headlines that a case on (ticker, name) may quote as of an instant."""
@@ -65,10 +71,10 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """All that `decide` needs of the market. `session` is the last bar read; `skipped` says who sits out and why."""
+    """All that `decide` needs of the market: the last row of `features` was read; `skipped` says who sits out."""
 
     as_of: datetime
-    session: date
+    features: FeaturePanel
     signals: tuple[Signal, ...]
     facts: Mapping[str, Facts]
     skipped: Mapping[str, str]
@@ -106,12 +112,19 @@ class Question:
         return decision_id(self.session, self.slot, ticker, self.config_hash, self.model_version)
 
 
-def compute_features(
-    panel: Panel, view: MarketView, cutoffs: "np.ndarray[tuple[int], np.dtype[np.datetime64]]", half_life_days: float
-) -> FeaturePanel:
-    """Features of every session of `panel`; row i reads news known at `cutoffs[i]` (datetime64[us], UTC) or before."""
-    news = sentiment_features(view.news, panel.tickers, panel.sessions, cutoffs, half_life_days)
-    return concat((technical(panel, view.universe.index_ticker), news))
+def compute_features(view: MarketView, config: Config, last_rows: int | None = None) -> FeaturePanel:
+    """Features of the sessions that `view` serves (all, or the last few), as decisions read them.
+
+    The row of a session holds prices up to its close and news up to the next session's morning run, which is when it
+    is first decided on; the last row holds news up to `view.as_of`.
+    """
+    panel = view.panel
+    prices = technical(panel, view.universe.index_ticker)
+    count = len(panel.sessions) if last_rows is None else min(last_rows, len(panel.sessions))
+    half_life = config.settings.news.sentiment_half_life_days
+    cutoffs = _cutoffs(view, config.settings.schedule.morning, count)
+    news = sentiment_features(view.news, panel.tickers, panel.sessions[-count:], cutoffs, half_life)
+    return concat((replace(prices, sessions=news.sessions, values=prices.values[-count:]), news))
 
 
 def prepare(view: MarketView, model: SignalModel, prices: Mapping[str, Decimal], config: Config) -> Prepared:
@@ -123,22 +136,19 @@ def prepare(view: MarketView, model: SignalModel, prices: Mapping[str, Decimal],
     panel = view.panel
     if not len(panel.sessions):
         raise DataMissing(f"`view` must hold at least one session, held none at {view.as_of}")
-    row = _last_row(view, config.settings.news.sentiment_half_life_days)
+    features = compute_features(view, config, NEWS_CHANGE_ROWS)
     average_range = atr(panel, config.risk_rules.stops.atr_sessions)[-1]
-    facts, skipped = _facts(view, row, average_range, prices)
-    columns = [panel.column(ticker) for ticker in facts]
-    stops, scores = config.risk_rules.stops, config.models.signal
-    session = panel.sessions[-1].astype(date)
+    facts, skipped = _facts(view, features, average_range, prices)
     found = signals(
         model,
-        row.values[-1][columns],
+        features,
+        len(features.sessions) - 1,
         tuple(facts),
-        session,
-        stops.horizon_sessions,
-        scores.entry_score,
-        scores.exit_score,
+        horizon_sessions=config.risk_rules.stops.horizon_sessions,
+        entry_score=config.models.signal.entry_score,
+        exit_score=config.models.signal.exit_score,
     )
-    return Prepared(as_of=view.as_of, session=session, signals=found, facts=facts, skipped=skipped)
+    return Prepared(as_of=view.as_of, features=features, signals=found, facts=facts, skipped=skipped)
 
 
 def decide_exits(book: Book, question: Question, rules: RiskRules) -> Iterator[Decided]:
@@ -327,20 +337,16 @@ def _with_pending(book: Book, order: SizedOrder, listing: Listing) -> Book:
     return replace(book, pending=(*book.pending, entry))
 
 
-def _last_row(view: MarketView, half_life_days: float) -> FeaturePanel:
-    """Features of the last session only, news up to `as_of` included."""
-    panel = view.panel
-    cutoff = np.array([np.datetime64(view.as_of.replace(tzinfo=None), "us")])
-    news = sentiment_features(view.news, panel.tickers, panel.sessions[-1:], cutoff, half_life_days)
-    prices = technical(panel, view.universe.index_ticker)
-    last = FeaturePanel(
-        sessions=prices.sessions[-1:], tickers=prices.tickers, names=prices.names, values=prices.values[-1:].copy()
-    )
-    return concat((last, news))
+def _cutoffs(view: MarketView, morning: time, count: int) -> Instants:
+    """For each of the last `count` sessions, when the run that reads it as its last bar takes place."""
+    days = view.panel.sessions
+    following = days[len(days) - count + 1 :].tolist()
+    mornings = [datetime.combine(day, morning, NEW_YORK).astimezone(UTC).replace(tzinfo=None) for day in following]
+    return np.array([*mornings, view.as_of.astimezone(UTC).replace(tzinfo=None)], dtype="datetime64[us]")
 
 
 def _facts(
-    view: MarketView, row: FeaturePanel, average_range: Floats, prices: Mapping[str, Decimal]
+    view: MarketView, features: FeaturePanel, average_range: Floats, prices: Mapping[str, Decimal]
 ) -> tuple[dict[str, Facts], dict[str, str]]:
     facts: dict[str, Facts] = {}
     skipped: dict[str, str] = {}
@@ -353,13 +359,13 @@ def _facts(
             continue
         column = panel.column(ticker)
         close, spread = float(panel.close[-1, column]), float(average_range[column])
-        reason = _unfit(close, spread, prices.get(ticker), row.values[-1, column])
+        reason = _unfit(close, spread, prices.get(ticker), features.values[-1, column])
         if reason is not None:
             skipped[ticker] = reason
             continue
         known = {
             name: float(value)
-            for name, value in zip(row.names, row.values[-1, column], strict=True)
+            for name, value in zip(features.names, features.values[-1, column], strict=True)
             if np.isfinite(value)
         }
         facts[ticker] = Facts(

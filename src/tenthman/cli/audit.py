@@ -1,6 +1,5 @@
 """`tenthman audit`: prove that nothing was changed, and follow a trade from the fill back to the headline."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,7 +32,7 @@ def trade_command(
     config_directory: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print one trade's whole story: headlines, features, model, prompts and raw replies, checks, orders, fills, P&L."""
+    """Print a trade's whole story: headlines, features, model, prompts and replies, checks, orders, fills, P&L."""
     config = start(config_directory)
     with open_storage(config) as pool:
         run_id, decision_id = find_trade(pool, run, identity)

@@ -39,7 +39,7 @@ class WallClock:
 class VirtualClock:
     """Market time is moved by whoever waits for it; `move` tells the exchange."""
 
-    def __init__(self, start: datetime, move: Callable[[datetime], None]) -> None:
+    def __init__(self, start: datetime, move: Callable[[datetime], object]) -> None:
         self._now = start
         self._move = move
 

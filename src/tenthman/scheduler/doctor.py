@@ -90,7 +90,7 @@ def _language_model(config: Config) -> str:
 
 
 def _embedding_model(config: Config) -> str:
-    embedder = Embedder(config.models.embedding)
+    embedder = Embedder(config.models.embedding.threads)
     begun = time.monotonic()
     vectors = embedder.embed(["Shares rise after results beat estimates"])
     return f"{embedder.model}: {vectors.shape[1]} dimensions, {time.monotonic() - begun:.2f} s for a headline"

@@ -32,7 +32,7 @@ def open_holes(config: Config, pool: Pool, news_store: NewsStore, gatherer: Gath
 
 def quote_from(gatherer: Gatherer, news_store: NewsStore, config: Config) -> Quote:
     """Quote the headlines on a ticker that the gate of time lets through, nearest to what moves a share first."""
-    embedder = Embedder(config.models.embedding)
+    embedder = Embedder(config.models.embedding.threads)
     look_back = timedelta(days=config.settings.news.lookback_days)
 
     def quote(ticker: str, name: str, as_of: datetime) -> tuple[Passage, ...]:

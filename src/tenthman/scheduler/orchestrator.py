@@ -14,9 +14,11 @@ from decimal import Decimal
 import structlog
 
 from tenthman.config import Config
-from tenthman.decision import Decided, Holes, Question, decide, prepare
+from tenthman.db.pool import Pool
+from tenthman.decision import Decided, Holes, Prepared, Question, decide, prepare
 from tenthman.domain.audit import EventKind, Slot
 from tenthman.domain.market import SessionHours, Universe
+from tenthman.domain.opinion import Action
 from tenthman.domain.order import (
     Book,
     Broker,
@@ -29,6 +31,7 @@ from tenthman.domain.order import (
 )
 from tenthman.execution.fees import regulatory_fees
 from tenthman.execution.orders import Refused, Sent, Unknown, send
+from tenthman.features.store import save_rows
 from tenthman.ml.inference import SignalModel
 from tenthman.scheduler.book import BrokerState, Origin, build_book, flatten
 from tenthman.scheduler.gather import Gatherer
@@ -48,6 +51,8 @@ class Desk:
     """The parts one run is made of. Which world it trades in shows only in what was put here."""
 
     config: Config
+    pool: Pool
+    market_id: str
     broker: Broker
     gatherer: Gatherer
     ledger: Ledger
@@ -68,6 +73,7 @@ def run_cycle(desk: Desk, step: Step) -> Book:
     tickers = [listing.ticker for listing in view.members()]
     prepared = prepare(view, desk.model, desk.gatherer.prices(tickers), desk.config)
     question = _question(desk, step, slot)
+    _store_features(desk, prepared, book)
     counts = {"signals": len(prepared.signals), "skipped": len(prepared.skipped), "sent": 0, "decisions": 0}
     holes = for_one_cycle(desk.holes, desk.config.agents.cycle_deadline_s)
     for decided in decide(prepared, book, holes, question, desk.config):
@@ -139,6 +145,15 @@ def set_state(desk: Desk, state: TradingState, reason: str, at: datetime) -> Non
     """Move the latch, and say so."""
     desk.ledger.set_trading_state(state, reason, "drawdown stop", at)
     log.warning("trading state changed", state=state.value, reason=reason)
+
+
+def _store_features(desk: Desk, prepared: Prepared, book: Book) -> None:
+    """Keep the feature rows of everything that is decided now: what is held, and what the model would buy."""
+    wanted = {signal.ticker for signal in prepared.signals if signal.action is Action.BUY}
+    wanted |= {position.ticker for position in book.positions if position.ticker in prepared.facts}
+    features = prepared.features
+    row = len(features.sessions) - 1
+    save_rows(desk.pool, desk.market_id, features, row, tuple(sorted(wanted)), prepared.as_of)
 
 
 def _question(desk: Desk, step: Step, slot: Slot) -> Question:

@@ -101,7 +101,7 @@ def rehearse(config: Config, market: MarketData, period: Period, watcher: Watche
     with ExitStack() as stack:
         watcher.stage("starting PostgreSQL")
         with spent("database"):
-            stores = open_stores(stack.enter_context(open_storage(config)), market)
+            stores = open_stores(config, stack.enter_context(open_storage(config)), market)
         watcher.stage("storing what was known before the first session")
         with spent("history"):
             history = store_history(stores, market, period.first, start)
@@ -127,6 +127,8 @@ def rehearse(config: Config, market: MarketData, period: Period, watcher: Watche
         ledger = stack.enter_context(_ledger(config, stores, market, period, model.version, start))
         desk = Desk(
             config=config,
+            pool=stores.pool,
+            market_id=stores.market_id,
             broker=AlpacaBroker(exchange.rest_url, exchange.key, exchange.secret, config.settings.broker),
             gatherer=gatherer,
             ledger=ledger,
@@ -152,9 +154,12 @@ def sessions_of(market: MarketData, period: Period) -> tuple[SessionHours, ...]:
     return inside
 
 
-def open_stores(pool: Pool, market: MarketData) -> Stores:
-    """The stores of `market`, which is entered in the database if it is new there."""
-    market_id = market.provenance.content_hash[:12]
+def open_stores(config: Config, pool: Pool, market: MarketData) -> Stores:
+    """The stores of `market`, which is entered in the database if it is new there.
+
+    Its id covers the data and the lag after which an archive's headlines count as known.
+    """
+    market_id = content_hash([market.provenance.content_hash, config.settings.news.archive_lag_minutes])[:12]
     bars = BarStore(pool, market_id)
     bars.save_market(market.provenance, market.universe)
     return Stores(

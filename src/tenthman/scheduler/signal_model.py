@@ -1,7 +1,5 @@
 """The signal model of a run: trained on what was known before it, or loaded when that was done before."""
 
-from datetime import UTC, date, datetime
-
 import numpy as np
 
 from tenthman.config import Config
@@ -10,17 +8,16 @@ from tenthman.db.pool import Pool
 from tenthman.decision import compute_features
 from tenthman.domain.canonical import content_hash
 from tenthman.domain.errors import DataMissing
+from tenthman.domain.features import FeaturePanel
 from tenthman.domain.market import Panel, Universe
 from tenthman.features.technical import atr
 from tenthman.ml.inference import SignalModel
 from tenthman.ml.labels import triple_barrier
-from tenthman.ml.registry import find, load, save
+from tenthman.ml.registry import TrainingInputs, find, load, save
 from tenthman.ml.training import TrainedModel, train
 from tenthman.scheduler.clock import wall_now
-from tenthman.scheduler.timeline import NEW_YORK
 
 Booleans = np.ndarray[tuple[int, int], np.dtype[np.bool_]]
-Instants = np.ndarray[tuple[int], np.dtype[np.datetime64]]
 
 
 def trained_model(config: Config, pool: Pool, market_id: str, data_hash: str, view: MarketView) -> SignalModel:
@@ -31,48 +28,30 @@ def trained_model(config: Config, pool: Pool, market_id: str, data_hash: str, vi
     """
     if view.last_session is None:
         raise DataMissing(f"`view` must hold sessions to train on, held none at {view.as_of}")
-    key = training_key(config, data_hash, view.last_session)
-    known = find(pool, market_id, key)
+    features = compute_features(view, config)
+    inputs = TrainingInputs(
+        content_hash=_knowledge_hash(config, data_hash),
+        trained_until=view.last_session,
+        feature_set_hash=features.set_hash,
+        settings=config.models.signal,
+        rules=config.risk_rules.stops,
+    )
+    known = find(pool, market_id, inputs.key)
     if known is not None:
         return known
-    trained = train_on(config, view)
-    version = save(pool, market_id, trained, key, view.last_session, wall_now())
-    return load(pool, version)
+    return load(pool, save(pool, market_id, _train(config, view, features), inputs, wall_now()))
 
 
-def training_key(config: Config, data_hash: str, last_session: date) -> str:
-    """Everything a trained model depends on, as one hash."""
-    return content_hash(
-        [
-            data_hash,
-            last_session,
-            config.models.signal.model_dump(mode="json"),
-            config.risk_rules.stops.model_dump(mode="json"),
-            config.settings.news.model_dump(mode="json"),
-            config.settings.schedule.model_dump(mode="json"),
-        ]
-    )
+def _knowledge_hash(config: Config, data_hash: str) -> str:
+    """The data, and the settings that say what of it was known when."""
+    news, morning = config.settings.news, config.settings.schedule.morning
+    return content_hash([data_hash, news.archive_lag_minutes, news.sentiment_half_life_days, morning.isoformat()])
 
 
-def train_on(config: Config, view: MarketView) -> TrainedModel:
-    """Features and labels of every session served, and a model fitted to them."""
+def _train(config: Config, view: MarketView, features: FeaturePanel) -> TrainedModel:
     panel, stops = view.panel, config.risk_rules.stops
-    features = compute_features(
-        panel, view, morning_cutoffs(config, view), config.settings.news.sentiment_half_life_days
-    )
     labels = triple_barrier(panel, atr(panel, stops.atr_sessions), stops)
     return train(features, labels, membership(panel, view.universe), config.models.signal, stops.horizon_sessions)
-
-
-def morning_cutoffs(config: Config, view: MarketView) -> Instants:
-    """For each session of the panel, when the run that reads it as its last bar takes place: the next morning.
-
-    The last session's is `view.as_of`.
-    """
-    following = [item.session for item in view.hours[1 : len(view.panel.sessions)]]
-    at = config.settings.schedule.morning
-    mornings = [datetime.combine(day, at, NEW_YORK).astimezone(UTC).replace(tzinfo=None) for day in following]
-    return np.array([*mornings, view.as_of.astimezone(UTC).replace(tzinfo=None)], dtype="datetime64[us]")
 
 
 def membership(panel: Panel, universe: Universe) -> Booleans:
