@@ -256,7 +256,7 @@ class ReplayExchange:
             del self._open_ids[order.id]
 
     def _rest(self, order: ExchangeOrder, reserve: Decimal) -> Resting:
-        sequence = len(self._orders)
+        sequence = len(self._orders) - len(order.legs)
         stop_first = tuple(
             _resting(self._orders[leg], sequence + place) for place, leg in enumerate(order.legs[::-1], 1)
         )

@@ -148,24 +148,24 @@ def match(
 
     `book` is left holding what still works. `cash` is what the account has at `start`.
     """
-    queue: list[tuple[float, int, float]] = []
-    orders: dict[int, Resting] = {}
+    queue: list[tuple[float, int, str, float]] = []
+    orders: dict[str, Resting] = {}
 
     def watch(order: Resting, since: float) -> None:
         path = paths.get(order.symbol)
         touch = first_touch(order, path, since, stop) if path is not None else None
         if touch is not None:
-            orders[order.sequence] = order
-            heapq.heappush(queue, (touch.fraction, order.sequence, touch.price))
+            orders[order.id] = order
+            heapq.heappush(queue, (touch.fraction, order.sequence, order.id, touch.price))
 
     for order in book:
         watch(order, start)
     steps: list[Step] = []
     while queue:
-        fraction, sequence, raw = heapq.heappop(queue)
-        order = orders[sequence]
-        if order.id not in book:
+        fraction, _, order_id, raw = heapq.heappop(queue)
+        if order_id not in book:
             continue
+        order = orders[order_id]
         price = fill_price(order, raw, costs, opening=fraction == 0.0)
         cost = price * order.quantity
         if order.side is Side.BUY and cost > cash - book.reserved + order.reserve:

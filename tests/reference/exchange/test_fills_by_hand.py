@@ -190,6 +190,15 @@ def test_prices_below_a_dollar_move_in_hundredths_of_a_cent() -> None:
     assert run(exchange) == [(0, 0.0, "0.5002")]
 
 
+def test_a_bracket_and_the_orders_sent_after_it_all_fill_in_one_session() -> None:
+    exchange = exchange_on([FLAT, BAR])
+    exchange.advance(at(exchange.market, 0, 1.0))
+    exchange.submit(request(BUY, MARKET, legs=("104", "90")))
+    exchange.submit(request(BUY, LIMIT, "98"))
+    exchange.submit(request(BUY, STOP, "103"))
+    assert run(exchange) == [(1, 0.0, "100.04"), (1, 0.1333, "98"), (1, 0.6, "103.07"), (1, 0.6333, "104")]
+
+
 def test_two_orders_at_one_instant_fill_in_order_of_submission() -> None:
     exchange = exchange_on([BAR])
     first = exchange.submit(request(BUY, LIMIT, "98", quantity=1))
