@@ -1,0 +1,75 @@
+-- name: stage
+CREATE TEMP TABLE incoming_news (
+    id             text NOT NULL,
+    source         text NOT NULL,
+    url            text NOT NULL,
+    headline       text NOT NULL,
+    summary        text NOT NULL,
+    published_at   timestamptz NOT NULL,
+    known_at       timestamptz NOT NULL,
+    precision      text NOT NULL,
+    source_tickers text[] NOT NULL,
+    tickers        text[] NOT NULL,
+    weight         double precision NOT NULL,
+    sentiment      double precision NOT NULL
+) ON COMMIT DROP;
+
+-- name: copy_in
+COPY incoming_news (id, source, url, headline, summary, published_at, known_at, precision, source_tickers, tickers,
+                    weight, sentiment)
+FROM STDIN;
+
+-- name: analyse
+ANALYZE incoming_news;
+
+-- name: add_articles
+INSERT INTO news (market_id, id, source, url)
+SELECT %(market_id)s, id, source, url FROM incoming_news
+ON CONFLICT (market_id, id) DO NOTHING;
+
+-- name: relink
+UPDATE news_versions v
+SET tickers = i.tickers, weight = i.weight, sentiment = i.sentiment
+FROM incoming_news i
+WHERE v.market_id = %(market_id)s AND v.news_id = i.id AND v.headline = i.headline AND v.summary = i.summary
+  AND (v.tickers, v.weight, v.sentiment) IS DISTINCT FROM (i.tickers, i.weight, i.sentiment);
+
+-- name: add_versions
+WITH standing AS (
+    -- the text that stood when the new one came to be known; failing that, the first that was ever seen
+    SELECT DISTINCT ON (i.id) i.id, v.headline, v.summary
+    FROM incoming_news i
+    JOIN news_versions v ON v.market_id = %(market_id)s AND v.news_id = i.id
+    ORDER BY i.id, (v.known_at <= i.known_at) DESC,
+             CASE WHEN v.known_at <= i.known_at THEN v.known_at END DESC,
+             v.known_at, v.version DESC
+),
+newest AS (
+    SELECT news_id AS id, max(version) AS version FROM news_versions WHERE market_id = %(market_id)s GROUP BY news_id
+)
+INSERT INTO news_versions (market_id, news_id, version, headline, summary, published_at, known_at, precision,
+                           source_tickers, tickers, weight, sentiment)
+SELECT %(market_id)s, i.id, 1 + coalesce(newest.version, 0), i.headline, i.summary, i.published_at, i.known_at,
+       i.precision, i.source_tickers, i.tickers, i.weight, i.sentiment
+FROM incoming_news i
+LEFT JOIN standing USING (id)
+LEFT JOIN newest USING (id)
+WHERE (standing.headline, standing.summary) IS DISTINCT FROM (i.headline, i.summary);
+
+-- name: load
+SELECT v.news_id, v.headline, v.summary, n.source, n.url, v.published_at, v.known_at, v.precision, v.source_tickers,
+       v.tickers, v.weight, v.sentiment
+FROM (
+    SELECT DISTINCT ON (news_id) * FROM news_versions
+    WHERE market_id = %(market_id)s AND (%(until)s::timestamptz IS NULL OR known_at <= %(until)s)
+    ORDER BY news_id, known_at DESC, version DESC
+) v
+JOIN news n ON n.market_id = %(market_id)s AND n.id = v.news_id
+ORDER BY v.known_at, v.news_id COLLATE "C";
+
+-- name: find_vectors
+SELECT text_hash, vector::real[] FROM embeddings WHERE model = %(model)s AND text_hash = ANY(%(hashes)s);
+
+-- name: add_vector
+INSERT INTO embeddings (text_hash, model, vector) VALUES (%s, %s, %s::real[]::vector)
+ON CONFLICT (text_hash, model) DO NOTHING;
