@@ -4,7 +4,7 @@ Each handler answers one call on the exchange, and raises Refusal to say no.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
@@ -68,7 +68,8 @@ def get_orders(exchange: ReplayExchange, call: Call) -> Reply:
     ascending = ask.read_option(query, "direction", ("desc", "asc")) == "asc"
     nested = ask.read_flag(query, "nested")
     chosen = _choose_nested(exchange, status) if nested else _choose_flat(exchange, status)
-    chosen = [order for order in chosen if _is_wanted(order, query)]
+    is_wanted = _order_filter(query)
+    chosen = [order for order in chosen if is_wanted(order)]
     if not ascending:
         chosen.reverse()
     page = _page(chosen, query, ascending=ascending)[:limit]
@@ -172,7 +173,8 @@ def get_activities(exchange: ReplayExchange, call: Call) -> Reply:
     if (kinds and "FILL" not in kinds.upper().split(",")) or query.get("category") == "non_trade_activity":
         return Reply(body=[])
     size = ask.read_whole(query, "page_size", default=100, most=100)
-    rows = [row for fill, row in _fill_rows(exchange) if _is_between(fill.filled_at, query) and _is_on(fill, query)]
+    is_within = _window(query)
+    rows = [row for fill, row in _fill_rows(exchange) if is_within(fill.filled_at)]
     if ask.read_option(query, "direction", ("desc", "asc")) == "desc":
         rows.reverse()
     return Reply(body=_rows_after(rows, query.get("page_token", ""))[:size])
@@ -199,26 +201,36 @@ def _choose_nested(exchange: ReplayExchange, status: str) -> list[ExchangeOrder]
     return [order for order in exchange.orders("closed") if order.parent_id is None and order.id not in heads]
 
 
-def _is_wanted(order: ExchangeOrder, query: Mapping[str, str]) -> bool:
+def _order_filter(query: Mapping[str, str]) -> Callable[[ExchangeOrder], bool]:
     symbols = ask.read_symbols(query.get("symbols"))
     side = ask.read_option(query, "side", ("", "buy", "sell"))
-    if query.get("asset_class", "us_equity") not in ("us_equity", ""):
-        return False
-    return (
-        (not symbols or order.symbol in symbols)
-        and (not side or order.side.value == side)
-        and _is_between(order.submitted_at, query)
-    )
+    is_stock = query.get("asset_class", "us_equity") in ("us_equity", "")
+    is_within = _window(query)
+
+    def is_wanted(order: ExchangeOrder) -> bool:
+        return (
+            is_stock
+            and (not symbols or order.symbol in symbols)
+            and side in ("", order.side.value)
+            and is_within(order.submitted_at)
+        )
+
+    return is_wanted
 
 
-def _is_between(at: datetime, query: Mapping[str, str]) -> bool:
+def _window(query: Mapping[str, str]) -> Callable[[datetime], bool]:
+    """Whether an instant lies between `after` and `until`, neither included, and on `date`."""
     after, until = ask.read_instant(query, "after"), ask.read_instant(query, "until")
-    return (after is None or at > after) and (until is None or at < until)
-
-
-def _is_on(fill: Fill, query: Mapping[str, str]) -> bool:
     day = ask.read_date(query, "date")
-    return day is None or fill.filled_at.astimezone(wire.NEW_YORK).date() == day
+
+    def is_within(at: datetime) -> bool:
+        return (
+            (after is None or at > after)
+            and (until is None or at < until)
+            and (day is None or at.astimezone(wire.NEW_YORK).date() == day)
+        )
+
+    return is_within
 
 
 def _page(orders: list[ExchangeOrder], query: Mapping[str, str], *, ascending: bool) -> list[ExchangeOrder]:

@@ -155,6 +155,8 @@ class ExchangeProcess:
         return int(json.loads(line)["port"])
 
     def _call(self, method: str, path: str, body: dict[str, str] | None) -> dict[str, object]:
+        if self._child is None:
+            raise BrokerUnavailable("the exchange is not running")
         try:
             answer = self._control.request(method, f"{self.rest_url}{path}", json=body)
         except httpx.HTTPError as error:

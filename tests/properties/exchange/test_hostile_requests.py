@@ -1,0 +1,74 @@
+"""Whatever a client sends, parsing it gives a request or a refusal, and what it gives is in bounds."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tenthman.exchange import alpaca_requests as ask
+from tenthman.exchange.orders import OrderRequest, Refusal
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
+    "symbol": st.sampled_from(["AAA", "BRK.B", "", "../x"]) | JSON,
+    "qty": st.decimals().map(str) | st.integers() | JSON,
+    "side": st.sampled_from(["buy", "sell"]) | JSON,
+    "type": st.sampled_from(["market", "limit", "stop"]) | JSON,
+    "time_in_force": st.sampled_from(["day", "gtc"]) | JSON,
+    "limit_price": st.floats(0, 1000) | JSON,
+    "order_class": st.sampled_from(["", "simple", "bracket"]) | JSON,
+    "take_profit": st.fixed_dictionaries({"limit_price": st.floats(0, 1000)}) | JSON,
+    "stop_loss": st.fixed_dictionaries({"stop_price": st.floats(0, 1000)}) | JSON,
+    "client_order_id": st.text(max_size=140) | JSON,
+}
+
+
+@given(raw=st.binary(max_size=200))
+def test_any_bytes_are_an_object_or_a_refusal(raw: bytes) -> None:
+    try:
+        body = ask.read_body(raw)
+    except Refusal as refusal:
+        assert refusal.http_status == 400
+    else:
+        assert isinstance(body, dict)
+
+
+@given(body=st.fixed_dictionaries({}, optional=PLAUSIBLE))
+def test_any_object_is_an_order_in_bounds_or_a_refusal(body: dict[str, Any]) -> None:
+    try:
+        request = ask.read_order_request(ask.read_body(json.dumps(body).encode()))
+    except Refusal as refusal:
+        assert refusal.http_status in (400, 422)
+        assert refusal.message
+    else:
+        assert isinstance(request, OrderRequest)
+        assert request.quantity.is_finite()
+        assert abs(request.quantity) <= 1_000_000_000
+
+
+@given(text=st.text(max_size=40))
+def test_any_query_text_is_read_or_refused(text: str) -> None:
+    for read in (
+        lambda: ask.read_instant({"x": text}, "x"),
+        lambda: ask.read_date({"x": text}, "x"),
+        lambda: ask.read_whole({"x": text}, "x", 1, 10),
+        lambda: ask.read_flag({"x": text}, "x"),
+        lambda: ask.read_symbols(text),
+        lambda: ask.read_number("x", text),
+        lambda: ask.read_uuid("x", text),
+    ):
+        try:
+            read()
+        except Refusal as refusal:
+            assert refusal.http_status == 422
+
+
+@given(value=st.decimals(-(10**9), 10**9, places=9, allow_nan=False))
+def test_numbers_are_kept_exactly(value: Decimal) -> None:
+    assert ask.read_number("x", str(value)) == value
