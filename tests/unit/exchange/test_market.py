@@ -206,8 +206,29 @@ def test_the_last_equity_is_that_of_the_close_before_today(exchange: ReplayExcha
     closed = exchange.account()
     assert closed.equity == CASH + 10 * (102 - Decimal("100.04"))
     assert closed.last_equity == CASH
-    exchange.advance(at(exchange.market, 1, -0.05))
-    assert exchange.account().last_equity == closed.equity
+    for fraction in (-0.05, 1.0):
+        exchange.advance(at(exchange.market, 1, fraction))
+        assert exchange.account().last_equity == closed.equity
+
+
+def test_a_partial_sale_leaves_the_average_entry_price_as_it_was(exchange: ReplayExchange) -> None:
+    exchange.submit(SIMPLE)
+    exchange.advance(at(exchange.market, 0, 0.5))
+    exchange.submit(replace(SELL, quantity=Decimal(4)))
+    (position,) = exchange.positions()
+    assert (position.quantity, position.avg_entry_price) == (Decimal(6), Decimal("100.04"))
+    assert exchange.quantity_available("AAA") == 6
+
+
+def test_a_market_buy_may_not_spend_the_cash_that_another_buy_holds_back() -> None:
+    exchange = exchange_on(small_market({"AAA": [BAR, (250.0, 260.0, 240.0, 250.0)], "BBB": [BAR] * 2}))
+    exchange.advance(at(exchange.market, 0, 1.0))
+    resting = exchange.submit(replace(SIMPLE, symbol="BBB", quantity=Decimal(100), limit_price=Decimal(80)))
+    buy = exchange.submit(replace(SIMPLE, client_order_id="m", order_type=OrderType.MARKET, limit_price=None))
+    exchange.advance(at(exchange.market, 1, 0.5))
+    assert exchange.order(buy.id).status is OrderStatus.REJECTED
+    assert exchange.order(resting.id).status is OrderStatus.NEW
+    assert exchange.account().buying_power == CASH - 8_000
 
 
 def test_a_bar_is_shown_from_its_close_on_and_a_halt_has_none(exchange: ReplayExchange) -> None:
