@@ -1,0 +1,303 @@
+"""An agent is two pure functions: `render` a case into a prompt, `read` a reply into a critique.
+
+1. `templates`: the texts of the prompts folder and the hash of what they say.
+2. `render`: system text and case (shared by all roles, so that a server reads them once), then the role's instruction
+   and the schema of its answer. Text from outside is quoted as data and cannot leave its quotes.
+3. `read`: JSON of exactly the schema's shape, or no opinion. Nothing is guessed, mended or read out of prose.
+"""
+
+import functools
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tenthman.agents.text import clean
+from tenthman.agents.vocabulary import VOCABULARY
+from tenthman.config import RoleSettings
+from tenthman.domain.canonical import content_hash
+from tenthman.domain.news import Passage
+from tenthman.domain.opinion import Case, Critique, Figure, Prompt, Reply, ReplyState, Role, Stance
+
+HEADLINE_CHARACTERS = 140
+NAME_CHARACTERS = 40
+RATIONALE_CHARACTERS = 240
+CITATION_CHARACTERS = 16
+REPLY_CHARACTERS = 20_000
+"""A reply longer than this is not an answer to a question of a few codes."""
+
+CASE_OPENS = "<case>\n"
+CASE_CLOSES = "</case>\n"
+
+SHOWN = (
+    "rsi_14",
+    "realised_vol_20",
+    "return_1",
+    "return_5",
+    "return_20",
+    "distance_52w_high",
+    "volume_z_20",
+    "gap_atr",
+    "move_atr",
+    "sentiment",
+    "p_buy",
+    "p_sell",
+    "position_fraction",
+    "reward_risk",
+    "sector_fraction",
+    "drawdown",
+    "open_risk_fraction",
+)
+"""Figures put to agents, in this order: a small model reads a short case, and a short case is quick to read."""
+
+AGENT_ROLES = (Role.ANALYST, Role.BULL, Role.BEAR, Role.RISK, Role.COMMITTEE)
+
+_PLACE = re.compile(r"\{\{([a-z_]+)\}\}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brief:
+    """What one role may say: its stances and reasons, in the order in which they are offered."""
+
+    role: Role
+    stances: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.reasons) - set(VOCABULARY))
+        if unknown:
+            raise ValueError(f"`reasons` of {self.role.value} must be codes of the vocabulary, were also {unknown}")
+        if not {"approve", "shrink", "veto", "abstain"} >= set(self.stances) or not self.stances:
+            raise ValueError(f"`stances` of {self.role.value} must be known ones, were {self.stances}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Templates:
+    """The texts shipped with the package. `hash` changes with any letter of them and with the vocabulary."""
+
+    system: str
+    instructions: Mapping[Role, str]
+    hash: str
+
+
+@functools.cache
+def templates() -> Templates:
+    """The prompt templates, read once."""
+    folder = files("tenthman.agents") / "prompts"
+    texts = {name: (folder / f"{name}.md").read_text(encoding="utf-8").strip() for name in _template_names()}
+    instructions = {role: texts[role.value] for role in AGENT_ROLES}
+    shape = [texts, dict(VOCABULARY), SHOWN]
+    return Templates(system=texts["system"], instructions=instructions, hash=content_hash(shape))
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """`template` with every `{{name}}` replaced once; what is put in is never looked at again.
+
+    Raises ValueError when a place has no value or a value has no place.
+    """
+    places = set(_PLACE.findall(template))
+    if places != set(values):
+        raise ValueError(f"`values` must be exactly {sorted(places)}, were {sorted(values)}")
+    return _PLACE.sub(lambda match: values[match.group(1)], template)
+
+
+def render(
+    case: Case, brief: Brief, settings: RoleSettings, *, prose: bool, extra: Mapping[str, str] | None = None
+) -> Prompt:
+    """The question to one role about `case`. `extra` fills the places of the role's template other than its stances.
+
+    `prose` asks for a rationale of one line before the choices. Equal arguments give an equal prompt.
+    """
+    loaded = templates()
+    fields = (["rationale"] if prose else []) + ["reasons", "cited", "confidence_pct", "stance"]
+    system = fill(loaded.system, {"fields": ", ".join(fields), "reasons": ", ".join(_offered())})
+    values = {"stances": ", ".join(brief.stances), **(extra or {})}
+    return Prompt(
+        role=brief.role,
+        shared=f"{system}\n\n{case_text(case)}",
+        instruction=fill(loaded.instructions[brief.role], values),
+        schema_json=json.dumps(_schema(case, brief, prose=prose), separators=(",", ":")),
+        max_tokens=settings.max_tokens,
+        template_hash=loaded.hash,
+    )
+
+
+def split(prompt: Prompt) -> tuple[str, str]:
+    """`prompt` as system text and user text: the system text is ours alone, the case speaks from the user's side."""
+    system, opens, rest = prompt.shared.partition(CASE_OPENS)
+    return system.strip(), f"{opens}{rest}{prompt.instruction}"
+
+
+def case_text(case: Case) -> str:
+    """The case in lines of data, about 300 tokens: figures, then quoted headlines with sentiment and age."""
+    plan = f"{clean(case.ticker, NAME_CHARACTERS)} {clean(case.name, NAME_CHARACTERS)}"
+    lines = [
+        f"buy {plan}, {clean(case.sector, NAME_CHARACTERS)}, for {case.signal.horizon_sessions} sessions",
+        *(f"{figure.id} {clean(figure.name, NAME_CHARACTERS)} {figure.value:.3g}" for figure in shown_figures(case)),
+        *(_quoted(passage, case.as_of) for passage in case.passages),
+    ]
+    if not case.passages:
+        lines.append("no headlines")
+    body = "\n".join(lines)
+    return f"{CASE_OPENS}{body}\n{CASE_CLOSES}"
+
+
+def shown_figures(case: Case) -> tuple[Figure, ...]:
+    """The figures of `case` that agents are shown."""
+    by_name = {figure.name: figure for figure in case.figures}
+    return tuple(by_name[name] for name in SHOWN if name in by_name)
+
+
+def read(
+    reply: Reply, prompt: Prompt, case: Case, brief: Brief, *, binding: bool, shrink_fraction: float, prose: bool
+) -> Critique:
+    """The critique that `reply` holds; a state other than ANSWERED when it holds none. Never raises.
+
+    Ids that the case does not have are dropped from `cited` and listed in `invalid_citations`. `{}` and the stance
+    "abstain" are abstentions. An answer to another prompt is INVALID.
+    """
+    if reply.state is not ReplyState.ANSWERED:
+        return _silent(reply, prompt, brief, binding, reply.state, "")
+    if reply.prompt_hash != prompt.hash:
+        return _silent(reply, prompt, brief, binding, ReplyState.INVALID, "the reply answers another prompt")
+    try:
+        answer = _parse(reply.text, brief, prose=prose)
+    except ValueError as error:
+        return _silent(reply, prompt, brief, binding, ReplyState.INVALID, clean(str(error), RATIONALE_CHARACTERS))
+    if answer is None:
+        return _silent(reply, prompt, brief, binding, ReplyState.ABSTAINED, "")
+    stance = Stance(answer.stance)
+    cited = tuple(dict.fromkeys(answer.cited))
+    return Critique(
+        role=brief.role,
+        model=reply.model,
+        binding=binding,
+        state=ReplyState.ANSWERED,
+        stance=stance,
+        size_fraction=size_of(stance, shrink_fraction),
+        reasons=tuple(dict.fromkeys(answer.reasons)),
+        cited=tuple(id_ for id_ in cited if id_ in case.citable_ids),
+        confidence_pct=answer.confidence_pct,
+        invalid_citations=tuple(clean(id_, CITATION_CHARACTERS) for id_ in cited if id_ not in case.citable_ids),
+        prompt_hash=prompt.hash,
+        latency_ms=reply.latency_ms,
+        detail=clean(answer.rationale, RATIONALE_CHARACTERS) if isinstance(answer, _ProseAnswer) else "",
+    )
+
+
+def size_of(stance: Stance, shrink_fraction: float) -> float:
+    """What a stance leaves of an entry's size: all, `shrink_fraction` or nothing; no opinion takes nothing away."""
+    return {Stance.VETO: 0.0, Stance.SHRINK: shrink_fraction}.get(stance, 1.0)
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    reasons: Annotated[list[str], Field(min_length=1, max_length=2)]
+    cited: Annotated[list[str], Field(max_length=3)]
+    confidence_pct: Annotated[int, Field(ge=0, le=100)]
+    stance: Literal["approve", "shrink", "veto", "abstain"]
+
+
+class _ProseAnswer(_Answer):
+    rationale: Annotated[str, Field(max_length=RATIONALE_CHARACTERS)]
+
+
+def _parse(text: str, brief: Brief, *, prose: bool) -> _Answer | None:
+    """The answer in `text`, None for an abstention; ValueError for anything that is not exactly an answer."""
+    if len(text) > REPLY_CHARACTERS:
+        raise ValueError(f"`text` must have at most {REPLY_CHARACTERS} characters, had {len(text)}")
+    try:
+        raw = json.loads(text, object_pairs_hook=_without_repeats)
+    except RecursionError:
+        raise ValueError("`text` is nested too deeply") from None
+    if raw == {}:
+        return None
+    try:
+        answer = (_ProseAnswer if prose else _Answer).model_validate(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise ValueError(f"`{'.'.join(str(part) for part in first['loc'])}`: {first['msg']}") from None
+    if answer.stance == "abstain":
+        return None
+    if answer.stance not in brief.stances:
+        raise ValueError(f"`stance` must be one of {brief.stances}, was {answer.stance!r}")
+    foreign = [code for code in answer.reasons if code not in brief.reasons]
+    if foreign:
+        raise ValueError(f"`reasons` must be among {brief.reasons}, were also {foreign}")
+    return answer
+
+
+def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Parsers disagree about which of two equal keys counts, so an answer with both is none."""
+    keys = [key for key, _ in pairs]
+    if len(set(keys)) != len(keys):
+        raise ValueError(f"keys must be given once, were {keys}")
+    return dict(pairs)
+
+
+def _silent(reply: Reply, prompt: Prompt, brief: Brief, binding: bool, state: ReplyState, detail: str) -> Critique:
+    return Critique(
+        role=brief.role,
+        model=reply.model,
+        binding=binding,
+        state=state,
+        stance=Stance.NONE,
+        size_fraction=1.0,
+        reasons=(),
+        cited=(),
+        confidence_pct=0,
+        invalid_citations=(),
+        prompt_hash=prompt.hash,
+        latency_ms=reply.latency_ms,
+        detail=detail,
+    )
+
+
+def _schema(case: Case, brief: Brief, *, prose: bool) -> dict[str, object]:
+    """The answer's JSON schema; the order of its properties is the order in which a server has them written.
+
+    Everything is bounded, so that an answer must end. `x-guidance` asks servers that know it for no white space.
+    """
+    ids = [*(figure.id for figure in shown_figures(case)), *(passage.id for passage in case.passages)]
+    cited: dict[str, object] = {"type": "array", "maxItems": min(3, len(ids))}
+    if ids:
+        cited["items"] = {"type": "string", "enum": ids}
+    properties: dict[str, object] = {
+        "reasons": {
+            "type": "array",
+            "items": {"type": "string", "enum": list(brief.reasons)},
+            "minItems": 1,
+            "maxItems": 2,
+        },
+        "cited": cited,
+        "confidence_pct": {"type": "integer", "minimum": 0, "maximum": 100},
+        "stance": {"type": "string", "enum": list(brief.stances)},
+    }
+    if prose:
+        properties = {"rationale": {"type": "string", "maxLength": RATIONALE_CHARACTERS}, **properties}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+        "x-guidance": {"whitespace_flexible": False},
+    }
+
+
+def _quoted(passage: Passage, as_of: datetime) -> str:
+    age = max(0, (as_of - passage.known_at).days)
+    return f'{passage.id} "{clean(passage.text, HEADLINE_CHARACTERS)}" sent {passage.sentiment:+.2f} {age}d'
+
+
+def _offered() -> list[str]:
+    return [code for code in VOCABULARY if code != "missing_figure"]
+
+
+def _template_names() -> tuple[str, ...]:
+    return ("system", *(role.value for role in AGENT_ROLES))
