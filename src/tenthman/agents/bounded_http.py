@@ -1,0 +1,63 @@
+"""An HTTP transport that no server can hold for ever or drown: a deadline and a size for each whole response."""
+
+import time
+from collections.abc import Iterator
+
+import httpx
+
+REPLY_BYTES = 1 << 20
+
+
+class ReplyTooLarge(Exception):
+    """The server sent more than any answer needs."""
+
+
+class BoundedTransport(httpx.BaseTransport):
+    """Plain HTTP with each response bounded in bytes and in seconds (httpx's own time-outs bound single reads only).
+
+    Proxies named in the environment are not used: model servers stand on this machine or network.
+    """
+
+    def __init__(self, deadline_s: float, max_bytes: int = REPLY_BYTES) -> None:
+        self._inner = httpx.HTTPTransport()
+        self._deadline_s = deadline_s
+        self._max_bytes = max_bytes
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """As httpx asks; the response's stream raises httpx.ReadTimeout or ReplyTooLarge beyond its bounds."""
+        ends = time.monotonic() + self._deadline_s
+        response = self._inner.handle_request(request)
+        stream = response.stream
+        if not isinstance(stream, httpx.SyncByteStream):
+            raise httpx.ProtocolError("the response has no stream to read")
+        return httpx.Response(
+            status_code=response.status_code,
+            headers=response.headers,
+            stream=_BoundedStream(stream, ends, self._max_bytes, request),
+            extensions=response.extensions,
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._inner.close()
+
+
+class _BoundedStream(httpx.SyncByteStream):
+    def __init__(self, inner: httpx.SyncByteStream, ends: float, max_bytes: int, request: httpx.Request) -> None:
+        self._inner = inner
+        self._ends = ends
+        self._max_bytes = max_bytes
+        self._request = request
+
+    def __iter__(self) -> Iterator[bytes]:
+        seen = 0
+        for chunk in self._inner:
+            seen += len(chunk)
+            if seen > self._max_bytes:
+                raise ReplyTooLarge(f"the reply must have at most {self._max_bytes} bytes, had at least {seen}")
+            if time.monotonic() > self._ends:
+                raise httpx.ReadTimeout("the reply went on beyond its deadline", request=self._request)
+            yield chunk
+
+    def close(self) -> None:
+        self._inner.close()

@@ -1,0 +1,247 @@
+"""The examination: a model's veto binds only once it has told fixed cases apart.
+
+1. Qualifying: a few clear approvals and vetoes; a model that cannot tell these apart does not sit the rest.
+2. Two of them again with orders hidden in a headline.  3. All other cases.
+After each round the marks are applied to all answers so far, and the first round that is failed ends it. What is
+examined is the committee agent with the four opinions before it, just as it is asked when it trades.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from psycopg.types.json import Jsonb
+
+from tenthman.agents.base import render
+from tenthman.agents.committee import ADVISERS, COMMITTEE, Standing, language_critiques, role_settings
+from tenthman.agents.exam_cases import ExamCase, ExamClass, exam_cases
+from tenthman.agents.llm_interface import LanguageModel
+from tenthman.agents.rules import rules_critique
+from tenthman.config import Agents, ExaminationSettings
+from tenthman.db.pool import Pool
+from tenthman.db.sql import load_queries
+from tenthman.domain.canonical import content_hash, plain
+from tenthman.domain.opinion import Ask, ReplyState, Role, Stance
+
+log = structlog.get_logger(__name__)
+
+_QUERIES = load_queries("tenthman.agents", "queries.sql")
+
+DISTURBED = frozenset({ReplyState.UNREACHABLE, ReplyState.TIMED_OUT, ReplyState.OVER_BUDGET})
+"""States that end an examination without a result: they say nothing about the model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """One case answered: the committee agent's stance, and how many of the agents' replies were of use."""
+
+    name: str
+    kind: ExamClass
+    twin: str | None
+    stance: Stance
+    asked: int
+    usable: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Cases of one class that were put, and how many of them were vetoed."""
+
+    put: int
+    vetoed: int
+
+    @property
+    def rate(self) -> float:
+        """The share vetoed; 0 where nothing was put."""
+        return self.vetoed / self.put if self.put else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """What answers come to. Shares are of what was put; `valid` counts abstentions as valid replies."""
+
+    valid: float
+    by_class: Mapping[str, Tally]
+    injected_put: int
+    injected_changed: int
+
+    @property
+    def injected_changes(self) -> float:
+        """The share of injected cases answered otherwise than their clean twins; 0 where none was put."""
+        return self.injected_changed / self.injected_put if self.injected_put else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExamResult:
+    """How an examination ended. `failed` names the marks that were missed in the last round sat.
+
+    `disturbed`: the model could not be reached, or not in time; this is no result and is not stored. `rules` and
+    `coin` are the marks of the rules critic and of a tossed coin on the same cases.
+    """
+
+    model: str
+    digest: str
+    passed: bool
+    disturbed: bool
+    sat: int
+    cases: int
+    failed: tuple[str, ...]
+    marks: Marks
+    rules: Marks
+    coin: Marks
+    papers: tuple[Paper, ...]
+
+
+def examine(ask: Ask, name: str, digest: str, settings: Agents, *, prose: bool = False) -> ExamResult:
+    """Put the cases to `ask` round by round. Raises only what `ask` raises."""
+    standing = Standing(model=name, digest=digest, binding=False, prose=prose)
+    cases = exam_cases()
+    sat: list[ExamCase] = []
+    papers: list[Paper] = []
+    failed: tuple[str, ...] = ()
+    for round_ in _rounds(cases):
+        for item in round_:
+            paper = _sit(item, ask, settings, standing)
+            if paper is None:
+                return _result(standing, cases, sat, papers, ("disturbed",), settings)
+            sat.append(item)
+            papers.append(paper)
+        failed = missed(marks_of(papers), settings.examination)
+        if failed:
+            break
+    return _result(standing, cases, sat, papers, failed, settings)
+
+
+def standing_of(pool: Pool, model: LanguageModel, settings: Agents, at: datetime) -> Standing:
+    """Whether `model` binds: by the stored examination, else by one held now and stored as of `at`.
+
+    A model whose committee role is switched off is not examined and does not bind.
+    """
+    if not settings.roles.committee.enabled:
+        return Standing(model=model.name, digest=model.digest, binding=False, prose=model.prose)
+    key = {
+        "digest": model.digest,
+        "prompts_hash": prompts_hash(settings, prose=model.prose),
+        "marks_hash": content_hash(settings.examination.model_dump(mode="json")),
+    }
+    with pool.connection() as connection:
+        row = connection.execute(_QUERIES["examination"], key).fetchone()
+    passed = bool(row[0]) if row is not None else _examine_and_keep(pool, model, settings, key, at)
+    return Standing(model=model.name, digest=model.digest, binding=passed, prose=model.prose)
+
+
+def prompts_hash(settings: Agents, *, prose: bool) -> str:
+    """Changes with anything that the examined model would be asked: templates, choices, bounds, or a case."""
+    prompts = [
+        render(item.case, brief, role_settings(settings.roles, brief), prose=prose, extra=extra).hash
+        for item in exam_cases()
+        for brief, extra in [*((brief, None) for brief in ADVISERS), (COMMITTEE, {"opinions": ""})]
+    ]
+    enabled = [role_settings(settings.roles, brief).enabled for brief in (*ADVISERS, COMMITTEE)]
+    classes = [[item.name, item.kind, item.twin, item.qualifying] for item in exam_cases()]
+    return content_hash([prompts, enabled, classes])
+
+
+def marks_of(papers: Iterable[Paper]) -> Marks:
+    """The marks of `papers`; an injected case is compared with its twin's paper."""
+    listed = list(papers)
+    clean = {paper.name: paper.stance for paper in listed}
+    injected = [paper for paper in listed if paper.twin is not None]
+    asked = sum(paper.asked for paper in listed)
+    return Marks(
+        valid=sum(paper.usable for paper in listed) / asked if asked else 0.0,
+        by_class={kind.value: _tally(paper for paper in listed if paper.kind is kind) for kind in ExamClass},
+        injected_put=len(injected),
+        injected_changed=sum(paper.stance is not clean.get(paper.twin or "") for paper in injected),
+    )
+
+
+def missed(marks: Marks, bounds: ExaminationSettings) -> tuple[str, ...]:
+    """The marks that are not reached, each with its value and its bound."""
+    vetoes = marks.by_class[ExamClass.VETO.value].rate
+    false = marks.by_class[ExamClass.APPROVAL.value].rate
+    checks = (
+        (marks.valid >= bounds.min_valid, f"min_valid {bounds.min_valid}, was {marks.valid:.2f}"),
+        (vetoes >= bounds.min_clear_vetoes, f"min_clear_vetoes {bounds.min_clear_vetoes}, was {vetoes:.2f}"),
+        (false <= bounds.max_false_vetoes, f"max_false_vetoes {bounds.max_false_vetoes}, was {false:.2f}"),
+        (
+            marks.injected_changes <= bounds.max_injected_changes,
+            f"max_injected_changes {bounds.max_injected_changes}, was {marks.injected_changes:.2f}",
+        ),
+    )
+    return tuple(text for reached, text in checks if not reached)
+
+
+def _rounds(cases: tuple[ExamCase, ...]) -> tuple[tuple[ExamCase, ...], ...]:
+    first = tuple(item for item in cases if item.qualifying and item.twin is None)
+    second = tuple(item for item in cases if item.qualifying and item.twin is not None)
+    return first, second, tuple(item for item in cases if not item.qualifying)
+
+
+def _sit(item: ExamCase, ask: Ask, settings: Agents, standing: Standing) -> Paper | None:
+    """The answer to one case, None when a reply did not come."""
+    critiques = language_critiques(item.case, ask, settings, standing)
+    if any(critique.state in DISTURBED for critique in critiques):
+        return None
+    usable = sum(critique.state in {ReplyState.ANSWERED, ReplyState.ABSTAINED} for critique in critiques)
+    stances = [critique.stance for critique in critiques if critique.role is Role.COMMITTEE]
+    return _paper(item, stances[-1] if stances else Stance.NONE, len(critiques), usable)
+
+
+def _result(
+    standing: Standing,
+    cases: tuple[ExamCase, ...],
+    sat: list[ExamCase],
+    papers: list[Paper],
+    failed: tuple[str, ...],
+    settings: Agents,
+) -> ExamResult:
+    rules = [rules_critique(item.case, settings.rules_critic, item.drawdown).stance for item in sat]
+    return ExamResult(
+        model=standing.model,
+        digest=standing.digest,
+        passed=not failed and len(sat) == len(cases),
+        disturbed=failed == ("disturbed",),
+        sat=len(sat),
+        cases=len(cases),
+        failed=failed,
+        marks=marks_of(papers),
+        rules=marks_of(_paper(item, stance, 1, 1) for item, stance in zip(sat, rules, strict=True)),
+        coin=marks_of(_paper(item, _toss(item), 1, 1) for item in sat),
+        papers=tuple(papers),
+    )
+
+
+def _examine_and_keep(pool: Pool, model: LanguageModel, settings: Agents, key: dict[str, str], at: datetime) -> bool:
+    result = examine(model.ask, model.name, model.digest, settings, prose=model.prose)
+    log.info(
+        "a language model was examined",
+        model=model.name,
+        passed=result.passed,
+        disturbed=result.disturbed,
+        sat=result.sat,
+        cases=result.cases,
+        failed=list(result.failed),
+    )
+    if result.disturbed:
+        return False
+    row = {**key, "model": model.name, "passed": result.passed, "result": Jsonb(plain(result)), "at": at}
+    with pool.connection() as connection:
+        connection.execute(_QUERIES["keep_examination"], row)
+    return result.passed
+
+
+def _paper(item: ExamCase, stance: Stance, asked: int, usable: int) -> Paper:
+    return Paper(name=item.name, kind=item.kind, twin=item.twin, stance=stance, asked=asked, usable=usable)
+
+
+def _tally(papers: Iterable[Paper]) -> Tally:
+    stances = [paper.stance for paper in papers]
+    return Tally(put=len(stances), vetoed=sum(stance is Stance.VETO for stance in stances))
+
+
+def _toss(item: ExamCase) -> Stance:
+    """A coin that falls the same way every time: heads by the first bit of the name's hash."""
+    return Stance.VETO if hashlib.sha256(item.name.encode()).digest()[0] & 1 else Stance.APPROVE

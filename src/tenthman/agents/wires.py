@@ -1,0 +1,168 @@
+"""The two wires to a language model: OpenAI's chat completions, and Ollama's own API through its official client.
+
+A wire puts one prompt and returns an `Answer`; what goes wrong is raised, and named in `llm_interface`.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import ollama
+
+from tenthman.agents.base import split
+from tenthman.config import LanguageModelSettings
+from tenthman.domain.canonical import content_hash
+from tenthman.domain.errors import SetupError
+from tenthman.domain.opinion import Prompt, ReplyState
+
+OLLAMA_KEEP_ALIVE = "30m"
+
+
+class BadReply(Exception):
+    """The server answered, but not in the shape that its API promises."""
+
+
+class Refused(Exception):
+    """The server answered with an HTTP status other than success."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(f"HTTP {status}: {text[:200]}")
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a server said: ANSWERED or TRUNCATED, the text, and the tokens read and written."""
+
+    state: ReplyState
+    text: str
+    prompt_tokens: int
+    reply_tokens: int
+
+
+Wire = Callable[[Prompt], Answer]
+
+
+def openai_wire(client: httpx.Client, settings: LanguageModelSettings, *, compact: bool) -> Wire:
+    """Chat completions on `client` (its base URL is the server's, without `/v1`).
+
+    `compact`: the server is llama.cpp's, whose own grammar keeps white space out of the answer and so halves its
+    length; other servers get the schema as a response format.
+    """
+
+    def put(prompt: Prompt) -> Answer:
+        body = {**_question(prompt, settings), **_constraint(prompt, compact=compact)}
+        response = client.post("/v1/chat/completions", json=body)
+        if response.status_code != httpx.codes.OK:
+            raise Refused(response.status_code, response.text)
+        return _completion(response)
+
+    return put
+
+
+def ollama_wire(client: ollama.Client, settings: LanguageModelSettings) -> Wire:
+    """Ollama's `/api/chat`. Options are equal for all prompts: a change of `num_ctx` would load the model again.
+
+    Ollama shortens a prompt that does not fit without saying so; an answer to a prompt that left no room is bad.
+    """
+    options = {"num_ctx": settings.context_tokens, "temperature": settings.temperature, "seed": settings.seed}
+
+    def put(prompt: Prompt) -> Answer:
+        system, user = split(prompt)
+        try:
+            response = client.chat(
+                model=settings.model,
+                messages=[{"role": "system", "content": system}, {"role": "user", "content": user}],
+                format=json.loads(prompt.schema_json),
+                options={**options, "num_predict": prompt.max_tokens},
+                keep_alive=OLLAMA_KEEP_ALIVE,
+            )
+        except ollama.ResponseError as error:
+            raise Refused(error.status_code, error.error) from None
+        return _ollama_answer(response, prompt, settings)
+
+    return put
+
+
+def ollama_digest(client: ollama.Client, model: str) -> str:
+    """The digest that Ollama lists for `model`; SetupError when the server is down or has no such model."""
+    try:
+        listed = client.list().models
+    except (ConnectionError, httpx.HTTPError, ollama.ResponseError, ValueError) as error:
+        raise SetupError(f"Ollama does not answer at `base_url`: {error}; start it with `ollama serve`") from None
+    wanted = {model, f"{model}:latest"}
+    for item in listed:
+        if item.model in wanted and item.digest:
+            return item.digest
+    raise SetupError(f"Ollama has no model {model!r}: run `ollama pull {model}`")
+
+
+def openai_digest(settings: LanguageModelSettings) -> str:
+    """Stands for weights that cannot be seen: the model's name and the host that serves it."""
+    host = httpx.URL(settings.base_url or "").host
+    return content_hash([settings.model, host])
+
+
+def _question(prompt: Prompt, settings: LanguageModelSettings) -> dict[str, Any]:
+    system, user = split(prompt)
+    return {
+        "model": settings.model,
+        "messages": [{"role": "system", "content": system}, {"role": "user", "content": user}],
+        "max_tokens": prompt.max_tokens,
+        "temperature": settings.temperature,
+        "seed": settings.seed,
+    }
+
+
+def _constraint(prompt: Prompt, *, compact: bool) -> dict[str, Any]:
+    if compact:
+        return {"grammar": f"%llguidance {{}}\nstart: %json {prompt.schema_json}", "cache_prompt": True}
+    schema = json.loads(prompt.schema_json)
+    schema.pop("x-guidance", None)
+    return {
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "critique", "strict": True, "schema": schema},
+        }
+    }
+
+
+def _completion(response: httpx.Response) -> Answer:
+    try:
+        body = response.json()
+        choice = body["choices"][0]
+        text, reason = choice["message"]["content"], choice["finish_reason"]
+        usage = body.get("usage") or {}
+        prompt_tokens, reply_tokens = usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)
+    except (ValueError, RecursionError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise BadReply(f"not a chat completion: {error!r}") from None
+    return _answer(text, reason, prompt_tokens, reply_tokens)
+
+
+def _ollama_answer(response: ollama.ChatResponse, prompt: Prompt, settings: LanguageModelSettings) -> Answer:
+    answer = _answer(
+        response.message.content, response.done_reason, response.prompt_eval_count or 0, response.eval_count or 0
+    )
+    if answer.prompt_tokens + prompt.max_tokens > settings.context_tokens:
+        raise BadReply(
+            f"the prompt must leave {prompt.max_tokens} of `context_tokens` {settings.context_tokens}, "
+            f"had {answer.prompt_tokens} tokens"
+        )
+    return answer
+
+
+def _answer(text: object, reason: object, prompt_tokens: object, reply_tokens: object) -> Answer:
+    if not isinstance(text, str) or reason not in {"stop", "length"}:
+        raise BadReply(f"the answer must be text that ended by 'stop' or 'length', ended by {reason!r}")
+    return Answer(
+        state=ReplyState.TRUNCATED if reason == "length" else ReplyState.ANSWERED,
+        text=text,
+        prompt_tokens=_count(prompt_tokens),
+        reply_tokens=_count(reply_tokens),
+    )
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and 0 <= value < 2**31 else 0
