@@ -1,0 +1,84 @@
+"""The arithmetic of one trade: what its fills make of it."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from tenthman.domain.errors import DataCorrupt
+from tenthman.domain.order import Fill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundTrip:
+    """A long position from its first buy to its last sell; prices and sums in USD.
+
+    `realised_usd` is sold quantity x (price - average entry) minus all fees paid so far.
+    """
+
+    decision_id: str
+    ticker: str
+    quantity: Decimal
+    bought: Decimal
+    avg_entry_price: Decimal
+    opened_at: datetime
+    closed_at: datetime | None
+    exit_reason: str | None
+    avg_exit_price: Decimal | None
+    fees_usd: Decimal
+    realised_usd: Decimal
+
+
+def opened(decision_id: str, fill: Fill, fees: Decimal) -> RoundTrip:
+    """The trade after its first buy."""
+    return RoundTrip(
+        decision_id=decision_id,
+        ticker=fill.ticker,
+        quantity=fill.quantity,
+        bought=fill.quantity,
+        avg_entry_price=fill.price,
+        opened_at=fill.filled_at,
+        closed_at=None,
+        exit_reason=None,
+        avg_exit_price=None,
+        fees_usd=fees,
+        realised_usd=-fees,
+    )
+
+
+def increased(trip: RoundTrip, fill: Fill, fees: Decimal) -> RoundTrip:
+    """The trade after one more buy; it is open again if a sell had closed it before its entry was complete."""
+    bought = trip.bought + fill.quantity
+    return replace(
+        trip,
+        quantity=trip.quantity + fill.quantity,
+        bought=bought,
+        avg_entry_price=(trip.avg_entry_price * trip.bought + fill.price * fill.quantity) / bought,
+        closed_at=None,
+        exit_reason=None,
+        fees_usd=trip.fees_usd + fees,
+        realised_usd=trip.realised_usd - fees,
+    )
+
+
+def reduced(trip: RoundTrip, quantity: Decimal, fill: Fill, fees: Decimal, reason: str) -> RoundTrip:
+    """The trade after `quantity` of a sell; closed, for `reason`, when nothing is left.
+
+    Raises DataCorrupt when more is sold than the desk holds: it never sells short.
+    """
+    if quantity > trip.quantity:
+        raise DataCorrupt(
+            f"fill {fill.execution_id} sells {quantity} {trip.ticker} of trade {trip.decision_id}, "
+            f"which holds {trip.quantity}"
+        )
+    sold = trip.bought - trip.quantity
+    left = trip.quantity - quantity
+    before = Decimal(0) if trip.avg_exit_price is None else trip.avg_exit_price * sold
+    return replace(
+        trip,
+        quantity=left,
+        closed_at=fill.filled_at if left == 0 else None,
+        exit_reason=reason if left == 0 else None,
+        avg_exit_price=(before + fill.price * quantity) / (sold + quantity),
+        fees_usd=trip.fees_usd + fees,
+        realised_usd=trip.realised_usd + quantity * (fill.price - trip.avg_entry_price) - fees,
+    )

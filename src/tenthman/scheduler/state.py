@@ -1,0 +1,607 @@
+"""The record of one run. Everything is in PostgreSQL; each change is committed together with its audit event."""
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, Self
+from zoneinfo import ZoneInfo
+
+import psycopg
+import structlog
+from psycopg.conninfo import make_conninfo
+from psycopg.types.json import Jsonb
+
+from tenthman.db import audit
+from tenthman.db.pool import Pool
+from tenthman.db.sql import load_queries
+from tenthman.domain.audit import Decision, EventKind, RunKey
+from tenthman.domain.canonical import content_hash, plain
+from tenthman.domain.checks import require_text
+from tenthman.domain.errors import DataCorrupt
+from tenthman.domain.market import Period
+from tenthman.domain.opinion import Abstain, Case, Critique, Enter, Veto
+from tenthman.domain.order import (
+    BrokerOrder,
+    Denial,
+    Fill,
+    OrderStatus,
+    OrderType,
+    Purpose,
+    Side,
+    SizedOrder,
+    TradingState,
+)
+from tenthman.scheduler.round_trip import RoundTrip, increased, opened, reduced
+
+_SQL = load_queries("tenthman.scheduler", "state.sql")
+_ZERO = Decimal(0)
+_NEW_YORK = ZoneInfo("America/New_York")
+_STRICTNESS = {TradingState.ACTIVE: 0, TradingState.REDUCING: 1, TradingState.HALTED: 2}
+
+_log = structlog.get_logger(__name__)
+
+Cursor = psycopg.Cursor[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interrupted:
+    """An earlier run of the same key that ended without saying so; `reached` is market time, None: nothing."""
+
+    run_id: str
+    reached: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenTrade:
+    """A trade that is on: the decision it came from, when it opened, and its entry order."""
+
+    decision_id: str
+    opened_session: date
+    entry_client_order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderInDoubt:
+    """An order that may or may not be with the broker: look it up before anything else."""
+
+    client_order_id: str
+    decision_id: str
+    ticker: str
+    purpose: Purpose
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shadow:
+    """What a veto, a shrink or an abstention took away, living on under the same prices (USD)."""
+
+    decision_id: str
+    ticker: str
+    cause: str
+    quantity: Decimal
+    limit_price: Decimal
+    stop_price: Decimal
+    target_price: Decimal
+    horizon_sessions: int
+    opened_session: date
+    entry_price: Decimal | None
+
+
+class Ledger:
+    """One run's record. `start` begins a run and holds it; `attach` joins one that exists, for a person's command.
+
+    Used as a context manager, or closed, it lets the run go: a run that is let go while still `running` counts as
+    interrupted when the next one of its key starts. Methods raise psycopg errors when the database is lost.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        run_id: str,
+        hold: "psycopg.Connection[tuple[Any, ...]] | None",
+        interrupted: tuple[Interrupted, ...] = (),
+    ) -> None:
+        self._pool = pool
+        self._hold = hold
+        self.run_id = run_id
+        self.interrupted = interrupted
+
+    @classmethod
+    def start(
+        cls,
+        pool: Pool,
+        *,
+        market_id: str,
+        world: str,
+        account_id: str | None,
+        period: Period,
+        key: RunKey,
+        starting_cash: Decimal,
+        at_wall: datetime,
+        at_market: datetime,
+    ) -> Self:
+        """Begin a run; earlier runs of the same key that nobody holds any more are marked as interrupted.
+
+        A paper or live account keeps the trading state of its last run: only a person re-arms. Elsewhere it is
+        ACTIVE. The starting cash is the first point of the equity curve.
+        """
+        run_id = str(uuid.uuid4())
+        hold = _hold_run(pool, run_id)
+        try:
+            with pool.connection() as connection, connection.cursor() as cursor:
+                cursor.execute(_SQL["lock_key"], [key.hash])
+                interrupted = _mark_interrupted(cursor, key.hash, at_wall)
+                row = [run_id, key.hash, market_id, world, account_id, period.first, period.last]
+                cursor.execute(_SQL["insert_run"], [*row, key.config_hash, key.model_version, at_wall])
+                started = {"world": world, "market": market_id, "period": period, "key": key, "cash": starting_cash}
+                audit.append(cursor, run_id, at_wall, EventKind.RUN_STARTED, run_id, started)
+                state, reason = _initial_state(cursor, account_id, world)
+                _write_state(cursor, run_id, state, reason, "start", at_market)
+                _write_equity(
+                    cursor, run_id, at_market, period.first, starting_cash, starting_cash, starting_cash, holdings={}
+                )
+        except BaseException:
+            hold.close()
+            raise
+        return cls(pool, run_id, hold, interrupted)
+
+    @classmethod
+    def attach(cls, pool: Pool, run_id: str) -> Self:
+        """The record of a run that exists, without holding it."""
+        return cls(pool, run_id, None)
+
+    def close(self) -> None:
+        """Let the run go."""
+        if self._hold is not None:
+            self._hold.close()
+            self._hold = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _recording(self) -> Iterator[Cursor]:
+        with self._pool.connection() as connection, connection.cursor() as cursor:
+            yield cursor
+
+    def _append(self, cursor: Cursor, at: datetime, kind: EventKind, subject: str, payload: object) -> None:
+        audit.append(cursor, self.run_id, at, kind, subject, payload)
+
+    def _row(self, query: str, *values: object) -> tuple[Any, ...] | None:
+        with self._recording() as cursor:
+            return cursor.execute(_SQL[query], [self.run_id, *values]).fetchone()
+
+    def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        with self._recording() as cursor:
+            return cursor.execute(_SQL[query], [self.run_id, *values]).fetchall()
+
+    def event(self, kind: EventKind, subject: str, payload: object, at: datetime) -> None:
+        """Record that something happened which has no table of its own."""
+        with self._recording() as cursor:
+            self._append(cursor, at, kind, subject, payload)
+
+    def reached(self, at: datetime) -> None:
+        """Note the market time of the last finished step (no event: the cycle's own events tell the story)."""
+        with self._recording() as cursor:
+            cursor.execute(_SQL["reached"], [at, self.run_id])
+
+    def finish(self, at_wall: datetime, summary: Mapping[str, object]) -> None:
+        """The run ended as planned; it is let go."""
+        self._end("finished", at_wall, {"status": "finished", **summary})
+
+    def fail(self, at_wall: datetime, reason: str) -> None:
+        """The run ended on an error; it is let go."""
+        self._end("failed", at_wall, {"status": "failed", "reason": reason})
+
+    def _end(self, status: str, at_wall: datetime, summary: Mapping[str, object]) -> None:
+        with self._recording() as cursor:
+            cursor.execute(_SQL["end_run"], [status, at_wall, Jsonb(plain(summary)), self.run_id])
+            if cursor.rowcount != 1:
+                raise ValueError(f"run {self.run_id} must be running to be {status}")
+            self._append(cursor, at_wall, EventKind.RUN_FINISHED, self.run_id, summary)
+        self.close()
+
+    def record_decision(self, decision: Decision, case: Case | None) -> None:
+        """Commit a decision with its case, its critiques, what was taken away, and the intent to send its order.
+
+        After this the order may leave, not before. Raises ValueError when `case` is not the decision's.
+        """
+        if decision.case_hash != (None if case is None else case.hash):
+            raise ValueError(f"{decision.id}: `case` must be the one of `case_hash` {decision.case_hash}")
+        with self._recording() as cursor:
+            if case is not None:
+                body = Jsonb(plain(case))
+                cursor.execute(_SQL["insert_case"], [decision.case_hash, case.ticker, case.as_of, body])
+            cursor.execute(_SQL["insert_decision"], _decision_row(self.run_id, decision))
+            for critique in decision.critiques:
+                cursor.execute(_SQL["insert_critique"], _critique_row(self.run_id, decision.id, critique))
+            shadow = _shadow_row(self.run_id, decision)
+            if shadow is not None:
+                cursor.execute(_SQL["insert_shadow"], shadow)
+            self._append(cursor, decision.as_of, EventKind.DECISION, decision.id, decision)
+            if isinstance(decision.outcome, SizedOrder):
+                self._record_intent(cursor, decision.outcome, decision.as_of)
+
+    def _record_intent(self, cursor: Cursor, order: SizedOrder, at: datetime) -> None:
+        what = [order.client_order_id, order.decision_id, order.purpose.value, order.ticker, order.side.value]
+        how = [order.quantity, order.order_type.value, order.time_in_force.value]
+        prices = [order.limit_price, order.stop_price, order.target_price]
+        cursor.execute(_SQL["insert_order"], [self.run_id, *what, *how, *prices, at, at])
+        self._append(cursor, at, EventKind.ORDER_INTENT, order.client_order_id, order)
+
+    def record_submitted(self, client_order_id: str, broker_order: BrokerOrder, at: datetime) -> None:
+        """The broker has the order; its legs become rows of their own. Raises ValueError for an unknown order."""
+        if broker_order.client_order_id != client_order_id:
+            raise ValueError(
+                f"`broker_order` must be {client_order_id!r}, was {broker_order.client_order_id!r} ({broker_order.id})"
+            )
+        with self._recording() as cursor:
+            known = self._known_orders(cursor, [broker_order])
+            if client_order_id not in known:
+                raise ValueError(f"`client_order_id` must be a recorded order, was {client_order_id!r}")
+            self._sync(cursor, broker_order, known, at)
+            self._append(cursor, at, EventKind.ORDER_OUTCOME, client_order_id, broker_order)
+
+    def record_refused(self, client_order_id: str, reason: str, at: datetime) -> None:
+        """The broker said no; the order is over."""
+        self._mark(client_order_id, OrderStatus.REJECTED.value, reason, at)
+
+    def record_unknown(self, client_order_id: str, reason: str, at: datetime) -> None:
+        """The order may have reached the broker; it stays in doubt until it has been looked up."""
+        self._mark(client_order_id, OrderStatus.UNKNOWN.value, reason, at)
+
+    def _mark(self, client_order_id: str, status: str, reason: str, at: datetime) -> None:
+        with self._recording() as cursor:
+            cursor.execute(_SQL["mark_order"], [status, reason, at, self.run_id, client_order_id])
+            if cursor.rowcount != 1:
+                raise ValueError(f"`client_order_id` must be a recorded order, was {client_order_id!r}")
+            self._append(cursor, at, EventKind.ORDER_OUTCOME, client_order_id, {"status": status, "reason": reason})
+
+    def record_cancel_requested(self, client_order_id: str, reason: str, at: datetime) -> None:
+        """A cancel is about to be asked for; the order's row changes when the broker says so."""
+        self.event(EventKind.CANCEL_REQUESTED, client_order_id, {"reason": reason}, at)
+
+    def sync_orders(self, orders: Sequence[BrokerOrder], at: datetime) -> int:
+        """Bring the rows up to what the broker says, legs included; the number of orders that changed.
+
+        An order that this run never sent is left alone.
+        """
+        with self._recording() as cursor:
+            known = self._known_orders(cursor, orders)
+            changed = [found for order in orders for found in self._sync(cursor, order, known, at)]
+            for order in changed:
+                self._append(cursor, at, EventKind.ORDER_OUTCOME, order.client_order_id, order)
+        return len(changed)
+
+    def _known_orders(self, cursor: Cursor, orders: Sequence[BrokerOrder]) -> dict[str, tuple[Any, ...]]:
+        every = [item for order in orders for item in (order, *order.legs)]
+        names = [[item.client_order_id for item in every], [item.id for item in every]]
+        rows = cursor.execute(_SQL["lock_orders"], [self.run_id, *names]).fetchall()
+        return {str(row[0]): row[1:] for row in rows}
+
+    def _sync(
+        self, cursor: Cursor, order: BrokerOrder, known: Mapping[str, tuple[Any, ...]], at: datetime
+    ) -> list[BrokerOrder]:
+        """Write one order and its legs where they differ from what is `known`; those that did."""
+        if order.client_order_id not in known:
+            return []
+        changed = [order] if self._update(cursor, order, known, at) else []
+        for leg in order.legs:
+            if leg.client_order_id in known:
+                changed += [leg] if self._update(cursor, leg, known, at) else []
+            else:
+                self._insert_leg(cursor, order.client_order_id, leg, at)
+                changed.append(leg)
+        return changed
+
+    def _update(self, cursor: Cursor, order: BrokerOrder, known: Mapping[str, tuple[Any, ...]], at: datetime) -> bool:
+        said = (order.id, order.status.value, order.quantity, order.filled_quantity, order.filled_avg_price)
+        if known[order.client_order_id] == said:
+            return False
+        cursor.execute(_SQL["update_order"], [*said, at, self.run_id, order.client_order_id])
+        return True
+
+    def _insert_leg(self, cursor: Cursor, parent: str, leg: BrokerOrder, at: datetime) -> None:
+        purpose = Purpose.STOP if leg.order_type is OrderType.STOP else Purpose.TARGET
+        what = [leg.client_order_id, purpose.value, leg.id, leg.ticker, leg.side.value, leg.quantity]
+        how = [leg.order_type.value, leg.limit_price, leg.stop_price]
+        state = [leg.status.value, leg.filled_quantity, leg.filled_avg_price, at, at]
+        cursor.execute(_SQL["insert_leg"], [*what, *how, *state, self.run_id, parent])
+
+    def orders_in_doubt(self) -> tuple[OrderInDoubt, ...]:
+        """Orders that were committed or sent and of which the broker's answer is not known, oldest first."""
+        return tuple(
+            OrderInDoubt(
+                client_order_id=client_order_id,
+                decision_id=decision_id,
+                ticker=ticker,
+                purpose=Purpose(purpose),
+                status=status,
+            )
+            for client_order_id, decision_id, ticker, purpose, status in self._rows("orders_in_doubt")
+        )
+
+    def unfinished_orders(self) -> tuple[str, ...]:
+        """Client order ids of entries and exits that may still change, themselves or through a leg; oldest first."""
+        return tuple(client_order_id for (client_order_id,) in self._rows("unfinished_orders"))
+
+    def record_fills(self, fills: Sequence[Fill], fees: Mapping[str, Decimal], at: datetime) -> tuple[Fill, ...]:
+        """Book executions, oldest first, each once however often it is reported; the new ones.
+
+        `fees` (USD) go by execution id; none is zero. An execution of an order that is not recorded as the broker's
+        yet is left for a later call: bring the orders up to date first.
+        """
+        with self._recording() as cursor:
+            return tuple(
+                fill for fill in fills if self._book(cursor, fill, fees.get(fill.execution_id, Decimal(0)), at)
+            )
+
+    def _book(self, cursor: Cursor, fill: Fill, fees: Decimal, at: datetime) -> bool:
+        row = cursor.execute(_SQL["order_of_broker"], [self.run_id, fill.broker_order_id]).fetchone()
+        if row is None:
+            _log.warning("fill of an unknown order", execution_id=fill.execution_id, order_id=fill.broker_order_id)
+            return False
+        client_order_id, decision_id, purpose, reason = row
+        what = [fill.ticker, fill.side.value, fill.quantity, fill.price, fees, fill.filled_at]
+        cursor.execute(_SQL["insert_fill"], [self.run_id, fill.execution_id, client_order_id, *what])
+        if cursor.rowcount == 0:
+            return False
+        if fill.side is Side.BUY:
+            self._buy(cursor, decision_id, fill, fees)
+        elif purpose == Purpose.EXIT.value:
+            self._sell(cursor, self._trips(cursor, "open_trips_of_ticker", fill.ticker), fill, fees, reason or purpose)
+        else:
+            self._sell(cursor, self._trips(cursor, "trip_of_decision", decision_id), fill, fees, purpose)
+        payload = {"fill": fill, "fees_usd": fees, "client_order_id": client_order_id, "decision_id": decision_id}
+        self._append(cursor, at, EventKind.FILL, fill.execution_id, payload)
+        return True
+
+    def _trips(self, cursor: Cursor, query: str, subject: str) -> list[RoundTrip]:
+        names = tuple(RoundTrip.__dataclass_fields__)
+        rows = cursor.execute(_SQL[query], [self.run_id, subject]).fetchall()
+        return [RoundTrip(**dict(zip(names, row, strict=True))) for row in rows]
+
+    def _buy(self, cursor: Cursor, decision_id: str, fill: Fill, fees: Decimal) -> None:
+        found = self._trips(cursor, "trip_of_decision", decision_id)
+        self._save(cursor, increased(found[0], fill, fees) if found else opened(decision_id, fill, fees))
+
+    def _sell(self, cursor: Cursor, trips: list[RoundTrip], fill: Fill, fees: Decimal, reason: str) -> None:
+        """Take a sell from the given trades, oldest first; its fees go with the first."""
+        left = fill.quantity
+        for number, trip in enumerate(trips):
+            taken = left if number == len(trips) - 1 else min(left, trip.quantity)
+            if taken > 0:
+                self._save(cursor, reduced(trip, taken, fill, fees if number == 0 else _ZERO, reason))
+                left -= taken
+        if left > 0:
+            raise DataCorrupt(
+                f"fill {fill.execution_id} sells {fill.quantity} {fill.ticker}, of which no trade is open"
+            )
+
+    def _save(self, cursor: Cursor, trip: RoundTrip) -> None:
+        size = [trip.decision_id, trip.ticker, trip.quantity, trip.bought, trip.avg_entry_price]
+        times = [trip.opened_at, trip.opened_at.astimezone(_NEW_YORK).date(), trip.closed_at]
+        end = [trip.exit_reason, trip.avg_exit_price, trip.fees_usd, trip.realised_usd]
+        cursor.execute(_SQL["save_trip"], [self.run_id, *size, *times, *end])
+
+    def open_trades(self) -> Mapping[str, OpenTrade]:
+        """Trades that are on, by ticker; the oldest one where a ticker has several."""
+        return {
+            ticker: OpenTrade(decision_id=decision, opened_session=session, entry_client_order_id=order)
+            for ticker, decision, session, order in self._rows("open_trades")
+        }
+
+    def record_equity(
+        self,
+        at: datetime,
+        session: date,
+        equity: Decimal,
+        cash: Decimal,
+        day_start: Decimal,
+        holdings: Mapping[str, tuple[Decimal, Decimal]],
+    ) -> Decimal:
+        """One point of the equity curve (USD), with quantity and price of each holding; the peak up to it."""
+        with self._recording() as cursor:
+            peak = _write_equity(cursor, self.run_id, at, session, equity, cash, day_start, holdings)
+            payload = {"equity": equity, "cash": cash, "day_start": day_start, "peak": peak, "holdings": holdings}
+            self._append(cursor, at, EventKind.RECONCILED, "equity", payload)
+        return peak
+
+    def peak_equity(self) -> Decimal:
+        """The highest equity of the run so far (USD), its starting cash included."""
+        row = self._row("peak_equity")
+        peak: Decimal | None = None if row is None else row[0]
+        if peak is None:
+            raise ValueError(f"run {self.run_id} must have been started")
+        return peak
+
+    def day_start_equity(self, session: date) -> Decimal | None:
+        """Equity at the start of `session` as first recorded; None when nothing was recorded in it."""
+        row = self._row("day_start_equity", session)
+        return None if row is None else row[0]
+
+    def trading_state(self) -> TradingState:
+        """The latch as it stands."""
+        with self._recording() as cursor:
+            return self._state(cursor)
+
+    def _state(self, cursor: Cursor) -> TradingState:
+        row = cursor.execute(_SQL["trading_state"], [self.run_id]).fetchone()
+        if row is None:
+            raise ValueError(f"run {self.run_id} must have been started")
+        return TradingState(row[0])
+
+    def set_trading_state(self, state: TradingState, reason: str, changed_by: str, at: datetime) -> bool:
+        """Tighten the latch; False when it stands there already. ValueError for loosening it: `rearm` does that."""
+        with self._recording() as cursor:
+            cursor.execute(_SQL["lock_run"], [self.run_id])
+            now = self._state(cursor)
+            if _STRICTNESS[state] < _STRICTNESS[now]:
+                raise ValueError(f"`state` must not be looser than {now.value} without a person, was {state.value}")
+            if state is now:
+                return False
+            _write_state(cursor, self.run_id, state, reason, changed_by, at)
+        return True
+
+    def rearm(self, reason: str, person: str, at: datetime) -> None:
+        """Back to ACTIVE, by a person's command."""
+        require_text("reason", reason)
+        require_text("person", person)
+        with self._recording() as cursor:
+            cursor.execute(_SQL["lock_run"], [self.run_id])
+            _write_state(cursor, self.run_id, TradingState.ACTIVE, reason, person, at)
+
+    def open_shadows(self) -> tuple[Shadow, ...]:
+        """Shadow positions that have not ended, oldest first."""
+        names = tuple(Shadow.__dataclass_fields__)
+        return tuple(Shadow(**dict(zip(names, row, strict=True))) for row in self._rows("open_shadows"))
+
+    def update_shadow(
+        self,
+        decision_id: str,
+        *,
+        at: datetime,
+        entry_price: Decimal | None = None,
+        exit_price: Decimal | None = None,
+        exit_session: date | None = None,
+        exit_reason: str | None = None,
+        pnl_usd: Decimal | None = None,
+    ) -> None:
+        """A shadow was entered, or ended ("stop", "target", "time", "never_filled", "run_end"); ended ones stay so."""
+        change: dict[str, object] = {"entry_price": entry_price, "exit_price": exit_price}
+        change |= {"exit_session": exit_session, "exit_reason": exit_reason, "pnl_usd": pnl_usd}
+        with self._recording() as cursor:
+            cursor.execute(_SQL["update_shadow"], [*change.values(), self.run_id, decision_id])
+            if cursor.rowcount != 1:
+                raise ValueError(f"`decision_id` must be an open shadow, was {decision_id!r}")
+            self._append(cursor, at, EventKind.RECONCILED, decision_id, {"shadow": change})
+
+
+def body_hash(decision: Decision) -> str:
+    """Hash of everything decided: equal in two runs that agree. How long a critic took is no part of it."""
+    body = plain(decision)
+    if isinstance(body, dict):
+        body["critiques"] = [
+            {name: value for name, value in critique.items() if name != "latency_ms"} for critique in body["critiques"]
+        ]
+    return content_hash(body)
+
+
+def _hold_run(pool: Pool, run_id: str) -> "psycopg.Connection[tuple[Any, ...]]":
+    """A connection of the run's own: the server drops its lock however this process ends."""
+    with pool.connection() as connection:
+        conninfo = make_conninfo(connection.info.dsn, password=connection.info.password)
+    hold = psycopg.connect(conninfo, autocommit=True)
+    hold.execute(_SQL["hold_run"], [run_id])
+    return hold
+
+
+def _mark_interrupted(cursor: Cursor, key_hash: str, at_wall: datetime) -> tuple[Interrupted, ...]:
+    abandoned = []
+    for run_id, reached in cursor.execute(_SQL["running_runs"], [key_hash]).fetchall():
+        free = cursor.execute(_SQL["is_abandoned"], [run_id]).fetchone()
+        if free is not None and free[0]:
+            cursor.execute(_SQL["mark_interrupted"], [at_wall, run_id])
+            audit.append(cursor, run_id, at_wall, EventKind.RUN_INTERRUPTED, run_id, {"reached": reached})
+            abandoned.append(Interrupted(run_id=run_id, reached=reached))
+    return tuple(abandoned)
+
+
+def _initial_state(cursor: Cursor, account_id: str | None, world: str) -> tuple[TradingState, str]:
+    row = cursor.execute(_SQL["inherited_state"], [account_id, world]).fetchone()
+    if row is None or row[0] == TradingState.ACTIVE.value:
+        return TradingState.ACTIVE, "run started"
+    return TradingState(row[0]), f"as the account's last run left it: {row[1]}"
+
+
+def _write_state(cursor: Cursor, run_id: str, state: TradingState, reason: str, changed_by: str, at: datetime) -> None:
+    cursor.execute(_SQL["insert_trading_state"], [run_id, state.value, reason, changed_by, at])
+    payload = {"reason": reason, "changed_by": changed_by}
+    audit.append(cursor, run_id, at, EventKind.STATE_CHANGED, state.value, payload)
+
+
+def _write_equity(
+    cursor: Cursor,
+    run_id: str,
+    at: datetime,
+    session: date,
+    equity: Decimal,
+    cash: Decimal,
+    day_start: Decimal,
+    holdings: Mapping[str, tuple[Decimal, Decimal]],
+) -> Decimal:
+    held = {
+        ticker: {"quantity": plain(quantity), "price": plain(price)} for ticker, (quantity, price) in holdings.items()
+    }
+    point = {"run": run_id, "at": at, "session": session, "equity": equity, "cash": cash, "day_start": day_start}
+    row = cursor.execute(_SQL["save_equity"], {**point, "positions": len(held), "holdings": Jsonb(held)}).fetchone()
+    assert row is not None
+    peak: Decimal = row[0]
+    return peak
+
+
+def _decision_row(run_id: str, decision: Decision) -> list[object]:
+    signal, outcome = decision.signal, decision.outcome
+    when = [decision.session, decision.slot.value, decision.as_of, decision.ticker, decision.case_hash]
+    proposed = [None, None] if signal is None else [signal.action.value, signal.score]
+    verdict = [type(decision.verdict).__name__.lower(), Jsonb(plain(decision.verdict))]
+    result = [
+        outcome.rule if isinstance(outcome, Denial) else None,
+        Jsonb([] if outcome is None else plain(outcome.checks)),
+        outcome.client_order_id if isinstance(outcome, SizedOrder) else None,
+    ]
+    made_by = [body_hash(decision), decision.config_hash, decision.model_version]
+    return [run_id, decision.id, *when, *proposed, *verdict, *result, *made_by]
+
+
+def _critique_row(run_id: str, decision_id: str, critique: Critique) -> dict[str, object]:
+    return {
+        "run": run_id,
+        "decision": decision_id,
+        "role": critique.role.value,
+        "model": critique.model,
+        "binding": critique.binding,
+        "state": critique.state.value,
+        "stance": critique.stance.value,
+        "size": critique.size_fraction,
+        "reasons": list(critique.reasons),
+        "cited": list(critique.cited),
+        "invalid": list(critique.invalid_citations),
+        "confidence": critique.confidence_pct,
+        "prompt": critique.prompt_hash,
+        "latency": critique.latency_ms,
+        "detail": critique.detail,
+    }
+
+
+def _shadow_row(run_id: str, decision: Decision) -> list[object] | None:
+    """What the committee took away of the order that risk would have sent; None when nothing."""
+    shadow, sent = decision.shadow, decision.outcome
+    if shadow is None:
+        return None
+    taken = shadow.quantity - (sent.quantity if isinstance(sent, SizedOrder) else _ZERO)
+    if taken <= 0:
+        return None
+    match decision.verdict:
+        case Veto():
+            cause = "veto"
+        case Enter():
+            cause = "shrink"
+        case Abstain():
+            cause = "abstain"
+        case _:
+            raise ValueError(f"{decision.id}: a shadow must come from a veto, a shrink or an abstention")
+    if decision.signal is None:
+        raise ValueError(f"{decision.id}: a shadow must have a signal, whose horizon ends it")
+    prices = [shadow.limit_price, shadow.stop_price, shadow.target_price]
+    horizon = decision.signal.horizon_sessions
+    return [run_id, decision.id, decision.ticker, cause, taken, *prices, horizon, decision.session]

@@ -1,0 +1,158 @@
+-- name: lock_key
+SELECT pg_advisory_xact_lock(hashtextextended('start of ' || %s, 0))
+
+-- name: hold_run
+SELECT pg_advisory_lock(hashtextextended('run ' || %s, 0))
+
+-- name: is_abandoned
+SELECT pg_try_advisory_xact_lock(hashtextextended('run ' || %s, 0))
+
+-- name: running_runs
+SELECT id::text, reached FROM runs WHERE key_hash = %s AND status = 'running' ORDER BY started_at
+
+-- name: mark_interrupted
+UPDATE runs SET status = 'interrupted', finished_at = %s WHERE id = %s
+
+-- name: insert_run
+INSERT INTO runs (id, key_hash, market_id, world, account_id, first_session, last_session, config_hash, model_version,
+                  started_at, status)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'running')
+
+-- name: inherited_state
+SELECT state, reason FROM trading_state JOIN runs ON runs.id = run_id
+WHERE account_id = %s AND world = %s AND world IN ('paper', 'live') ORDER BY sequence DESC LIMIT 1
+
+-- name: end_run
+UPDATE runs SET status = %s::run_status, finished_at = %s, summary = %s WHERE id = %s AND status = 'running'
+
+-- name: reached
+UPDATE runs SET reached = %s WHERE id = %s
+
+-- name: insert_case
+INSERT INTO cases (hash, ticker, as_of, body) VALUES (%s, %s, %s, %s) ON CONFLICT (hash) DO NOTHING
+
+-- name: insert_decision
+INSERT INTO decisions (run_id, id, session, slot, as_of, ticker, case_hash, action, score, verdict, verdict_detail,
+                       denied_by, checks, client_order_id, body_hash, config_hash, model_version)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::verdict_kind, %s, %s, %s, %s, %s, %s, %s)
+
+-- name: insert_critique
+INSERT INTO critiques (run_id, decision_id, role, model, model_digest, binding, state, stance, size_fraction, reasons,
+                       cited, invalid_citations, confidence_pct, prompt_hash, latency_ms, detail)
+VALUES (%(run)s, %(decision)s, %(role)s, %(model)s,
+        (SELECT model_digest FROM model_replies WHERE prompt_hash = %(prompt)s AND model = %(model)s
+         ORDER BY recorded_at DESC LIMIT 1),
+        %(binding)s, %(state)s, %(stance)s, %(size)s, %(reasons)s, %(cited)s, %(invalid)s, %(confidence)s, %(prompt)s,
+        %(latency)s, %(detail)s)
+
+-- name: insert_shadow
+INSERT INTO shadow_positions (run_id, decision_id, ticker, cause, quantity, limit_price, stop_price, target_price,
+                              horizon_sessions, opened_session)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+
+-- name: open_shadows
+SELECT decision_id, ticker, cause, quantity, limit_price, stop_price, target_price, horizon_sessions, opened_session,
+       entry_price
+FROM shadow_positions WHERE run_id = %s AND exit_reason IS NULL ORDER BY opened_session, decision_id
+
+-- name: update_shadow
+UPDATE shadow_positions SET entry_price = coalesce(%s, entry_price), exit_price = %s, exit_session = %s,
+       exit_reason = %s, pnl_usd = %s
+WHERE run_id = %s AND decision_id = %s AND exit_reason IS NULL
+
+-- name: insert_order
+INSERT INTO orders (run_id, client_order_id, decision_id, purpose, ticker, side, quantity, order_type, time_in_force,
+                    limit_price, stop_price, target_price, status, created_at, updated_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'intent', %s, %s)
+
+-- name: insert_leg
+INSERT INTO orders (run_id, client_order_id, decision_id, purpose, parent_client_order_id, broker_order_id, ticker,
+                    side, quantity, order_type, time_in_force, limit_price, stop_price, status, filled_quantity,
+                    filled_avg_price, created_at, updated_at)
+SELECT run_id, %s, decision_id, %s, client_order_id, %s, %s, %s, %s, %s, time_in_force, %s, %s, %s, %s, %s, %s, %s
+FROM orders WHERE run_id = %s AND client_order_id = %s
+
+-- name: lock_orders
+SELECT client_order_id, broker_order_id, status, quantity, filled_quantity, filled_avg_price
+FROM orders WHERE run_id = %s AND (client_order_id = ANY(%s) OR broker_order_id = ANY(%s)) FOR UPDATE
+
+-- name: update_order
+UPDATE orders SET broker_order_id = %s, status = %s, quantity = %s, filled_quantity = %s, filled_avg_price = %s,
+       updated_at = %s, error = NULL
+WHERE run_id = %s AND client_order_id = %s
+
+-- name: mark_order
+UPDATE orders SET status = %s, error = %s, updated_at = %s WHERE run_id = %s AND client_order_id = %s
+
+-- name: orders_in_doubt
+SELECT client_order_id, decision_id, ticker, purpose, status FROM orders
+WHERE run_id = %s AND status IN ('intent', 'unknown') ORDER BY created_at, client_order_id
+
+-- name: unfinished_orders
+SELECT client_order_id FROM orders AS parent
+WHERE run_id = %s AND purpose IN ('entry', 'exit') AND status NOT IN ('intent', 'unknown', 'refused')
+  AND (status NOT IN ('filled', 'canceled', 'expired', 'rejected', 'replaced') OR EXISTS (
+      SELECT FROM orders AS leg
+      WHERE leg.run_id = parent.run_id AND leg.parent_client_order_id = parent.client_order_id
+        AND leg.status NOT IN ('filled', 'canceled', 'expired', 'rejected', 'replaced')))
+ORDER BY created_at, client_order_id
+
+-- name: order_of_broker
+SELECT orders.client_order_id, orders.decision_id, purpose, verdict_detail ->> 'reason'
+FROM orders JOIN decisions ON decisions.run_id = orders.run_id AND decisions.id = orders.decision_id
+WHERE orders.run_id = %s AND broker_order_id = %s
+
+-- name: insert_fill
+INSERT INTO fills (run_id, execution_id, client_order_id, ticker, side, quantity, price, fees_usd, filled_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (run_id, execution_id) DO NOTHING
+
+-- name: trip_of_decision
+SELECT decision_id, ticker, quantity, bought, avg_entry_price, opened_at, closed_at, exit_reason, avg_exit_price,
+       fees_usd, realised_usd
+FROM positions WHERE run_id = %s AND decision_id = %s FOR UPDATE
+
+-- name: open_trips_of_ticker
+SELECT decision_id, ticker, quantity, bought, avg_entry_price, opened_at, closed_at, exit_reason, avg_exit_price,
+       fees_usd, realised_usd
+FROM positions WHERE run_id = %s AND ticker = %s AND quantity > 0 ORDER BY opened_at, decision_id FOR UPDATE
+
+-- name: save_trip
+INSERT INTO positions (run_id, decision_id, ticker, quantity, bought, avg_entry_price, opened_at, opened_session,
+                       closed_at, exit_reason, avg_exit_price, fees_usd, realised_usd)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (run_id, decision_id) DO UPDATE SET
+    quantity = excluded.quantity, bought = excluded.bought, avg_entry_price = excluded.avg_entry_price,
+    closed_at = excluded.closed_at, exit_reason = excluded.exit_reason, avg_exit_price = excluded.avg_exit_price,
+    fees_usd = excluded.fees_usd, realised_usd = excluded.realised_usd
+
+-- name: open_trades
+SELECT positions.ticker, positions.decision_id, opened_session, client_order_id
+FROM positions JOIN orders ON orders.run_id = positions.run_id AND orders.decision_id = positions.decision_id
+                          AND purpose = 'entry'
+WHERE positions.run_id = %s AND positions.quantity > 0 ORDER BY opened_at DESC, positions.decision_id DESC
+
+-- name: save_equity
+INSERT INTO equity (run_id, at, session, equity_usd, cash_usd, peak_usd, day_start_usd, positions, holdings)
+VALUES (%(run)s, %(at)s, %(session)s, %(equity)s, %(cash)s,
+        greatest(%(equity)s, (SELECT max(peak_usd) FROM equity WHERE run_id = %(run)s)),
+        %(day_start)s, %(positions)s, %(holdings)s)
+ON CONFLICT (run_id, at) DO UPDATE SET
+    session = excluded.session, equity_usd = excluded.equity_usd, cash_usd = excluded.cash_usd,
+    peak_usd = excluded.peak_usd, day_start_usd = excluded.day_start_usd, positions = excluded.positions,
+    holdings = excluded.holdings
+RETURNING peak_usd
+
+-- name: peak_equity
+SELECT max(peak_usd) FROM equity WHERE run_id = %s
+
+-- name: day_start_equity
+SELECT day_start_usd FROM equity WHERE run_id = %s AND session = %s ORDER BY at LIMIT 1
+
+-- name: lock_run
+SELECT 1 FROM runs WHERE id = %s FOR UPDATE
+
+-- name: trading_state
+SELECT state FROM trading_state WHERE run_id = %s ORDER BY sequence DESC LIMIT 1
+
+-- name: insert_trading_state
+INSERT INTO trading_state (run_id, state, reason, changed_by, changed_at) VALUES (%s, %s, %s, %s, %s)
