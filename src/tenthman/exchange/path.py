@@ -6,10 +6,6 @@ is pessimistic: the low, where stops lie, always comes before the high, where ta
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from tenthman.domain.market import Floats
-
 KNOTS = (0.0, 1.0 / 3.0, 2.0 / 3.0, 1.0)
 
 
@@ -62,19 +58,6 @@ def price_at(open_: float, high: float, low: float, close: float, fraction: floa
     values = (open_, low, high, close)
     piece = _piece(fraction)
     return _on_line(KNOTS[piece], KNOTS[piece + 1], values[piece], values[piece + 1], fraction)
-
-
-def prices_at(open_: Floats, high: Floats, low: Floats, close: Floats, fraction: float) -> Floats:
-    """Path prices of many bars at once: four arrays of shape (tickers,) give one; NaN (no bar) stays NaN."""
-    _require_window(fraction, fraction)
-    values = (open_, low, high, close)
-    if fraction >= KNOTS[3]:
-        return close.astype(np.float64)
-    piece = _piece(fraction)
-    first, last = KNOTS[piece], KNOTS[piece + 1]
-    begin, end = values[piece], values[piece + 1]
-    inside = begin + (end - begin) * ((fraction - first) / (last - first))
-    return np.asarray(np.clip(inside, np.minimum(begin, end), np.maximum(begin, end)), dtype=np.float64)
 
 
 def segments(

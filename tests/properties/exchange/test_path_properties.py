@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenthman.exchange.path import KNOTS, price_at, prices_at, segments
+from tenthman.exchange.path import KNOTS, price_at, segments
 
 PRICES = st.lists(st.floats(0.01, 1e4), min_size=4, max_size=4).map(sorted)
 FRACTIONS = st.floats(0.0, 1.0)
@@ -24,15 +24,6 @@ def test_the_path_never_leaves_the_bar_and_its_knots_are_exact(prices: list[floa
     low, open_, close, high = prices
     assert low <= price_at(open_, high, low, close, fraction) <= high
     assert tuple(price_at(open_, high, low, close, knot) for knot in KNOTS) == (open_, low, high, close)
-
-
-@given(PRICES, FRACTIONS)
-def test_many_bars_at_once_give_the_price_of_each_and_nan_for_none(prices: list[float], fraction: float) -> None:
-    low, open_, close, high = prices
-    columns = [np.array([value, np.nan]) for value in (open_, high, low, close)]
-    both = prices_at(columns[0], columns[1], columns[2], columns[3], fraction)
-    assert np.isclose(both[0], price_at(open_, high, low, close, fraction), rtol=1e-12, atol=0.0)
-    assert np.isnan(both[1])
 
 
 @given(PRICES, FRACTIONS, FRACTIONS)
