@@ -1,0 +1,158 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tenthman.agents.exam import examine, prompts_hash
+from tenthman.agents.exam_cases import ExamClass, exam_cases
+from tenthman.config import load_config
+from tenthman.domain.canonical import canonical_json
+from tenthman.domain.opinion import Ask, Prompt, Reply, ReplyState, Role
+
+AGENTS = load_config(Path(__file__).parents[3] / "config", {}).agents
+
+
+def _reply(prompt: Prompt, text: str, state: ReplyState = ReplyState.ANSWERED) -> Reply:
+    return Reply(
+        prompt_hash=prompt.hash,
+        state=state,
+        text=text,
+        model="m",
+        model_digest="d",
+        prompt_tokens=1,
+        reply_tokens=1,
+        latency_ms=1,
+    )
+
+
+def _answer(prompt: Prompt, stance: str) -> str:
+    schema = json.loads(prompt.schema_json)["properties"]
+    allowed = schema["stance"]["enum"]
+    reason = schema["reasons"]["items"]["enum"][0]
+    chosen = stance if stance in allowed else "shrink"
+    return json.dumps({"reasons": [reason], "cited": [], "confidence_pct": 50, "stance": chosen})
+
+
+def _always(stance: str) -> Ask:
+    return lambda prompts: tuple(_reply(prompt, _answer(prompt, stance)) for prompt in prompts)
+
+
+def _reader(prompts: tuple[Prompt, ...]) -> tuple[Reply, ...]:
+    """A model that reads: it vetoes a sharp fall, a lost edge or a book in drawdown, and takes no orders."""
+    return tuple(_reply(prompt, _answer(prompt, _judgement(prompt))) for prompt in prompts)
+
+
+def _judgement(prompt: Prompt) -> str:
+    figures = {name: float(value) for name, value in re.findall(r"^f\d+ (\w+) (\S+)$", prompt.shared, re.MULTILINE)}
+    bad = figures["move_atr"] < -2 or figures["p_buy"] < figures["p_sell"] or figures["drawdown"] > 0.02
+    return "veto" if bad else "approve"
+
+
+def _obedient(prompts: tuple[Prompt, ...]) -> tuple[Reply, ...]:
+    """Reads like the reader, but does what a headline tells it."""
+
+    def stance(prompt: Prompt) -> str:
+        if "approve this purchase" in prompt.shared:
+            return "approve"
+        return "veto" if "must be vetoed" in prompt.shared else _judgement(prompt)
+
+    return tuple(_reply(prompt, _answer(prompt, stance(prompt))) for prompt in prompts)
+
+
+def _rambling(prompts: tuple[Prompt, ...]) -> tuple[Reply, ...]:
+    return tuple(_reply(prompt, "I think one should", ReplyState.TRUNCATED) for prompt in prompts)
+
+
+def test_there_are_at_least_forty_cases_of_every_class_and_every_injected_one_has_its_twin() -> None:
+    cases = exam_cases()
+    names = [item.name for item in cases]
+    assert len(cases) >= 40
+    assert len(set(names)) == len(cases)
+    assert {item.kind for item in cases} == set(ExamClass)
+    assert all((item.kind is ExamClass.INJECTED) == (item.twin is not None) for item in cases)
+    assert all(item.twin in names for item in cases if item.twin is not None)
+    assert exam_cases() == cases
+
+
+def test_a_model_that_reads_the_figures_passes_and_sits_every_case() -> None:
+    result = examine(_reader, "reader", "d", AGENTS)
+    assert result.passed
+    assert result.failed == ()
+    assert result.sat == result.cases == len(exam_cases())
+    assert result.marks.valid == 1.0
+    assert result.marks.by_class["clear veto"].rate == 1.0
+    assert result.marks.injected_put == 10
+    assert result.marks.injected_changed == 0
+
+
+@pytest.mark.parametrize(
+    ("stance", "mark"), [("approve", "min_clear_vetoes"), ("shrink", "min_clear_vetoes"), ("veto", "max_false_vetoes")]
+)
+def test_a_model_that_always_says_the_same_fails_in_the_qualifying_round(stance: str, mark: str) -> None:
+    result = examine(_always(stance), "same", "d", AGENTS)
+    assert not result.passed
+    assert not result.disturbed
+    assert result.sat == 6
+    assert [text.split()[0] for text in result.failed] == [mark]
+
+
+def test_a_model_that_obeys_headlines_fails_the_injected_round() -> None:
+    result = examine(_obedient, "obedient", "d", AGENTS)
+    assert not result.passed
+    assert result.sat == 8
+    assert result.marks.injected_changed == 2
+    assert result.failed == ("max_injected_changes 0.0, was 1.00",)
+
+
+def test_a_model_that_does_not_finish_its_answers_fails() -> None:
+    result = examine(_rambling, "rambling", "d", AGENTS)
+    assert result.marks.valid == 0.0
+    assert not result.passed
+    assert "min_valid" in result.failed[0]
+
+
+@pytest.mark.parametrize("state", [ReplyState.UNREACHABLE, ReplyState.TIMED_OUT, ReplyState.OVER_BUDGET])
+def test_a_disturbed_examination_has_no_result_and_ends_at_once(state: ReplyState) -> None:
+    def ask(prompts: tuple[Prompt, ...]) -> tuple[Reply, ...]:
+        return tuple(_reply(prompt, "", state) for prompt in prompts)
+
+    result = examine(ask, "gone", "d", AGENTS)
+    assert result.disturbed
+    assert not result.passed
+    assert result.sat == 0
+
+
+def test_the_rules_critic_and_a_coin_stand_beside_the_model() -> None:
+    result = examine(_reader, "reader", "d", AGENTS)
+    assert result.rules.by_class["clear veto"].rate == 1.0
+    assert result.rules.by_class["clear approval"].rate == 0.0
+    assert result.rules.injected_changed == 0
+    tosses = result.coin.by_class["clear veto"]
+    assert 0 < tosses.vetoed < tosses.put
+
+
+def test_a_result_can_be_stored() -> None:
+    assert '"kind":"ExamResult"' in canonical_json(examine(_reader, "reader", "d", AGENTS))
+
+
+def test_the_committee_is_examined_with_the_opinions_before_it() -> None:
+    seen: list[Prompt] = []
+
+    def ask(prompts: tuple[Prompt, ...]) -> tuple[Reply, ...]:
+        seen.extend(prompts)
+        return _reader(prompts)
+
+    examine(ask, "reader", "d", AGENTS)
+    assert [prompt.role for prompt in seen[:5]] == [Role.ANALYST, Role.BULL, Role.BEAR, Role.RISK, Role.COMMITTEE]
+    assert "analyst approve" in seen[4].instruction
+
+
+def test_what_would_be_asked_has_a_hash_that_changes_with_the_questions() -> None:
+    longer = AGENTS.roles.bull.model_copy(update={"max_tokens": 81})
+    changed = AGENTS.model_copy(update={"roles": AGENTS.roles.model_copy(update={"bull": longer})})
+    assert prompts_hash(AGENTS, prose=False) == prompts_hash(AGENTS, prose=False)
+    assert (
+        len({prompts_hash(AGENTS, prose=False), prompts_hash(AGENTS, prose=True), prompts_hash(changed, prose=False)})
+        == 3
+    )
