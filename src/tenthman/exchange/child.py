@@ -67,12 +67,20 @@ def run(commands: BinaryIO) -> None:
             timeout_keep_alive=_KEEP_ALIVE_S,
         )
     )
-    listener = socket.create_server((HOST, 0), backlog=128)
+    listener = _listen()
     sys.stdout.write(json.dumps({"port": listener.getsockname()[1]}) + "\n")
     sys.stdout.flush()
     threading.Thread(target=_watch_pipe, args=(commands, server), daemon=True).start()
     threading.Thread(target=_watch_parent, args=(orders.parent, server), daemon=True).start()
     asyncio.run(server.serve(sockets=[listener]))
+
+
+def _listen() -> socket.socket:
+    """asyncio switches Nagle's delay off only where the protocol is named; with it each answer takes 40 ms more."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind((HOST, 0))
+    listener.listen(128)
+    return listener
 
 
 def _watch_pipe(commands: BinaryIO, server: _Server) -> None:
