@@ -39,3 +39,16 @@ class FeaturePanel:
     def set_hash(self) -> str:
         """SHA-256 of names (in order) and definitions: equal hashes mean that two panels speak of the same features."""
         return content_hash([self.names, self.definitions])
+
+    def select(self, names: tuple[str, ...]) -> "FeaturePanel":
+        """The features of these names, in that order (a copy). KeyError names one that is not there."""
+        missing = [name for name in names if name not in self.names]
+        if missing:
+            raise KeyError(missing[0])
+        return FeaturePanel(
+            sessions=self.sessions,
+            tickers=self.tickers,
+            names=names,
+            values=np.ascontiguousarray(self.values[:, :, [self.names.index(name) for name in names]]),
+            definitions=self.definitions,
+        )

@@ -17,7 +17,6 @@ from tenthman.domain.market import FIELDS, Floats, Panel
 from tenthman.features.windows import (
     exponential_mean,
     mean,
-    ranks,
     ratio,
     rolling,
     shift,
@@ -54,15 +53,12 @@ class _Bars:
 def technical(panel: Panel, index_ticker: str) -> FeaturePanel:
     """All technical features of `panel`. `index_ticker` must be one of its columns (KeyError otherwise).
 
-    Ranks are among the other tickers of the panel that have a value in the session; the index has none. Fractions and
-    ratios have no unit; oscillators run from 0 to 100; volatility is an annual fraction.
+    Fractions and ratios have no unit; oscillators run from 0 to 100; volatility is an annual fraction.
     """
-    index = panel.column(index_ticker)
-    bars = _own_bars(panel, panel.close[:, index])
+    bars = _own_bars(panel, panel.close[:, panel.column(index_ticker)])
     columns: dict[str, Floats] = {}
     for block in (_returns, _oscillators, _volumes, _spreads, _channels, _index_relations):
         columns.update({name: bars.back(values) for name, values in block(bars).items()})
-    columns.update(_ranks(columns, index))
     return FeaturePanel(
         sessions=panel.sessions.copy(),
         tickers=panel.tickers,
@@ -212,15 +208,6 @@ def _index_relations(bars: _Bars) -> Columns:
         "beta_60": ratio(together, variance(index, 60)),
         "relative_strength_20": _change(bars.close, 20) - _change(bars.index_close, 20),
     }
-
-
-def _ranks(columns: Columns, index: int) -> Columns:
-    ranked = {}
-    for name in ("return_5", "return_20", "momentum_120_20", "realised_vol_20"):
-        values = columns[name].copy()
-        values[:, index] = np.nan
-        ranked[f"rank_{name}"] = ranks(values)
-    return ranked
 
 
 def _where_known(known: Floats, condition: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], values: Floats) -> Floats:

@@ -56,13 +56,17 @@ class SignalModel:
             result[known] = parts[:, BUY, :-1].astype(np.float64) - parts[:, SELL, :-1]
         return result
 
-    def require(self, features: FeaturePanel) -> None:
-        """DataCorrupt unless `features` are the ones that this model was trained on."""
-        if features.set_hash != self.feature_set_hash:
+    def read(self, features: FeaturePanel) -> FeaturePanel:
+        """The part of `features` that this model reads. DataCorrupt when it is not what the model was trained on."""
+        if not set(self.feature_names) <= set(features.names):
+            missing = sorted(set(self.feature_names) - set(features.names))
+            raise DataCorrupt(f"model {self.version}: `features` must hold {missing}")
+        mine = features.select(self.feature_names)
+        if mine.set_hash != self.feature_set_hash:
             raise DataCorrupt(
-                f"model {self.version}: `features` must be set {self.feature_set_hash[:12]}, "
-                f"was {features.set_hash[:12]}"
+                f"model {self.version}: `features` must be set {self.feature_set_hash[:12]}, was {mine.set_hash[:12]}"
             )
+        return mine
 
     def _known_rows(self, values: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
         if values.ndim != 2 or values.shape[1] != len(self.feature_names):
@@ -114,15 +118,14 @@ def signals(
     """One signal for each of `tickers` that has features in `row`, in their order.
 
     BUY where p_buy - p_sell lies more than `entry_score` above the model's base score, SELL where it lies below it by
-    more than -`exit_score`, HOLD between. DataCorrupt when `features` are not the model's,
-    KeyError for a ticker that they do not hold.
+    more than -`exit_score`, HOLD between. `features` may hold more than the model reads. DataCorrupt when they are not
+    what it was trained on, KeyError for a ticker that they do not hold.
     """
-    model.require(features)
-    columns = [_column(features, ticker) for ticker in tickers]
-    values = np.ascontiguousarray(features.values[row][columns])
+    mine = model.read(features)
+    values = np.ascontiguousarray(mine.values[row][[_column(mine, ticker) for ticker in tickers]])
     probabilities = model.scores(values)
     contributions = model.contributions(values)
-    session: date = features.sessions[row].astype(date)
+    session: date = mine.sessions[row].astype(date)
     found = []
     for place, ticker in enumerate(tickers):
         sell, hold, buy = (float(probabilities[place, label]) for label in (SELL, HOLD, BUY))
@@ -138,7 +141,7 @@ def signals(
                 p_sell=sell,
                 horizon_sessions=horizon_sessions,
                 model_version=model.version,
-                contributions=_largest(features.names, values[place], contributions[place], top_contributions),
+                contributions=_largest(mine.names, values[place], contributions[place], top_contributions),
             )
         )
     return tuple(found)

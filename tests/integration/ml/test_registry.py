@@ -84,7 +84,7 @@ def test_a_model_is_found_by_its_inputs_and_answers_the_same_bits(
     for model in (load(pool, version), find(pool, market_id, inputs.key)):
         assert model is not None
         assert (model.version, model.feature_names) == (version, ("x", "y"))
-        model.require(features)
+        assert model.read(features).names == model.feature_names
         assert model.base_score == fresh.base_score
         assert model.scores(features.values[7]).tobytes() == fresh.scores(features.values[7]).tobytes()
         assert model.contributions(features.values[7]).tobytes() == fresh.contributions(features.values[7]).tobytes()

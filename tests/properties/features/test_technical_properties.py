@@ -95,8 +95,6 @@ def test_bounded_features_keep_their_bounds(long_panel: Panel) -> None:
         "obv_share_20": (-1, 1),
         "donchian_20": (0, 1),
         "distance_52w_high": (-1, 0),
-        "rank_return_20": (0, 1),
-        "rank_realised_vol_20": (0, 1),
     }
     for name, (lowest, highest) in bounds.items():
         values = features.values[:, :, features.names.index(name)]

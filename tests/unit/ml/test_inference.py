@@ -112,6 +112,20 @@ def test_other_features_than_the_model_was_trained_on_are_refused(model: SignalM
         signals(model, other, 0, ("T01",), horizon_sessions=5, entry_score=0.1, exit_score=-0.1)
 
 
+def test_features_beside_those_of_the_model_are_passed_over(model: SignalModel, features: FeaturePanel) -> None:
+    more = FeaturePanel(
+        sessions=features.sessions.copy(),
+        tickers=features.tickers,
+        names=("other", *features.names),
+        values=np.concatenate([np.ones((*features.values.shape[:2], 1)), features.values], axis=2),
+        definitions=features.definitions,
+    )
+    options = {"horizon_sessions": 5, "entry_score": 0.1, "exit_score": -0.1}
+    assert signals(model, more, 9, ("T01", "T02"), **options) == signals(model, features, 9, ("T01", "T02"), **options)
+    with pytest.raises(DataCorrupt, match=r"must hold \['noise'\]"):
+        model.read(features.select(("signal", "rare")))
+
+
 def test_an_unknown_ticker_is_refused_by_name(model: SignalModel, features: FeaturePanel) -> None:
     with pytest.raises(KeyError, match="NONE"):
         signals(model, features, 0, ("NONE",), horizon_sessions=5, entry_score=0.1, exit_score=-0.1)
