@@ -422,6 +422,21 @@ def test_an_order_of_somebody_else_is_left_alone(ledger: Ledger, market: Pool) -
     assert ledger.record_fills([fill("e9", "stranger", Side.BUY, 1, "74")], {}, MORNING) == ()
 
 
+def test_an_order_is_unfinished_until_it_and_its_legs_are_over(ledger: Ledger) -> None:
+    order = entry()
+    ledger.record_decision(decision(order), CASE)
+    assert ledger.unfinished_orders() == ()
+    sent = accepted(order, "b1")
+    ledger.record_submitted(order.client_order_id, sent, MORNING)
+    assert ledger.unfinished_orders() == (order.client_order_id,)
+    filled = replace(sent, status=OrderStatus.FILLED, filled_quantity=Decimal(100), filled_avg_price=Decimal(74))
+    ledger.sync_orders([filled], MORNING)
+    assert ledger.unfinished_orders() == (order.client_order_id,)
+    over = tuple(replace(leg, status=OrderStatus.CANCELED) for leg in sent.legs)
+    ledger.sync_orders([replace(filled, legs=over)], MORNING)
+    assert ledger.unfinished_orders() == ()
+
+
 def test_a_cancel_is_recorded_before_it_is_asked_for(ledger: Ledger, market: Pool) -> None:
     order = entry()
     ledger.record_decision(decision(order), CASE)

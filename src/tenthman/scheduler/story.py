@@ -1,0 +1,256 @@
+"""A trade's whole story, read back from the record: headline, features, model, prompts, checks, orders, fills, P&L."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from psycopg.rows import dict_row
+
+from tenthman.db.pool import Pool
+from tenthman.db.sql import load_queries
+from tenthman.domain.canonical import content_hash
+from tenthman.domain.errors import DataMissing
+
+_SQL = load_queries("tenthman.scheduler", "story.sql")
+
+Row = Mapping[str, Any]
+"""One row of the record by column name: instants aware UTC, money Decimal, JSON as dicts and lists."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRow:
+    """One run as it is stored; `summary` is None until it ended."""
+
+    run_id: str
+    key_hash: str
+    market_id: str
+    market_kind: str
+    market_name: str
+    world: str
+    account_id: str | None
+    first_session: date
+    last_session: date
+    config_hash: str
+    model_version: str
+    started_at: datetime
+    finished_at: datetime | None
+    status: str
+    reached: datetime | None
+    summary: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeRow:
+    """One round trip; prices and sums in USD, `realised_usd` after fees, `quantity` what is still held."""
+
+    decision_id: str
+    ticker: str
+    opened_session: date
+    opened_at: datetime
+    closed_at: datetime | None
+    exit_reason: str | None
+    bought: Decimal
+    quantity: Decimal
+    avg_entry_price: Decimal
+    avg_exit_price: Decimal | None
+    fees_usd: Decimal
+    realised_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeStory:
+    """All that is on record about one decision, and about the trade that came of it (`position` None: none did).
+
+    `critiques` carry the prompt and the raw reply where a model was asked; `case` is all that the critics knew;
+    an undefined feature is None.
+    """
+
+    run: RunRow
+    decision: Row
+    case: Row | None
+    news: tuple[Row, ...]
+    features: Row | None
+    model: Row
+    critiques: tuple[Row, ...]
+    orders: tuple[Row, ...]
+    fills: tuple[Row, ...]
+    position: TradeRow | None
+
+
+def latest_run(pool: Pool, run: str | None = None) -> RunRow:
+    """The newest run, or the one whose id begins with `run`. Raises DataMissing when there is none."""
+    rows = _rows(pool, "latest_run", run=run)
+    if not rows:
+        raise DataMissing("there is no run yet" if run is None else f"there is no run {run!r}")
+    return RunRow(**rows[0])
+
+
+def list_trades(pool: Pool, run: str | None) -> tuple[TradeRow, ...]:
+    """The trades of a run (None: the newest), in the order in which they were opened."""
+    return tuple(TradeRow(**row) for row in _rows(pool, "trades", run=latest_run(pool, run).run_id))
+
+
+def find_trade(pool: Pool, run: str | None, identity: str) -> tuple[str, str]:
+    """Run and decision that `identity` means: a decision's id, an order's id, or a ticker (then its newest trade).
+
+    Raises DataMissing when nothing fits.
+    """
+    run_id = latest_run(pool, run).run_id
+    rows = _rows(pool, "find_decision", run=run_id, identity=identity)
+    if not rows:
+        raise DataMissing(f"run {run_id} knows no decision, order or ticker {identity!r}")
+    return run_id, str(rows[0]["id"])
+
+
+def trade_story(pool: Pool, run_id: str, decision_id: str) -> TradeStory:
+    """The story of one decision. Raises DataMissing when the run has no such decision."""
+    run = latest_run(pool, run_id)
+    found = _rows(pool, "decision", run=run.run_id, decision=decision_id)
+    if not found:
+        raise DataMissing(f"run {run.run_id} has no decision {decision_id!r}")
+    decision = found[0]
+    case = _first(_rows(pool, "case", case=decision["case_hash"]))
+    body = None if case is None else case["body"]
+    items = [] if body is None else [passage["item_id"] for passage in body["passages"]]
+    moment = {"market": run.market_id, "as_of": decision["as_of"]}
+    orders = _rows(pool, "orders", run=run.run_id, decision=decision_id)
+    position = _first(_rows(pool, "position", run=run.run_id, decision=decision_id))
+    return TradeStory(
+        run=run,
+        decision=decision,
+        case=body,
+        news=_rows(pool, "news", items=items, **moment),
+        features=_without_nan(_first(_rows(pool, "features", ticker=decision["ticker"], **moment))),
+        model=_rows(pool, "model", version=decision["model_version"])[0],
+        critiques=_rows(pool, "critiques", run=run.run_id, decision=decision_id),
+        orders=orders,
+        fills=_rows(pool, "fills", run=run.run_id, orders=[order["client_order_id"] for order in orders]),
+        position=None if position is None else TradeRow(**position),
+    )
+
+
+def decisions_digest(pool: Pool, run_id: str) -> str:
+    """SHA-256 over all decisions, orders and fills of a run in order: two runs that agree have the same.
+
+    Names that only a broker gives (its order, leg and execution ids) and all wall-clock times are left out.
+    """
+    parts = ("decided", "ordered", "filled")
+    return content_hash({part: [list(row.values()) for row in _rows(pool, part, run=run_id)] for part in parts})
+
+
+def story_lines(story: TradeStory) -> Iterator[str]:
+    """The story as text, in the order in which things happened."""
+    decision = story.decision
+    yield f"trade {decision['id']}  ({decision['ticker']}, run {story.run.run_id}, {story.run.market_name})"
+    yield f"decided {decision['as_of']:%Y-%m-%d %H:%M} UTC in the {decision['slot']} run of {decision['session']}"
+    yield from _section("headlines known then", map(_news_line, story.news))
+    yield from _section("features read by the model", _feature_lines(story.features))
+    yield from _section("model", [f"{story.model['version']}, trained until {story.model['trained_until']}"])
+    yield from _section("signal", _signal_lines(story))
+    yield from _section("committee", (line for critique in story.critiques for line in _critique_lines(critique)))
+    verdict = {name: value for name, value in decision["verdict_detail"].items() if name != "kind"}
+    yield from _section("verdict", [f"{decision['verdict']} {verdict}"])
+    yield from _section("risk checks", map(_check_line, decision["checks"]))
+    yield from _section("orders", map(_order_line, story.orders))
+    yield from _section("fills", map(_fill_line, story.fills))
+    yield from _section("result", _result_lines(story.position))
+
+
+def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
+    yield ""
+    yield title
+    empty = True
+    for line in lines:
+        empty = False
+        yield f"  {line}"
+    if empty:
+        yield "  (none)"
+
+
+def _news_line(item: Row) -> str:
+    return (
+        f"{item['known_at']:%Y-%m-%d %H:%M} {item['source']}: {item['headline']} (sentiment {item['sentiment']:+.2f})"
+    )
+
+
+def _feature_lines(features: Row | None) -> Iterator[str]:
+    if features is not None:
+        for name, value in zip(features["names"], features["values"], strict=True):
+            yield f"{name:<32} {'undefined' if value is None else format(value, '.6g'):>14}"
+
+
+def _signal_lines(story: TradeStory) -> Iterator[str]:
+    signal = None if story.case is None else story.case["signal"]
+    if signal is not None:
+        yield (
+            f"{signal['action']}: p(buy) {signal['p_buy']:.3f}, p(hold) {signal['p_hold']:.3f}, "
+            f"p(sell) {signal['p_sell']:.3f} over {signal['horizon_sessions']} sessions"
+        )
+        for item in signal["contributions"]:
+            yield f"{item['feature']:<32} {item['contribution']:>+14.4f}"
+
+
+def _critique_lines(critique: Row) -> Iterator[str]:
+    weight = "binding" if critique["binding"] else "advisory"
+    said = (
+        f"{critique['stance']} at {critique['confidence_pct']} %" if critique["state"] == "answered" else "no opinion"
+    )
+    yield f"{critique['role']} ({critique['model']}, {weight}, {critique['state']}): {said}"
+    yield f"  reasons {', '.join(critique['reasons']) or '-'}; cites {', '.join(critique['cited']) or '-'}"
+    if critique["prompt"] is not None:
+        yield f"  prompt {critique['prompt_hash']}: {critique['prompt'].get('instruction', '')}"
+        yield f"  raw reply: {critique['reply']}"
+
+
+def _check_line(check: Row) -> str:
+    outcome = "passed" if check["passed"] else "FAILED"
+    bound = ", set the size" if check.get("bound") else ""
+    return f"{check['rule']:<28} {outcome}: observed {check['observed']}, limit {check['limit']}{bound}"
+
+
+def _order_line(order: Row) -> str:
+    prices = [f"{name} {order[name + '_price']}" for name in ("limit", "stop", "target") if order[name + "_price"]]
+    error = f" ({order['error']})" if order["error"] else ""
+    return (
+        f"{order['purpose']:<6} {order['side']} {order['quantity']} {order['order_type']} {', '.join(prices)}: "
+        f"{order['status']}{error}  [{order['client_order_id']}]"
+    )
+
+
+def _fill_line(fill: Row) -> str:
+    return (
+        f"{fill['filled_at']:%Y-%m-%d %H:%M} {fill['side']} {fill['quantity']} at {fill['price']}, "
+        f"fees {fill['fees_usd']}  [{fill['execution_id']}]"
+    )
+
+
+def _result_lines(position: TradeRow | None) -> Iterator[str]:
+    if position is None:
+        return
+    if position.closed_at is None:
+        yield f"open: {position.quantity} held of {position.bought} bought at {position.avg_entry_price:.4f}"
+    else:
+        yield (
+            f"closed {position.closed_at:%Y-%m-%d %H:%M} UTC ({position.exit_reason}): "
+            f"{position.bought} from {position.avg_entry_price:.4f} to {position.avg_exit_price:.4f}"
+        )
+    yield f"realised {position.realised_usd:,.2f} USD after fees of {position.fees_usd:,.2f}"
+
+
+def _without_nan(features: Row | None) -> Row | None:
+    """Undefined features as None: JSON has no NaN."""
+    if features is None:
+        return None
+    return {**features, "values": [None if math.isnan(value) else value for value in features["values"]]}
+
+
+def _rows(pool: Pool, query: str, **parameters: object) -> tuple[dict[str, Any], ...]:
+    with pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        return tuple(cursor.execute(_SQL[query], parameters).fetchall())
+
+
+def _first(rows: tuple[dict[str, Any], ...]) -> dict[str, Any] | None:
+    return rows[0] if rows else None
