@@ -80,7 +80,7 @@ def account_body(account: Account, now: datetime, created: datetime) -> Json:
     long_value = account.equity - account.cash
     cash, equity, power = number(account.cash), number(account.equity), number(account.buying_power)
     return {
-        "id": account.id,
+        "id": _account_id(account.id),
         "account_number": "TENTHMAN",
         "status": "ACTIVE",
         "crypto_status": "INACTIVE",
@@ -302,6 +302,14 @@ def story_body(item: NewsItem) -> Json:
         "symbols": [to_wire(ticker) for ticker in item.tickers],
         "source": item.source,
     }
+
+
+def _account_id(name: str) -> str:
+    """The account's name if that is a UUID, as Alpaca's are; else one that follows from it."""
+    try:
+        return str(uuid.UUID(name))
+    except ValueError:
+        return str(uuid.uuid5(_ASSETS, f"account/{name}"))
 
 
 def _ratio(part: Decimal, whole: Decimal) -> Decimal:
