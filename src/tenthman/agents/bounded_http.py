@@ -9,7 +9,7 @@ REPLY_BYTES = 1 << 20
 
 
 class ReplyTooLarge(Exception):
-    """The server sent more than any answer needs."""
+    """The server sent more than any answer needs, or packed it so that its size cannot be known."""
 
 
 class BoundedTransport(httpx.BaseTransport):
@@ -26,7 +26,11 @@ class BoundedTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """As httpx asks; the response's stream raises httpx.ReadTimeout or ReplyTooLarge beyond its bounds."""
         ends = time.monotonic() + self._deadline_s
+        request.headers["Accept-Encoding"] = "identity"
         response = self._inner.handle_request(request)
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            response.close()
+            raise ReplyTooLarge("the reply must not be compressed: a little can unpack to any size")
         stream = response.stream
         if not isinstance(stream, httpx.SyncByteStream):
             raise httpx.ProtocolError("the response has no stream to read")

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import httpx
 import ollama
-import pydantic
 import structlog
 
 from tenthman.agents.bounded_http import BoundedTransport, ReplyTooLarge
@@ -31,6 +30,7 @@ from tenthman.agents.wires import (
 )
 from tenthman.config import LanguageModelSettings
 from tenthman.domain.canonical import content_hash
+from tenthman.domain.errors import SetupError
 from tenthman.domain.opinion import Ask, Prompt, Reply, ReplyState
 
 log = structlog.get_logger(__name__)
@@ -72,11 +72,13 @@ def open_language_model(settings: LanguageModelSettings, home: Path) -> Iterator
                 client.headers["Authorization"] = f"Bearer {server.api_key}"
                 yield _model(settings, digest, openai_wire(client, settings, compact=True))
         case "openai":
-            with _client(settings.base_url or "", settings) as client:
+            with _client(_address(settings), settings) as client:
                 yield _model(settings, openai_digest(settings), openai_wire(client, settings, compact=False))
         case "ollama":
             with BoundedTransport(settings.reply_timeout_s) as transport:
-                host = ollama.Client(host=settings.base_url, timeout=_timeout(settings), transport=transport)
+                host = ollama.Client(
+                    host=_address(settings), timeout=_timeout(settings), transport=transport, follow_redirects=False
+                )
                 yield _model(settings, ollama_digest(host, settings.model), ollama_wire(host, settings))
 
 
@@ -158,7 +160,7 @@ def _outcome(wire: Wire, prompt: Prompt) -> Answer:
     except Refused as error:
         state = ReplyState.INVALID if error.status in UNANSWERABLE else ReplyState.UNREACHABLE
         return _nothing(state, error)
-    except (BadReply, ReplyTooLarge, ValueError, RecursionError, pydantic.ValidationError) as error:
+    except (BadReply, ReplyTooLarge) as error:
         return _nothing(ReplyState.INVALID, error)
 
 
@@ -177,6 +179,17 @@ def _patiently(wire: Wire, prompt: Prompt) -> Answer:
 def _nothing(state: ReplyState, error: Exception) -> Answer:
     log.warning("a language model gave no answer", state=state.value, error=repr(error)[:300])
     return Answer(state=state, text="", prompt_tokens=0, reply_tokens=0)
+
+
+def _address(settings: LanguageModelSettings) -> str:
+    """`base_url`, or SetupError when it is no address of a web server."""
+    try:
+        url = httpx.URL(settings.base_url or "")
+    except httpx.InvalidURL:
+        url = httpx.URL("")
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise SetupError(f"`language.base_url` in models.yaml must be an http(s) address, was {settings.base_url!r}")
+    return str(url)
 
 
 def _client(base_url: str, settings: LanguageModelSettings) -> httpx.Client:

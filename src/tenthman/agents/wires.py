@@ -12,6 +12,7 @@ import httpx
 import ollama
 
 from tenthman.agents.base import split
+from tenthman.agents.bounded_http import ReplyTooLarge
 from tenthman.config import LanguageModelSettings
 from tenthman.domain.canonical import content_hash
 from tenthman.domain.errors import SetupError
@@ -81,6 +82,9 @@ def ollama_wire(client: ollama.Client, settings: LanguageModelSettings) -> Wire:
             )
         except ollama.ResponseError as error:
             raise Refused(error.status_code, error.error) from None
+        except (TypeError, ValueError, RecursionError, AttributeError) as error:
+            # The official client builds its answer from whatever JSON has come.
+            raise BadReply(f"not a chat response: {str(error)[:200]!r}") from None
         return _ollama_answer(response, prompt, settings)
 
     return put
@@ -90,7 +94,7 @@ def ollama_digest(client: ollama.Client, model: str) -> str:
     """The digest that Ollama lists for `model`; SetupError when the server is down or has no such model."""
     try:
         listed = client.list().models
-    except (ConnectionError, httpx.HTTPError, ollama.ResponseError, ValueError) as error:
+    except (ConnectionError, httpx.HTTPError, ollama.ResponseError, ReplyTooLarge, TypeError, ValueError) as error:
         raise SetupError(f"Ollama does not answer at `base_url`: {error}; start it with `ollama serve`") from None
     wanted = {model, f"{model}:latest"}
     for item in listed:
