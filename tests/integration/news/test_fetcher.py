@@ -1,0 +1,252 @@
+"""A real HTTP server on loopback; the transport leads every address there, as the resolver leads hosts to it."""
+
+import gzip
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import pytest
+
+from tenthman.domain.errors import DataCorrupt, DataMissing
+from tenthman.news.fetcher import FeedFetcher, FetchLimits
+
+Reply = Callable[[BaseHTTPRequestHandler], None]
+PUBLIC = "93.184.215.14"
+
+
+class Server:
+    """Answers by path, and remembers the headers it was sent."""
+
+    def __init__(self) -> None:
+        self.replies: dict[str, Reply] = {}
+        self.seen: list[tuple[str, dict[str, str]]] = []
+        self.released = threading.Event()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:  # the library's name
+                outer.seen.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+                outer.replies[self.path](self)
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self.released.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class Loopback(httpx.BaseTransport):
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._inner = httpx.HTTPTransport()
+        self.hosts: list[str] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.hosts.append(request.url.host)
+        request.url = request.url.copy_with(scheme="http", host="127.0.0.1", port=self._port)
+        return self._inner.handle_request(request)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    opened = Server()
+    yield opened
+    opened.close()
+
+
+LIMITS = FetchLimits(connect_s=2.0, read_s=0.5, total_s=5.0, max_bytes=10_000)
+
+
+def fetcher(server: Server, *, limits: FetchLimits = LIMITS, addresses: dict[str, str] | None = None) -> FeedFetcher:
+    known = addresses or {}
+    return FeedFetcher(
+        user_agent="tenthman test (ops@example.org)",
+        limits=limits,
+        resolver=lambda host: (known.get(host, PUBLIC),),
+        transport=Loopback(server.port),
+    )
+
+
+def reply(status: int = 200, body: bytes = b"", **headers: str) -> Reply:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        if "Content_Length" not in headers:
+            handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        with suppress(OSError):
+            handler.wfile.write(body)
+
+    return answer
+
+
+def test_a_feed_is_fetched_with_its_validators_and_an_honest_agent(server: Server) -> None:
+    server.replies["/feed"] = reply(body=b"<rss/>", ETag='W/"1"', Last_Modified="Fri, 10 Jul 2020 09:00:00 GMT")
+    with fetcher(server) as opened:
+        got = opened.fetch("https://news.example.org/feed")
+    assert (got.body, got.etag, got.last_modified) == (b"<rss/>", 'W/"1"', "Fri, 10 Jul 2020 09:00:00 GMT")
+    assert got.url == "https://news.example.org/feed"
+    (_, headers) = server.seen[0]
+    assert headers["host"] == "news.example.org"
+    assert headers["user-agent"] == "tenthman test (ops@example.org)"
+    assert "if-none-match" not in headers
+
+
+def test_the_connection_goes_to_the_address_that_was_checked(server: Server) -> None:
+    server.replies["/feed"] = reply(body=b"<rss/>")
+    transport = Loopback(server.port)
+    with FeedFetcher(user_agent="t", resolver=lambda _: (PUBLIC,), transport=transport) as opened:
+        opened.fetch("https://news.example.org/feed")
+    assert transport.hosts == [PUBLIC]
+
+
+def test_an_unchanged_feed_has_no_body_and_keeps_its_validators(server: Server) -> None:
+    server.replies["/feed"] = reply(304)
+    with fetcher(server) as opened:
+        got = opened.fetch("https://n.example.org/feed", etag='"1"', last_modified="yesterday")
+    assert (got.body, got.etag, got.last_modified) == (None, '"1"', "yesterday")
+    assert server.seen[0][1]["if-none-match"] == '"1"'
+    assert server.seen[0][1]["if-modified-since"] == "yesterday"
+
+
+def test_a_compressed_feed_is_unfolded(server: Server) -> None:
+    server.replies["/feed"] = reply(body=gzip.compress(b"<rss/>"), Content_Encoding="gzip")
+    with fetcher(server) as opened:
+        assert opened.fetch("https://n.example.org/feed").body == b"<rss/>"
+
+
+def test_only_permanent_redirects_move_the_feed(server: Server) -> None:
+    server.replies |= {
+        "/old": reply(301, Location="/moved"),
+        "/moved": reply(302, Location="https://other.example.org/now"),
+        "/now": reply(body=b"<rss/>"),
+    }
+    with fetcher(server) as opened:
+        got = opened.fetch("https://n.example.org/old")
+    assert got.body == b"<rss/>"
+    assert got.url == "https://n.example.org/moved"
+    assert [headers["host"] for _, headers in server.seen] == ["n.example.org", "n.example.org", "other.example.org"]
+
+
+@pytest.mark.parametrize(
+    ("location", "reason"),
+    [
+        ("http://n.example.org/feed", "https"),
+        ("https://inside.example.org/feed", "public address"),
+        ("https://169.254.169.254/latest", "public address"),
+        ("https://n.example.org:8443/feed", "without user or port"),
+        ("https://me:secret@n.example.org/feed", "without user or port"),
+        ("file:///etc/passwd", "https"),
+        ("/loop", "at most 3 redirects"),
+    ],
+)
+def test_a_redirect_is_checked_like_the_first_address(server: Server, location: str, reason: str) -> None:
+    server.replies["/loop"] = reply(302, Location=location)
+    addresses = {"inside.example.org": "10.0.0.7", "169.254.169.254": "169.254.169.254"}
+    with fetcher(server, addresses=addresses) as opened, pytest.raises(DataCorrupt, match=reason):
+        opened.fetch("https://n.example.org/loop")
+
+
+PRIVATE = ("127.0.0.1", "10.1.2.3", "192.168.0.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "224.0.0.1", "not one")
+PRIVATE_6 = ("::1", "fe80::1", "fd00::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::")
+
+
+@pytest.mark.parametrize("address", [*PRIVATE, *PRIVATE_6])
+def test_private_addresses_are_refused_before_anything_is_sent(server: Server, address: str) -> None:
+    opened = fetcher(server, addresses={"n.example.org": address})
+    with opened, pytest.raises(DataCorrupt, match="public address"):
+        opened.fetch("https://n.example.org/feed")
+    assert server.seen == []
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_a_feed_larger_than_the_bound_is_refused_also_when_it_comes_small(server: Server, encoding: str) -> None:
+    body = b"x" * 2_000_000
+    sent = gzip.compress(body) if encoding == "gzip" else body
+    server.replies["/feed"] = reply(body=sent, Content_Encoding=encoding)
+    with fetcher(server) as opened, pytest.raises(DataCorrupt, match="at most 10000 bytes"):
+        opened.fetch("https://n.example.org/feed")
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "reason"),
+    [
+        (reply(403), DataMissing, "was 403"),
+        (reply(410), DataMissing, "was 410"),
+        (reply(200, b"abc", Content_Encoding="br"), DataCorrupt, "content encoding"),
+        (reply(200, b"abc", Content_Encoding="gzip"), DataCorrupt, "damaged"),
+        (reply(200, gzip.compress(b"<rss/>" * 99)[:-12], Content_Encoding="gzip"), DataMissing, "cut off"),
+        (reply(302), DataMissing, "was 302"),
+    ],
+)
+def test_other_answers_are_named(server: Server, answer: Reply, error: type[Exception], reason: str) -> None:
+    server.replies["/feed"] = answer
+    with fetcher(server) as opened, pytest.raises(error, match=reason):
+        opened.fetch("https://n.example.org/feed")
+
+
+def test_a_silent_server_is_given_up(server: Server) -> None:
+    def silent(_: BaseHTTPRequestHandler) -> None:
+        server.released.wait(5.0)
+
+    server.replies["/feed"] = silent
+    with fetcher(server) as opened, pytest.raises(DataMissing, match="ReadTimeout"):
+        opened.fetch("https://n.example.org/feed")
+
+
+def test_a_server_that_drips_is_given_up_after_the_total_time(server: Server) -> None:
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000")
+        handler.end_headers()
+        for _ in range(100):
+            if server.released.wait(0.05):
+                return
+            try:
+                handler.wfile.write(b"x")
+            except OSError:
+                return
+
+    server.replies["/feed"] = drip
+    limits = FetchLimits(connect_s=2.0, read_s=0.5, total_s=0.3, max_bytes=10_000)
+    with fetcher(server, limits=limits) as opened, pytest.raises(DataMissing, match="still sending"):
+        opened.fetch("https://n.example.org/feed")
+
+
+def test_a_host_without_an_address_is_missing() -> None:
+    def nowhere(_: str) -> tuple[str, ...]:
+        raise OSError("no such host")
+
+    with FeedFetcher(user_agent="t", resolver=nowhere) as opened, pytest.raises(DataMissing, match="no such host"):
+        opened.fetch("https://n.example.org/feed")
+    with FeedFetcher(user_agent="t", resolver=lambda _: ()) as opened, pytest.raises(DataMissing, match="no address"):
+        opened.fetch("https://n.example.org/feed")
+
+
+def test_what_is_no_address_is_refused_before_anything_is_sent() -> None:
+    with FeedFetcher(user_agent="t", resolver=lambda _: (PUBLIC,)) as opened:
+        for address in ("https://n.example.org:x/", "feeds.example.org/rss", "https:///rss", "http://n.example.org/"):
+            with pytest.raises(DataCorrupt, match="must"):
+                opened.fetch(address)
+
+
+def test_a_redirect_to_no_address_is_refused(server: Server) -> None:
+    server.replies["/feed"] = reply(302, Location="https://n.example.org:x/")
+    with fetcher(server) as opened, pytest.raises(DataMissing, match="Invalid URL"):
+        opened.fetch("https://n.example.org/feed")
