@@ -8,6 +8,7 @@ import pytest
 
 from tenthman.config import SignalModelSettings, StopRules
 from tenthman.domain.market import FIELDS, Panel
+from tenthman.features.scaling import ranked
 from tenthman.features.technical import atr, technical
 from tenthman.ml.labels import BUY, HOLD, SELL, UNKNOWN, Labels, triple_barrier
 from tenthman.ml.training import train
@@ -65,7 +66,7 @@ def test_all_classes_occur_and_the_far_target_is_met_less_often_than_the_near_st
 
 
 def test_a_model_of_real_prices_trains_again_to_the_same_bytes(panel: Panel, labels: Labels) -> None:
-    features = technical(panel, "SPY")
+    features = ranked(technical(panel, "SPY"), "SPY")
     eligible = np.broadcast_to(np.array(panel.tickers) != "SPY", labels.y.shape)
     first = train(features, labels, eligible, SETTINGS, RULES.horizon_sessions)
     assert train(features, labels, eligible, SETTINGS, RULES.horizon_sessions).artefact == first.artefact
