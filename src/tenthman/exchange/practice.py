@@ -28,6 +28,7 @@ import numpy as np
 
 from tenthman.domain.market import (
     FIELDS,
+    Floats,
     MarketData,
     MarketKind,
     Panel,
@@ -61,7 +62,7 @@ def practice_range() -> tuple[date, date]:
 
 
 def make_practice_market(seed: int, truth: Truth, hours: tuple[SessionHours, ...]) -> MarketData:
-    """The market of `seed`, equal on every platform: bars for the sessions of `hours` up to `practice_range()[1]`.
+    """The market of `seed`, always the same: bars for the sessions of `hours` up to `practice_range()[1]`.
 
     Later hours are kept as the sessions that follow. The two truths of one seed share every random draw; they differ
     by the planted drift alone. Raises ValueError for fewer than `MIN_SESSIONS` sessions or a negative seed.
@@ -122,7 +123,7 @@ def _rows(traded: tuple[SessionHours, ...], period: Period) -> range:
     return range(inside[0], inside[-1] + 1)
 
 
-def _answer_key(truth: Truth, panel: Panel, score: np.ndarray) -> Mapping[str, str]:
+def _answer_key(truth: Truth, panel: Panel, score: Floats) -> Mapping[str, str]:
     """What is planted, and how far it orders ten-session returns; for "null", the same order without the drift."""
     measured = rank_ic(score, forward_returns(panel, score.shape[1]))
     planted = truth == "planted"

@@ -182,7 +182,7 @@ def _wrap(move: float) -> tuple[str, ...]:
 
 def _split_stories(desk: Desk, own_return: Floats) -> Iterator[Story]:
     """Bars are split-adjusted throughout, so a split is seen in headlines alone: of the company that rose most."""
-    rows = {desk.whole(_SPLIT_RUN, 10**6) % desk.sessions for _ in range(round(_SPLITS_PER_YEAR * desk.sessions / 252))}
+    rows = {desk.whole(_SPLIT_RUN, desk.sessions - 1) for _ in range(round(_SPLITS_PER_YEAR * desk.sessions / 252))}
     split: set[int] = set()
     for row in sorted(rows):
         run = own_return[max(row - _SPLIT_RUN, 0) : row].sum(axis=0)

@@ -27,6 +27,8 @@ _SECTOR_RISK = 0.0052
 _OWN_RISK = 0.0108  # median over companies
 _OVERNIGHT = 0.30  # share of the variance that falls into the opening gap
 _CRASH_RISK = 0.040  # daily
+_MARKET_DRAW = 2.5  # largest normal draw of the market factor; its tails come from variance and mixing weight
+_MARKET_RISK_CAP = 0.05  # daily; the S&P 500's worst session since 1988 lost 12 %
 _CLASS_RISK = 0.0006  # daily, between two share classes of one issuer
 _FLOOR = -0.6  # lowest return of one gap or one session
 
@@ -59,7 +61,7 @@ class Paths:
     """Simple returns per session, shape (sessions, companies), and what the answer key needs of them.
 
     `own` is the company's own return (gap, session, event and drift together); `momentum` the bounded score known
-    before the session; `path_risk` the standard deviation of the intraday path; `index_path_risk` that of the market.
+    before the session; `path_risk` the standard deviation of the intraday path.
     """
 
     gap: Floats
@@ -140,7 +142,7 @@ def _weights(rng: np.random.Generator, degrees: float, shape: tuple[int, ...], c
 def _market(seed: int, sessions: int, crash: range) -> tuple[Shock, Floats]:
     """The market factor, and its heat: variance over its long-run mean, known before each session."""
     rng = stream(seed, "market factor")
-    night, day = rng.standard_normal((2, sessions))
+    night, day = np.clip(rng.standard_normal((2, sessions)), -_MARKET_DRAW, _MARKET_DRAW)
     weight = _weights(rng, 7.0, (sessions,), 6.0)
     depth = rng.uniform(0.28, 0.32)
     rise, fall, keep = 0.045, 0.16, 0.85
@@ -153,7 +155,7 @@ def _market(seed: int, sessions: int, crash: range) -> tuple[Shock, Floats]:
             ramp = min(1.0, 0.4 + 0.15 * (row - crash.start))
             level = (_CRASH_RISK * ramp) ** 2
         variance[row] = level
-        risk = np.sqrt(level * weight[row])
+        risk = min(np.sqrt(level * weight[row]), _MARKET_RISK_CAP)
         gap[row] = risk * np.sqrt(_OVERNIGHT) * night[row]
         path_risk[row] = risk * np.sqrt(1.0 - _OVERNIGHT)
         session[row] = path_risk[row] * day[row]
