@@ -306,7 +306,7 @@ def _plan_figures(sized: SizedOrder, signal: Signal, facts: Facts, book: Book) -
     equity = fraction_of(book.equity, 1.0)
     sector = exposure(book, facts.listing.sector) + sized.quantity * limit
     values = {
-        "score": signal.score,
+        "score": signal.excess,
         "p_buy": signal.p_buy,
         "p_sell": signal.p_sell,
         "risk_fraction": float(sized.quantity * (limit - stop) / equity),

@@ -76,8 +76,9 @@ def rehearse_command(
     say(f"{chosen.market.provenance.headline} ({chosen.why}), {period.first} to {period.last}")
     with _progress() as progress, Live(progress, console=errors, refresh_per_second=4, transient=True) as live:
         done = rehearse(config, chosen.market, period, Display(live, progress))
-    for run_id, reached in done.interrupted_before:
-        say(f"run {run_id} was interrupted at {reached}; this run started over and reused its replies")
+    for earlier in done.interrupted_before:
+        where = f"at {earlier.reached:%Y-%m-%d %H:%M} UTC" if earlier.reached else "before its first step"
+        say(f"run {earlier.run_id} had been interrupted {where}; this one started over and reused its replies")
     _finish(config, done, report, as_json)
 
 

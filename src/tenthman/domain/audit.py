@@ -12,10 +12,11 @@ GENESIS_HASH = "0" * 64
 
 
 class Slot(Enum):
-    """The two decision runs of a session."""
+    """When in a session a decision is made: two full runs, and intraday checks, which only close positions."""
 
     MORNING = "morning"
     AFTERNOON = "afternoon"
+    CHECK = "check"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,8 @@ class Contribution:
 class Signal:
     """The model's proposal for one ticker: class probabilities over the next `horizon_sessions`.
 
-    `session` is the last bar it read; `score` = p_buy - p_sell.
+    `session` is the last bar it read; `base_score` is what the model says of nobody in particular (p_buy - p_sell of
+    the class shares it was trained on), so that `excess` is what it says of this ticker.
     """
 
     ticker: str
@@ -46,6 +47,7 @@ class Signal:
     p_sell: float
     horizon_sessions: int
     model_version: str
+    base_score: float = 0.0
     contributions: tuple[Contribution, ...] = ()
 
     def __post_init__(self) -> None:
@@ -61,6 +63,11 @@ class Signal:
     def score(self) -> float:
         """p_buy - p_sell, in -1..1: what candidates are ranked by."""
         return self.p_buy - self.p_sell
+
+    @property
+    def excess(self) -> float:
+        """The score above the model's base score: above zero, the ticker looks better than most."""
+        return self.score - self.base_score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

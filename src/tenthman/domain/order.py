@@ -239,7 +239,7 @@ class Broker(Protocol):
     def positions(self) -> Sequence[BrokerPosition]: ...
 
     def open_orders(self) -> Sequence[BrokerOrder]:
-        """Orders that are not final, bracket legs nested in their parents."""
+        """Orders that may still change: legs nested in a parent that is listed (it may be final itself), else alone."""
         ...
 
     def submit(self, order: SizedOrder) -> BrokerOrder:
@@ -257,6 +257,10 @@ class Broker(Protocol):
     def fills(self, after: datetime | None) -> Sequence[Fill]:
         """Executions after that instant (None: all), oldest first."""
         ...
+
+
+EXTERNAL = "external"
+"""The decision id of a holding that the desk did not open: it counts against every limit and is never sold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

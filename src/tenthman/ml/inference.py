@@ -141,6 +141,7 @@ def signals(
                 p_sell=sell,
                 horizon_sessions=horizon_sessions,
                 model_version=model.version,
+                base_score=model.base_score,
                 contributions=_largest(mine.names, values[place], contributions[place], top_contributions),
             )
         )

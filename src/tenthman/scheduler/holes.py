@@ -26,7 +26,7 @@ def open_holes(config: Config, pool: Pool, news_store: NewsStore, gatherer: Gath
     """Start the language model, tape it, look up or hold its examination; stop it at the end of the block."""
     with open_language_model(config.models.language, config.home) as language:
         ask = taped(language.ask, pool, language.digest)
-        standing = standing_of(pool, ask, language.name, language.digest, config.agents, wall_now())
+        standing = standing_of(pool, language, config.agents, wall_now())
         yield Holes(quote=quote_from(gatherer, news_store, config), ask=ask, standing=standing)
 
 

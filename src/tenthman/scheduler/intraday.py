@@ -30,7 +30,7 @@ def check(desk: Desk, step: Step) -> Book:
         return book
     set_state(desk, change.state, change.reason, step.at)
     if change.state is TradingState.REDUCING:
-        cancel_entries(desk, step.at)
+        cancel_entries(desk, "the drawdown stop is reducing the book", step.at)
         if step.kind is not StepKind.CLOSE:
             _close_all(desk, step)
     return settle(desk, step)
@@ -38,7 +38,7 @@ def check(desk: Desk, step: Step) -> Book:
 
 def _close(desk: Desk, step: Step) -> Book:
     """After the close: entries that did not fill are withdrawn, and the session's bars come in."""
-    cancel_entries(desk, step.at)
+    cancel_entries(desk, "not filled by the close", step.at)
     book = settle(desk, step)
     desk.gatherer.refresh(step.at)
     return book

@@ -115,7 +115,8 @@ def settle(desk: Desk, step: Step) -> Book:
 
 def settle_doubts(desk: Desk, at: datetime) -> None:
     """Look up every order that was committed but whose outcome is not known; nothing is ever sent again."""
-    for client_order_id in desk.ledger.orders_in_doubt():
+    for doubt in desk.ledger.orders_in_doubt():
+        client_order_id = doubt.client_order_id
         found = desk.broker.find(client_order_id)
         if found is None:
             desk.ledger.record_refused(client_order_id, "the broker never had it", at)
@@ -132,11 +133,11 @@ def observe(desk: Desk) -> BrokerState:
     )
 
 
-def cancel_entries(desk: Desk, at: datetime) -> int:
+def cancel_entries(desk: Desk, reason: str, at: datetime) -> int:
     """Cancel every entry that has not filled; returns how many."""
     waiting = [order for order in desk.broker.open_orders() if order.side is Side.BUY and not order.status.is_final]
     for order in waiting:
-        desk.ledger.record_cancel_requested(order.client_order_id, at)
+        desk.ledger.record_cancel_requested(order.client_order_id, reason, at)
         desk.broker.cancel(order.id)
     return len(waiting)
 
@@ -190,7 +191,7 @@ def _free_shares(desk: Desk, ticker: str, at: datetime) -> bool:
             desk.pause(0.25)
             continue
         for order in resting:
-            desk.ledger.record_cancel_requested(order.client_order_id, at)
+            desk.ledger.record_cancel_requested(order.client_order_id, "an exit needs the shares", at)
             desk.broker.cancel(order.id)
     return False
 
@@ -198,7 +199,7 @@ def _free_shares(desk: Desk, ticker: str, at: datetime) -> bool:
 def _changed_orders(desk: Desk, at_work: Sequence[BrokerOrder]) -> list[BrokerOrder]:
     """Orders at work, and those the ledger still thinks so although the broker no longer lists them."""
     listed = {order.client_order_id for order in at_work}
-    gone = [identity for identity in desk.ledger.unfinished_entries() if identity not in listed]
+    gone = [identity for identity in desk.ledger.unfinished_orders() if identity not in listed]
     found = [order for identity in gone if (order := desk.broker.find(identity)) is not None]
     return [*at_work, *found]
 

@@ -39,7 +39,7 @@ from tenthman.scheduler.holes import open_holes
 from tenthman.scheduler.intraday import run_step
 from tenthman.scheduler.orchestrator import Desk
 from tenthman.scheduler.signal_model import trained_model
-from tenthman.scheduler.state import Ledger
+from tenthman.scheduler.state import Interrupted, Ledger
 from tenthman.scheduler.storage import open_storage
 from tenthman.scheduler.timeline import NEW_YORK, Step, session_steps
 from tenthman.utils.logging import bind
@@ -58,7 +58,7 @@ class Rehearsed:
     """A finished rehearsal: its run, the runs it starts over, and seconds by stage."""
 
     run_id: str
-    interrupted_before: tuple[tuple[str, datetime | None], ...]
+    interrupted_before: tuple[Interrupted, ...]
     seconds: dict[str, float]
 
 
@@ -101,7 +101,7 @@ def rehearse(config: Config, market: MarketData, period: Period, watcher: Watche
     with ExitStack() as stack:
         watcher.stage("starting PostgreSQL")
         with spent("database"):
-            stores = open_stores(config, stack.enter_context(open_storage(config)), market)
+            stores = open_stores(stack.enter_context(open_storage(config)), market)
         watcher.stage("storing what was known before the first session")
         with spent("history"):
             history = store_history(stores, market, period.first, start)
@@ -138,7 +138,7 @@ def rehearse(config: Config, market: MarketData, period: Period, watcher: Watche
             hours=market.hours,
             pause=time.sleep,
         )
-        with spent("trading"), bind(run_id=str(ledger.run_id)):
+        with spent("trading"), bind(run_id=ledger.run_id):
             _trade(desk, VirtualClock(start, exchange.advance), sessions, watcher)
         ledger.finish(wall_now(), {"seconds": spent.seconds})
         return Rehearsed(run_id=str(ledger.run_id), interrupted_before=tuple(ledger.interrupted), seconds=spent.seconds)
@@ -154,12 +154,9 @@ def sessions_of(market: MarketData, period: Period) -> tuple[SessionHours, ...]:
     return inside
 
 
-def open_stores(config: Config, pool: Pool, market: MarketData) -> Stores:
-    """The stores of `market`, which is entered in the database if it is new there.
-
-    Its id covers the data and the lag after which an archive's headlines count as known.
-    """
-    market_id = content_hash([market.provenance.content_hash, config.settings.news.archive_lag_minutes])[:12]
+def open_stores(pool: Pool, market: MarketData) -> Stores:
+    """The stores of `market`, which is entered in the database if it is new there."""
+    market_id = market.provenance.content_hash[:12]
     bars = BarStore(pool, market_id)
     bars.save_market(market.provenance, market.universe)
     return Stores(
