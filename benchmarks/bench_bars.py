@@ -1,5 +1,6 @@
 """Bars a second into and out of PostgreSQL: 125 tickers over 2,000 sessions, primary key and checks included."""
 
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ from tenthman.data.bars import BarStore
 from tenthman.db.embedded import open_embedded
 from tenthman.db.migrate import migrate
 from tenthman.db.pool import open_pool
+from tenthman.db.supervisor import read_postmaster
 from tenthman.domain.market import MarketKind, Panel, Provenance, Universe
 
 SESSIONS, TICKERS, ROUNDS = 2_000, 125, 5
@@ -53,6 +55,9 @@ def main() -> None:
             store.panel_until(None)
             loading.append(bars / (loaded - began))
             reading.append(bars / (time.perf_counter() - loaded))
+    while read_postmaster(home / "postgres") is not None:
+        time.sleep(0.1)
+    shutil.rmtree(home)
     for name, rates in (("load_panel", loading), ("panel_until", reading)):
         print(f"{name}: median {np.median(rates):,.0f} bars/s, best {max(rates):,.0f} ({bars:,} bars, {ROUNDS} rounds)")
 

@@ -72,6 +72,8 @@ class BarStore:
         """
         if known_at.shape != panel.sessions.shape:
             raise ValueError(f"`known_at` must have shape {panel.sessions.shape}, was {known_at.shape}")
+        # Rows in the order of the primary key go to the end of its index, which halves the cost of keeping it.
+        panel = panel.select(tuple(sorted(panel.tickers)))
         present = _present(panel)
         with self._pool.connection() as connection, connection.cursor() as cursor:
             cursor.execute(_SQL["lock_market"], [self._market_id])

@@ -49,11 +49,11 @@ CREATE TABLE bars (
 -- for each statement, with the same lock on the market's row.
 CREATE FUNCTION require_market_of_bars() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
+    named text[] := ARRAY(SELECT DISTINCT market_id FROM added);
     stray text;
 BEGIN
-    PERFORM 1 FROM markets WHERE id IN (SELECT market_id FROM added) FOR KEY SHARE;
-    SELECT market_id INTO stray FROM added
-        WHERE NOT EXISTS (SELECT 1 FROM markets WHERE markets.id = added.market_id) LIMIT 1;
+    PERFORM 1 FROM markets WHERE id = ANY (named) FOR KEY SHARE;
+    SELECT name INTO stray FROM unnest(named) AS name WHERE name NOT IN (SELECT id FROM markets) LIMIT 1;
     IF FOUND THEN
         RAISE foreign_key_violation USING MESSAGE = format('bars of market %L, which does not exist', stray);
     END IF;
