@@ -145,8 +145,8 @@ class SignalModelSettings(Section):
     subsample: Fraction
     colsample: Fraction
     threads: Annotated[int, Field(ge=1, le=256)]
-    entry_score: Annotated[float, Field(gt=0.0, lt=1.0)]
-    exit_score: Annotated[float, Field(gt=-1.0, lt=0.0)]
+    entry_fraction: Annotated[float, Field(gt=0.0, le=0.5)]
+    exit_fraction: Annotated[float, Field(gt=0.0, le=0.5)]
 
     @model_validator(mode="after")
     def _history(self) -> Self:

@@ -39,6 +39,7 @@ from tenthman.domain.opinion import (
 )
 from tenthman.domain.order import EXTERNAL, Book, Denial, PendingEntry, Position, SizedOrder, TradingState
 from tenthman.features.panel import concat
+from tenthman.features.scaling import PREFIX, ranked
 from tenthman.features.sentiment import sentiment_features
 from tenthman.features.technical import atr, technical
 from tenthman.ml.inference import SignalModel, signals
@@ -59,7 +60,7 @@ Quote = Callable[[str, str, datetime], tuple[Passage, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """One member's numbers at the last bar, and the price it trades at now. `features` by name; NaN left out."""
+    """One member's numbers at the last bar, and the price it trades at now. `features` are levels; NaN is left out."""
 
     listing: Listing
     last_price: float
@@ -116,7 +117,8 @@ def compute_features(view: MarketView, config: Config, last_rows: int | None = N
     """Features of the sessions that `view` serves (all, or the last few), as decisions read them.
 
     The row of a session holds prices up to its close and news up to the next session's morning run, which is when it
-    is first decided on; the last row holds news up to `view.as_of`.
+    is first decided on; the last row holds news up to `view.as_of`. Levels come first, then their ranks among all
+    tickers of the session (`rank_*`): the model reads ranks, people and the rules critic read levels.
     """
     panel = view.panel
     prices = technical(panel, view.universe.index_ticker)
@@ -124,7 +126,8 @@ def compute_features(view: MarketView, config: Config, last_rows: int | None = N
     half_life = config.settings.news.sentiment_half_life_days
     cutoffs = _cutoffs(view, config.settings.schedule.morning, count)
     news = sentiment_features(view.news, panel.tickers, panel.sessions[-count:], cutoffs, half_life)
-    return concat((replace(prices, sessions=news.sessions, values=prices.values[-count:]), news))
+    levels = concat((replace(prices, sessions=news.sessions, values=prices.values[-count:]), news))
+    return concat((levels, ranked(levels, view.universe.index_ticker)))
 
 
 def prepare(view: MarketView, model: SignalModel, prices: Mapping[str, Decimal], config: Config) -> Prepared:
@@ -145,8 +148,8 @@ def prepare(view: MarketView, model: SignalModel, prices: Mapping[str, Decimal],
         len(features.sessions) - 1,
         tuple(facts),
         horizon_sessions=config.risk_rules.stops.horizon_sessions,
-        entry_score=config.models.signal.entry_score,
-        exit_score=config.models.signal.exit_score,
+        entry_fraction=config.models.signal.entry_fraction,
+        exit_fraction=config.models.signal.exit_fraction,
     )
     return Prepared(as_of=view.as_of, features=features, signals=found, facts=facts, skipped=skipped)
 
@@ -366,7 +369,7 @@ def _facts(
         known = {
             name: float(value)
             for name, value in zip(features.names, features.values[-1, column], strict=True)
-            if np.isfinite(value)
+            if np.isfinite(value) and not name.startswith(PREFIX)
         }
         facts[ticker] = Facts(
             listing=listing,

@@ -3,6 +3,7 @@
 A model answers the same bits for the same values, freshly trained or loaded again, whatever else is in the batch.
 """
 
+import math
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -111,21 +112,24 @@ def signals(
     tickers: tuple[str, ...],
     *,
     horizon_sessions: int,
-    entry_score: float,
-    exit_score: float,
+    entry_fraction: float,
+    exit_fraction: float,
     top_contributions: int = 5,
 ) -> tuple[Signal, ...]:
     """One signal for each of `tickers` that has features in `row`, in their order.
 
-    BUY where p_buy - p_sell lies more than `entry_score` above the model's base score, SELL where it lies below it by
-    more than -`exit_score`, HOLD between. `features` may hold more than the model reads. DataCorrupt when they are not
-    what it was trained on, KeyError for a ticker that they do not hold.
+    BUY for the best `entry_fraction` of the tickers by p_buy - p_sell, as far as it lies above the model's base score;
+    SELL for the worst `exit_fraction`, as far as it lies below; HOLD between. Fractions are rounded up to whole
+    tickers, ties go by ticker. `features` may hold more than the model reads. DataCorrupt when they are not what it
+    was trained on, KeyError for a ticker that they do not hold.
     """
     mine = model.read(features)
     values = np.ascontiguousarray(mine.values[row][[_column(mine, ticker) for ticker in tickers]])
     probabilities = model.scores(values)
     contributions = model.contributions(values)
     session: date = mine.sessions[row].astype(date)
+    excess = probabilities[:, BUY] - probabilities[:, SELL] - model.base_score
+    actions = _actions(excess, tickers, entry_fraction, exit_fraction)
     found = []
     for place, ticker in enumerate(tickers):
         sell, hold, buy = (float(probabilities[place, label]) for label in (SELL, HOLD, BUY))
@@ -135,7 +139,7 @@ def signals(
             Signal(
                 ticker=ticker,
                 session=session,
-                action=_action(buy - sell - model.base_score, entry_score, exit_score),
+                action=actions[place],
                 p_buy=buy,
                 p_hold=hold,
                 p_sell=sell,
@@ -155,10 +159,21 @@ def _column(features: FeaturePanel, ticker: str) -> int:
         raise KeyError(ticker) from None
 
 
-def _action(excess: float, entry_score: float, exit_score: float) -> Action:
-    if excess > entry_score:
-        return Action.BUY
-    return Action.SELL if excess < exit_score else Action.HOLD
+def _actions(
+    excess: Floats, tickers: tuple[str, ...], entry_fraction: float, exit_fraction: float
+) -> tuple[Action, ...]:
+    known = sorted(
+        (place for place in range(len(tickers)) if not np.isnan(excess[place])),
+        key=lambda place: (-excess[place], tickers[place]),
+    )
+    actions = [Action.HOLD] * len(tickers)
+    for place in known[: math.ceil(entry_fraction * len(known))]:
+        if excess[place] > 0:
+            actions[place] = Action.BUY
+    for place in known[len(known) - math.ceil(exit_fraction * len(known)) :]:
+        if excess[place] < 0:
+            actions[place] = Action.SELL
+    return tuple(actions)
 
 
 def _largest(names: tuple[str, ...], values: Floats, parts: Floats, count: int) -> tuple[Contribution, ...]:

@@ -19,7 +19,7 @@ from tenthman.ml.training import TrainedModel
 
 _SQL = load_queries("tenthman.ml", "registry.sql")
 
-THRESHOLDS = {"entry_score", "exit_score"}
+THRESHOLDS = {"entry_fraction", "exit_fraction"}
 """Settings that judge scores and do not shape the model: changing them needs no training."""
 
 

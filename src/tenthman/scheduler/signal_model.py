@@ -10,6 +10,7 @@ from tenthman.domain.canonical import content_hash
 from tenthman.domain.errors import DataMissing
 from tenthman.domain.features import FeaturePanel
 from tenthman.domain.market import Panel, Universe
+from tenthman.features.scaling import PREFIX
 from tenthman.features.technical import atr
 from tenthman.ml.inference import SignalModel
 from tenthman.ml.labels import triple_barrier
@@ -29,6 +30,7 @@ def trained_model(config: Config, pool: Pool, market_id: str, data_hash: str, vi
     if view.last_session is None:
         raise DataMissing(f"`view` must hold sessions to train on, held none at {view.as_of}")
     features = compute_features(view, config)
+    features = features.select(tuple(name for name in features.names if name.startswith(PREFIX)))
     inputs = TrainingInputs(
         content_hash=_knowledge_hash(config, data_hash),
         trained_until=view.last_session,

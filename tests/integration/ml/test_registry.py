@@ -30,8 +30,8 @@ SETTINGS = SignalModelSettings(
     subsample=1.0,
     colsample=1.0,
     threads=1,
-    entry_score=0.1,
-    exit_score=-0.1,
+    entry_fraction=0.1,
+    exit_fraction=0.1,
 )
 
 
@@ -148,4 +148,4 @@ def test_every_input_changes_the_key_except_the_thresholds(inputs: TrainingInput
         key(rules=RULES.model_copy(update={"reward_risk": 2.0})),
     }
     assert len(keys) == 6
-    assert key(settings=SETTINGS.model_copy(update={"entry_score": 0.5})) == key()
+    assert key(settings=SETTINGS.model_copy(update={"entry_fraction": 0.5})) == key()

@@ -30,8 +30,8 @@ SETTINGS = SignalModelSettings(
     subsample=0.7,
     colsample=0.7,
     threads=1,
-    entry_score=0.1,
-    exit_score=-0.1,
+    entry_fraction=0.1,
+    exit_fraction=0.1,
 )
 
 

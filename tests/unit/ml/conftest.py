@@ -28,8 +28,8 @@ def settings() -> SignalModelSettings:
         subsample=0.8,
         colsample=1.0,
         threads=1,
-        entry_score=0.1,
-        exit_score=-0.1,
+        entry_fraction=0.1,
+        exit_fraction=0.1,
     )
 
 

@@ -63,22 +63,33 @@ def test_signals_carry_session_action_and_their_largest_contributions(
         150,
         ("T03", "T01", "T02"),
         horizon_sessions=5,
-        entry_score=0.1,
-        exit_score=-0.1,
+        entry_fraction=0.1,
+        exit_fraction=0.1,
         top_contributions=2,
     )
     assert [signal.ticker for signal in found] == ["T03", "T01", "T02"]
     assert {signal.session for signal in found} == {date(2019, 5, 31)}
     for signal in found:
-        excess = signal.score - model.base_score
-        expected = Action.BUY if excess > 0.1 else Action.SELL if excess < -0.1 else Action.HOLD
-        assert signal.action is expected
         assert len(signal.contributions) == 2
         assert abs(signal.contributions[0].contribution) >= abs(signal.contributions[1].contribution)
         column = features.tickers.index(signal.ticker)
         for part in signal.contributions:
             value = features.values[150, column, features.names.index(part.feature)]
             assert part.value is None if np.isnan(value) else part.value == value
+
+
+def test_only_the_best_above_the_base_are_bought_and_only_the_worst_below_it_sold(
+    model: SignalModel, features: FeaturePanel
+) -> None:
+    tickers = tuple(ticker for ticker in features.tickers if ticker.startswith("T"))
+    for row in range(120, 160):
+        found = signals(model, features, row, tickers, horizon_sessions=5, entry_fraction=0.3, exit_fraction=0.2)
+        ordered = sorted(found, key=lambda signal: (-signal.excess, signal.ticker))
+        best, worst = -(-3 * len(found) // 10), -(-2 * len(found) // 10)
+        bought = {signal.ticker for signal in ordered[:best] if signal.excess > 0}
+        sold = {signal.ticker for signal in ordered[-worst:] if signal.excess < 0}
+        assert {signal.ticker for signal in found if signal.action is Action.BUY} == bought
+        assert {signal.ticker for signal in found if signal.action is Action.SELL} == sold
 
 
 def test_scores_are_judged_by_their_distance_from_the_base_score(model: SignalModel, trained: TrainedModel) -> None:
@@ -94,8 +105,8 @@ def test_a_ticker_without_features_has_no_signal(model: SignalModel, features: F
         len(features.sessions) - 1,
         ("T04", "T05"),
         horizon_sessions=5,
-        entry_score=0.1,
-        exit_score=-0.1,
+        entry_fraction=0.1,
+        exit_fraction=0.1,
     )
     assert [signal.ticker for signal in found] == ["T05"]
 
@@ -109,7 +120,7 @@ def test_other_features_than_the_model_was_trained_on_are_refused(model: SignalM
         definitions=("planted-2",),
     )
     with pytest.raises(DataCorrupt, match="must be set"):
-        signals(model, other, 0, ("T01",), horizon_sessions=5, entry_score=0.1, exit_score=-0.1)
+        signals(model, other, 0, ("T01",), horizon_sessions=5, entry_fraction=0.1, exit_fraction=0.1)
 
 
 def test_features_beside_those_of_the_model_are_passed_over(model: SignalModel, features: FeaturePanel) -> None:
@@ -120,7 +131,7 @@ def test_features_beside_those_of_the_model_are_passed_over(model: SignalModel, 
         values=np.concatenate([np.ones((*features.values.shape[:2], 1)), features.values], axis=2),
         definitions=features.definitions,
     )
-    options = {"horizon_sessions": 5, "entry_score": 0.1, "exit_score": -0.1}
+    options = {"horizon_sessions": 5, "entry_fraction": 0.1, "exit_fraction": 0.1}
     assert signals(model, more, 9, ("T01", "T02"), **options) == signals(model, features, 9, ("T01", "T02"), **options)
     with pytest.raises(DataCorrupt, match=r"must hold \['noise'\]"):
         model.read(features.select(("signal", "rare")))
@@ -128,7 +139,7 @@ def test_features_beside_those_of_the_model_are_passed_over(model: SignalModel, 
 
 def test_an_unknown_ticker_is_refused_by_name(model: SignalModel, features: FeaturePanel) -> None:
     with pytest.raises(KeyError, match="NONE"):
-        signals(model, features, 0, ("NONE",), horizon_sessions=5, entry_score=0.1, exit_score=-0.1)
+        signals(model, features, 0, ("NONE",), horizon_sessions=5, entry_fraction=0.1, exit_fraction=0.1)
 
 
 def test_values_of_another_width_are_refused(model: SignalModel) -> None:
