@@ -195,6 +195,8 @@ def _holding_verdict(position: Position, signal: Signal | None, book: Book, rule
         return Hold(reason="not opened by the desk")
     if position.ticker in book.exiting:
         return Hold(reason="an exit is already at work")
+    if book.state is TradingState.HALTED:
+        return Hold(reason="halted; resting stops protect it")
     if book.state is TradingState.REDUCING:
         return Exit(reason="drawdown stop")
     if position.stop_price is None:

@@ -64,12 +64,12 @@ class Events:
     @property
     def genuine(self) -> NDArray[np.bool_]:
         """Whether the headline's tone agrees with the move."""
-        return self.sign == self.tone
+        return np.asarray(self.sign == self.tone)
 
     @property
     def first_tradable(self) -> Integers:
         """First session that opens with the headline known."""
-        return self.session + (self.moment == Moment.IN_SESSION)
+        return np.asarray(self.session + (self.moment == Moment.IN_SESSION))
 
 
 def schedule(seed: int, lives: tuple[Lifetime, ...], hours: tuple[SessionHours, ...]) -> Events:
@@ -142,7 +142,7 @@ def _earnings(seed: int, companies: int, hours: tuple[SessionHours, ...]) -> Int
     after_close = rng.random(companies) < _AFTER_CLOSE
     quarters = [(item.session.year, (item.session.month - 1) // 3) for item in hours]
     starts = [0, *(row for row in range(1, len(hours)) if quarters[row] != quarters[row - 1])]
-    rows = []
+    rows: list[tuple[int, int, int, int]] = []
     for start in starts:
         jitter = rng.integers(-2, 3, companies)
         rows.extend(

@@ -18,7 +18,7 @@ from tenthman.exchange.process import ExchangeProcess
 from tenthman.execution.client import AlpacaBroker
 from tenthman.news.embedder import Embedder
 from tenthman.scheduler.clock import wall_now
-from tenthman.scheduler.live import PAPER_TRADING_URL, paper_keys
+from tenthman.scheduler.live import paper_keys
 from tenthman.scheduler.storage import open_storage
 
 MIN_FREE_BYTES = 2 * 1024**3
@@ -99,7 +99,7 @@ def _embedding_model(config: Config) -> str:
 def _broker(config: Config) -> str:
     if config.settings.broker.endpoint == "paper":
         key, secret = paper_keys(config)
-        broker = AlpacaBroker(PAPER_TRADING_URL, key, secret, config.settings.broker)
+        broker = AlpacaBroker(None, key, secret, config.settings.broker)
         return "Alpaca paper: " + _consistent(broker, wall_now(), MAX_CLOCK_SKEW)
     market = make_practice_market(1, "null", sessions_between(*practice_range())[:300])
     start = market.hours[-2].open_at

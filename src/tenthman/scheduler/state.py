@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 from tenthman.db import audit
 from tenthman.db.pool import Pool
 from tenthman.db.sql import load_queries
-from tenthman.domain.audit import Decision, EventKind, RunKey
+from tenthman.domain.audit import Decision, EventKind, RunKey, Slot
 from tenthman.domain.canonical import content_hash, plain
 from tenthman.domain.checks import require_text
 from tenthman.domain.errors import DataCorrupt
@@ -80,6 +80,7 @@ class Shadow:
     """What a veto, a shrink or an abstention took away, living on under the same prices (USD)."""
 
     decision_id: str
+    slot: Slot
     ticker: str
     cause: str
     quantity: Decimal
@@ -148,6 +149,14 @@ class Ledger:
             hold.close()
             raise
         return cls(pool, run_id, hold, interrupted)
+
+    @classmethod
+    def join(cls, pool: Pool, run_id: str) -> Self:
+        """Go on with a run that was let go: it is held again, and counts as running. Waits while another holds it."""
+        hold = _hold_run(pool, run_id)
+        with pool.connection() as connection:
+            connection.execute(_SQL["resume_run"], [run_id])
+        return cls(pool, run_id, hold)
 
     @classmethod
     def attach(cls, pool: Pool, run_id: str) -> Self:
@@ -409,7 +418,10 @@ class Ledger:
         day_start: Decimal,
         holdings: Mapping[str, tuple[Decimal, Decimal]],
     ) -> Decimal:
-        """One point of the equity curve (USD), with quantity and price of each holding; the peak up to it."""
+        """One point of the equity curve (USD), with quantity and price of each holding.
+
+        Returns the peak: the highest equity since the run began or was last re-armed.
+        """
         with self._recording() as cursor:
             peak = _write_equity(cursor, self.run_id, at, session, equity, cash, day_start, holdings)
             payload = {"equity": equity, "cash": cash, "day_start": day_start, "peak": peak, "holdings": holdings}
@@ -417,7 +429,7 @@ class Ledger:
         return peak
 
     def peak_equity(self) -> Decimal:
-        """The highest equity of the run so far (USD), its starting cash included."""
+        """The peak (USD) as of the last point: the highest equity since the run began or was last re-armed."""
         row = self._row("peak_equity")
         peak: Decimal | None = None if row is None else row[0]
         if peak is None:
@@ -453,7 +465,7 @@ class Ledger:
         return True
 
     def rearm(self, reason: str, person: str, at: datetime) -> None:
-        """Back to ACTIVE, by a person's command."""
+        """Back to ACTIVE, by a person's command. The peak that drawdown is measured from begins anew here."""
         require_text("reason", reason)
         require_text("person", person)
         with self._recording() as cursor:
@@ -463,7 +475,8 @@ class Ledger:
     def open_shadows(self) -> tuple[Shadow, ...]:
         """Shadow positions that have not ended, oldest first."""
         names = tuple(Shadow.__dataclass_fields__)
-        return tuple(Shadow(**dict(zip(names, row, strict=True))) for row in self._rows("open_shadows"))
+        rows = [dict(zip(names, row, strict=True)) for row in self._rows("open_shadows")]
+        return tuple(Shadow(**{**row, "slot": Slot(row["slot"])}) for row in rows)
 
     def update_shadow(
         self,
@@ -484,6 +497,13 @@ class Ledger:
             if cursor.rowcount != 1:
                 raise ValueError(f"`decision_id` must be an open shadow, was {decision_id!r}")
             self._append(cursor, at, EventKind.RECONCILED, decision_id, {"shadow": change})
+
+
+def newest_run(pool: Pool, *, world: str, account_id: str | None = None) -> str | None:
+    """Id of the run of `world` (and account) that began last, whatever became of it; None when there is none."""
+    with pool.connection() as connection:
+        row = connection.execute(_SQL["newest_run"], {"world": world, "account": account_id}).fetchone()
+    return None if row is None else str(row[0])
 
 
 def body_hash(decision: Decision) -> str:

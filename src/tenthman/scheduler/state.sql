@@ -18,6 +18,13 @@ INSERT INTO runs (id, key_hash, market_id, world, account_id, first_session, las
                   started_at, status)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'running')
 
+-- name: resume_run
+UPDATE runs SET status = 'running', finished_at = NULL WHERE id = %s
+
+-- name: newest_run
+SELECT id FROM runs WHERE world = %(world)s AND (%(account)s::text IS NULL OR account_id = %(account)s)
+ORDER BY started_at DESC LIMIT 1
+
 -- name: inherited_state
 SELECT state, reason FROM trading_state JOIN runs ON runs.id = run_id
 WHERE account_id = %s AND world = %s AND world IN ('paper', 'live') ORDER BY sequence DESC LIMIT 1
@@ -51,9 +58,11 @@ INSERT INTO shadow_positions (run_id, decision_id, ticker, cause, quantity, limi
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 
 -- name: open_shadows
-SELECT decision_id, ticker, cause, quantity, limit_price, stop_price, target_price, horizon_sessions, opened_session,
-       entry_price
-FROM shadow_positions WHERE run_id = %s AND exit_reason IS NULL ORDER BY opened_session, decision_id
+SELECT decision_id, slot, shadow_positions.ticker, cause, quantity, limit_price, stop_price, target_price,
+       horizon_sessions, opened_session, entry_price
+FROM shadow_positions
+JOIN decisions ON decisions.run_id = shadow_positions.run_id AND decisions.id = decision_id
+WHERE shadow_positions.run_id = %s AND exit_reason IS NULL ORDER BY opened_session, decision_id
 
 -- name: update_shadow
 UPDATE shadow_positions SET entry_price = coalesce(%s, entry_price), exit_price = %s, exit_session = %s,
@@ -134,7 +143,8 @@ WHERE positions.run_id = %s AND positions.quantity > 0 ORDER BY opened_at DESC, 
 -- name: save_equity
 INSERT INTO equity (run_id, at, session, equity_usd, cash_usd, peak_usd, day_start_usd, positions, holdings)
 VALUES (%(run)s, %(at)s, %(session)s, %(equity)s, %(cash)s,
-        greatest(%(equity)s, (SELECT max(peak_usd) FROM equity WHERE run_id = %(run)s)),
+        greatest(%(equity)s, (SELECT max(equity_usd) FROM equity WHERE run_id = %(run)s AND at >= (
+            SELECT max(changed_at) FROM trading_state WHERE run_id = %(run)s AND state = 'active'))),
         %(day_start)s, %(positions)s, %(holdings)s)
 ON CONFLICT (run_id, at) DO UPDATE SET
     session = excluded.session, equity_usd = excluded.equity_usd, cash_usd = excluded.cash_usd,
@@ -143,7 +153,7 @@ ON CONFLICT (run_id, at) DO UPDATE SET
 RETURNING peak_usd
 
 -- name: peak_equity
-SELECT max(peak_usd) FROM equity WHERE run_id = %s
+SELECT peak_usd FROM equity WHERE run_id = %s ORDER BY at DESC LIMIT 1
 
 -- name: day_start_equity
 SELECT day_start_usd FROM equity WHERE run_id = %s AND session = %s ORDER BY at LIMIT 1

@@ -1,0 +1,226 @@
+"""Trading a paper account: the same desk on the wall clock, through Alpaca.
+
+Start-up and recovery are the same path: join the account's unfinished run or begin one, look up every order in doubt,
+take over the broker's truth, then keep the appointments that are still to come. An appointment that was missed is
+never made up for: what it would have bought is bought, or not, by the next one.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import structlog
+
+from tenthman.config import Config
+from tenthman.data.alpaca import AlpacaMarketSource
+from tenthman.data.bars import BarStore
+from tenthman.data.calendar import sessions_between
+from tenthman.data.market import MarketHistory
+from tenthman.data.universe import sp100
+from tenthman.db.pool import Pool
+from tenthman.domain.audit import EventKind, RunKey
+from tenthman.domain.errors import BrokerUnavailable, ConfigError, DataError
+from tenthman.domain.market import MarketKind, Period, Provenance, SessionHours, Universe
+from tenthman.domain.order import Broker
+from tenthman.execution.client import AlpacaBroker
+from tenthman.news.linker import Linker
+from tenthman.news.storage import NewsStore
+from tenthman.scheduler.clock import Clock, WallClock, wall_now
+from tenthman.scheduler.gather import Gatherer, Source
+from tenthman.scheduler.holes import open_holes
+from tenthman.scheduler.intraday import run_step
+from tenthman.scheduler.orchestrator import Desk, settle_doubts
+from tenthman.scheduler.signal_model import trained_model
+from tenthman.scheduler.state import Ledger, newest_run
+from tenthman.scheduler.storage import open_storage
+from tenthman.scheduler.timeline import Step, session_steps
+from tenthman.utils.logging import bind
+
+MARKET_ID = "live"
+YEARS_OF_HISTORY = 6
+NEWS_ON_FIRST_START = timedelta(days=30)
+BATCH = timedelta(days=365)
+LATE = timedelta(minutes=10)
+"""An appointment more than this late is missed: its prices are no longer those it would have decided on."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What a live desk trades in: the account, the data service, the companies, and the clock."""
+
+    broker: Broker
+    source: Source
+    universe: Universe
+    clock: Clock
+    account_id: str
+
+
+def paper_keys(config: Config) -> tuple[str, str]:
+    """Key and secret of the paper account; ConfigError when the environment does not hold them."""
+    key, secret = config.secrets.alpaca_key, config.secrets.alpaca_secret
+    if key is None or secret is None:
+        raise ConfigError(
+            "ALPACA_API_KEY and ALPACA_SECRET_KEY must be set in the environment to trade a paper account"
+        )
+    return key.get_secret_value(), secret.get_secret_value()
+
+
+def paper_world(config: Config) -> World:
+    """Alpaca's paper account and data service, on the wall clock, with the S&P 100 of today."""
+    if config.settings.broker.endpoint != "paper":
+        raise ConfigError(
+            f"`broker.endpoint` in settings.yaml must be 'paper' to trade a paper account, was "
+            f"{config.settings.broker.endpoint!r}; `tenthman rehearse` trades the embedded exchange"
+        )
+    key, secret = paper_keys(config)
+    broker = AlpacaBroker(None, key, secret, config.settings.broker)
+    return World(
+        broker=broker,
+        source=AlpacaMarketSource(None, key, secret, config.settings.broker),
+        universe=sp100(),
+        clock=WallClock(),
+        account_id=broker.account().id,
+    )
+
+
+def trade(config: Config, world: World, say: Callable[[str], None], sessions: int | None = None) -> None:
+    """Keep the desk's appointments, for `sessions` sessions or (None) until it is stopped.
+
+    A step that fails because the broker or the data does not answer is recorded as an alert, and the next one is
+    kept: resting stops protect the book meanwhile.
+    """
+    begun = world.clock.now()
+    with ExitStack() as stack:
+        pool = stack.enter_context(open_storage(config))
+        bars, news = BarStore(pool, MARKET_ID), NewsStore(pool, MARKET_ID)
+        bars.save_market(_provenance(), world.universe)
+        hours = _hours(begun)
+        say("bringing the history of prices up to date")
+        _backfill(world, bars, hours, begun)
+        history = _history(world, bars, news, hours, begun)
+        model = trained_model(config, pool, MARKET_ID, MARKET_ID, history.serve(_month_start(begun)))
+        since = begun - NEWS_ON_FIRST_START
+        gatherer = Gatherer(world.source, history, bars, news, Linker(world.universe), since)
+        holes = stack.enter_context(open_holes(config, pool, news, gatherer))
+        ledger = stack.enter_context(_ledger(config, pool, world, hours, model.version, begun))
+        desk = Desk(
+            config=config,
+            pool=pool,
+            market_id=MARKET_ID,
+            broker=world.broker,
+            gatherer=gatherer,
+            ledger=ledger,
+            model=model,
+            holes=holes,
+            universe=world.universe,
+            hours=hours,
+            pause=time.sleep,
+        )
+        settle_doubts(desk, begun)
+        with bind(run_id=ledger.run_id):
+            for step in _appointments(config, hours, begun, sessions):
+                say(f"next: {step.kind.value} of {step.session} at {step.at:%Y-%m-%d %H:%M} UTC")
+                world.clock.wait_until(step.at)
+                _keep(desk, step, world.clock, say)
+
+
+def _keep(desk: Desk, step: Step, clock: Clock, say: Callable[[str], None]) -> None:
+    late = clock.now() - step.at
+    if late > LATE:
+        desk.ledger.event(EventKind.ALERT, "missed", {"step": step.kind.value, "late_s": late.total_seconds()}, step.at)
+        say(f"missed by {late}: left out")
+        return
+    try:
+        book = run_step(desk, step)
+    except (BrokerUnavailable, DataError) as error:
+        log.exception("step failed", kind=step.kind.value, session=str(step.session))
+        desk.ledger.event(EventKind.ALERT, "step failed", {"step": step.kind.value, "cause": str(error)}, step.at)
+        say(f"failed: {error}")
+        return
+    desk.ledger.reached(step.at)
+    say(f"equity {book.equity:,.2f} USD, {len(book.positions)} positions, {book.state.value}")
+
+
+def _appointments(
+    config: Config, hours: tuple[SessionHours, ...], begun: datetime, sessions: int | None
+) -> Iterator[Step]:
+    """Steps from `begun` on, session by session."""
+    to_come = [item for item in hours if item.close_at > begun]
+    for item in to_come[:sessions]:
+        yield from (step for step in session_steps(item, config.settings.schedule) if step.at >= begun)
+
+
+def _hours(begun: datetime) -> tuple[SessionHours, ...]:
+    today = begun.date()
+    return sessions_between(today - YEARS_OF_HISTORY * BATCH, today + BATCH)
+
+
+def _backfill(world: World, bars: BarStore, hours: tuple[SessionHours, ...], begun: datetime) -> None:
+    """Fetch the sessions that closed since the last one stored, a year at a time."""
+    last = bars.last_session()
+    missing = [item.session for item in hours if item.close_at <= begun and (last is None or item.session > last)]
+    tickers = sorted({world.universe.index_ticker, *(item.ticker for item in world.universe.listings)})
+    while missing:
+        chunk = [session for session in missing if session < missing[0] + BATCH]
+        bars.append(world.source.bars(tickers, chunk[0], chunk[-1], begun))
+        missing = missing[len(chunk) :]
+
+
+def _history(
+    world: World, bars: BarStore, news: NewsStore, hours: tuple[SessionHours, ...], begun: datetime
+) -> MarketHistory:
+    """What is stored, as the desk may know it: a bar counts as known at its session's close."""
+    panel, _ = bars.panel_until(None)
+    stored = {np.datetime64(item.session, "D"): item for item in hours}
+    covered = tuple(stored[session] for session in panel.sessions if session in stored)
+    closes = np.array([item.close_at.replace(tzinfo=None) for item in covered], dtype="datetime64[us]")
+    recent = panel.rows(len(panel.sessions) - len(covered), len(panel.sessions))
+    return MarketHistory(recent, closes, news.load(begun), world.universe, hours)
+
+
+def _month_start(begun: datetime) -> datetime:
+    """The model is trained anew at the start of each month, on what was known then."""
+    return begun.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def _ledger(
+    config: Config,
+    pool: Pool,
+    world: World,
+    hours: tuple[SessionHours, ...],
+    model_version: str,
+    begun: datetime,
+) -> Ledger:
+    """Join the account's unfinished run, so that what it holds stays ours; begin one where there is none."""
+    unfinished = newest_run(pool, world="paper", account_id=world.account_id)
+    if unfinished is not None:
+        return Ledger.join(pool, unfinished)
+    to_come = [item.session for item in hours if item.close_at > begun]
+    return Ledger.start(
+        pool,
+        market_id=MARKET_ID,
+        world="paper",
+        account_id=world.account_id,
+        period=Period(first=to_come[0], last=to_come[-1]),
+        key=RunKey(config_hash=config.hash, model_version=model_version, data_hash=world.account_id),
+        starting_cash=world.broker.account().equity,
+        at_wall=wall_now(),
+        at_market=begun,
+    )
+
+
+def _provenance() -> Provenance:
+    return Provenance(
+        kind=MarketKind.LIVE,
+        name="Alpaca",
+        description="Daily bars and headlines from Alpaca's data service, as they were seen.",
+        source="Alpaca",
+        price_basis="split-adjusted as of each fetch",
+        licence="Alpaca's terms; not to be passed on",
+        content_hash=MARKET_ID,
+    )
