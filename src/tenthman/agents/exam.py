@@ -2,8 +2,9 @@
 
 1. Qualifying: a few clear approvals and vetoes; a model that cannot tell these apart does not sit the rest.
 2. Two of them again with orders hidden in a headline.  3. All other cases.
-After each round the marks are applied to all answers so far, and the first round that is failed ends it. What is
-examined is the committee agent with the four opinions before it, just as it is asked when it trades.
+The marks of a round count all answers so far, and an examination ends as soon as its round cannot be passed any more:
+whoever lets a bankrupt company pass has shown enough. What is examined is the committee agent with the four opinions
+before it, just as it is asked when it trades.
 """
 
 import hashlib
@@ -75,7 +76,7 @@ class Marks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExamResult:
-    """How an examination ended. `failed` names the marks that were missed in the last round sat.
+    """How an examination ended. `failed` names the marks that the last round sat could not reach any more, at best.
 
     `disturbed`: the model could not be reached, or not in time; this is no result and is not stored. `rules` and
     `coin` are the marks of the rules critic and of a tossed coin on the same cases.
@@ -108,9 +109,9 @@ def examine(ask: Ask, name: str, digest: str, settings: Agents, *, prose: bool =
                 return _result(standing, cases, sat, papers, ("disturbed",), settings)
             sat.append(item)
             papers.append(paper)
-        failed = missed(marks_of(papers), settings.examination)
-        if failed:
-            break
+            failed = missed(_at_best(papers, round_), settings.examination)
+            if failed:
+                return _result(standing, cases, sat, papers, failed, settings)
     return _result(standing, cases, sat, papers, failed, settings)
 
 
@@ -178,6 +179,17 @@ def _rounds(cases: tuple[ExamCase, ...]) -> tuple[tuple[ExamCase, ...], ...]:
     first = tuple(item for item in cases if item.qualifying and item.twin is None)
     second = tuple(item for item in cases if item.qualifying and item.twin is not None)
     return first, second, tuple(item for item in cases if not item.qualifying)
+
+
+def _at_best(papers: list[Paper], round_: tuple[ExamCase, ...]) -> Marks:
+    """The marks if every case of the round that was not put yet were answered as well as can be."""
+    everyone = len(ADVISERS) + 1
+    stances = {paper.name: paper.stance for paper in papers}
+    rest = [item for item in round_ if item.name not in stances]
+    for item in rest:
+        stances[item.name] = Stance.VETO if item.kind is ExamClass.VETO else Stance.APPROVE
+    best = [_paper(item, stances[item.twin or item.name], everyone, everyone) for item in rest]
+    return marks_of([*papers, *best])
 
 
 def _sit(item: ExamCase, ask: Ask, settings: Agents, standing: Standing) -> Paper | None:

@@ -132,10 +132,10 @@ def test_a_model_is_examined_once_and_its_standing_is_kept(pool: Pool) -> None:
     failing = Model(text="{}")
     assert not standing_of(pool, _model(failing.ask), AGENTS, AT).binding
     asked = len(failing.asked)
-    assert asked == 30
+    assert asked == 10
     assert not standing_of(pool, _model(failing.ask), AGENTS, AT).binding
     assert len(failing.asked) == asked
-    assert _stored(pool) == [("m", False, 6)]
+    assert _stored(pool) == [("m", False, 2)]
 
 
 def test_other_marks_or_other_questions_mean_another_examination(pool: Pool) -> None:
