@@ -1,0 +1,115 @@
+"""The live desk, on our exchange instead of Alpaca and on a virtual clock instead of the wall."""
+
+import os
+from contextlib import contextmanager
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tenthman.agents.committee import NO_MODEL
+from tenthman.config import Config, load_config
+from tenthman.data.alpaca import AlpacaMarketSource
+from tenthman.data.calendar import sessions_between
+from tenthman.db.audit import verify
+from tenthman.decision import Holes
+from tenthman.domain.errors import BrokerUnavailable, ConfigError
+from tenthman.domain.order import TradingState
+from tenthman.exchange.practice import make_practice_market, practice_range
+from tenthman.exchange.process import ExchangeProcess
+from tenthman.execution.client import AlpacaBroker
+from tenthman.scheduler import live
+from tenthman.scheduler.clock import VirtualClock
+from tenthman.scheduler.holes import quote_from
+from tenthman.scheduler.live import World, paper_world, trade
+from tenthman.scheduler.state import Ledger, newest_run
+from tenthman.scheduler.storage import open_storage
+
+ACCOUNT = "a1b2c3d4-0000-4000-8000-000000000001"
+
+
+@pytest.fixture
+def config(reachable_home) -> Config:
+    return load_config(None, {"TENTHMAN_HOME": str(reachable_home), "PATH": os.environ["PATH"]})
+
+
+@pytest.fixture
+def without_a_language_model(monkeypatch):
+    @contextmanager
+    def rules_alone(config, _pool, news_store, gatherer):
+        yield Holes(quote=quote_from(gatherer, news_store, config), ask=None, standing=NO_MODEL)
+
+    monkeypatch.setattr(live, "open_holes", rules_alone)
+
+
+@contextmanager
+def _world(config: Config, log: Path, start_at: int):
+    market = make_practice_market(3, "planted", sessions_between(*practice_range())[:460])
+    start = market.hours[start_at].open_at - timedelta(hours=12)
+    cash = Decimal(100_000)
+    with ExchangeProcess(market, config.settings.costs, cash, ACCOUNT, start, log) as exchange:
+        broker = AlpacaBroker(exchange.rest_url, exchange.key, exchange.secret, config.settings.broker)
+        yield World(
+            broker=broker,
+            source=AlpacaMarketSource(exchange.rest_url, exchange.key, exchange.secret, config.settings.broker),
+            universe=market.universe,
+            clock=VirtualClock(start, exchange.advance),
+            account_id=ACCOUNT,
+        )
+
+
+@pytest.mark.usefixtures("without_a_language_model")
+def test_the_live_desk_fetches_history_trades_and_goes_on_where_it_stopped(config, tmp_path):
+    said: list[str] = []
+    with _world(config, tmp_path / "exchange.log", 440) as world:
+        trade(config, world, said.append, sessions=2)
+        with open_storage(config) as pool:
+            run = newest_run(pool, world="paper", account_id=ACCOUNT)
+            assert run is not None
+            opened = dict(Ledger.attach(pool, run).open_trades())
+        assert opened, "two sessions on a planted market open positions"
+        trade(config, world, said.append, sessions=1)
+        with open_storage(config) as pool:
+            assert newest_run(pool, world="paper", account_id=ACCOUNT) == run, "the same run goes on"
+            held = {item.ticker: item.quantity for item in world.broker.positions()}
+            assert set(Ledger.attach(pool, run).open_trades()) == set(held), "nothing is lost between two starts"
+            assert verify(pool) > 0
+    assert any(line.startswith("next: morning") for line in said)
+    assert any("positions, active" in line for line in said)
+
+
+@pytest.mark.usefixtures("without_a_language_model")
+def test_a_halt_by_a_person_keeps_a_running_desk_from_entering(config, tmp_path):
+    with _world(config, tmp_path / "exchange.log", 440) as world:
+        trade(config, world, lambda _: None, sessions=1)
+        before = {item.ticker for item in world.broker.positions()}
+        with open_storage(config) as pool:
+            run = newest_run(pool, world="paper")
+            assert run is not None
+            ledger = Ledger.attach(pool, run)
+            ledger.set_trading_state(TradingState.HALTED, "a test", "person: tester", world.clock.now())
+        trade(config, world, lambda _: None, sessions=1)
+        assert {item.ticker for item in world.broker.positions()} <= before
+
+
+@pytest.mark.usefixtures("without_a_language_model")
+def test_a_broker_that_does_not_answer_costs_a_step_and_not_the_desk(config, tmp_path, monkeypatch):
+    said: list[str] = []
+    with _world(config, tmp_path / "exchange.log", 440) as world:
+        real, calls = world.broker.account, iter(range(100))
+
+        def sometimes():
+            if next(calls) in (2, 3):
+                raise BrokerUnavailable("no answer within 20 s")
+            return real()
+
+        monkeypatch.setattr(world.broker, "account", sometimes)
+        trade(config, world, said.append, sessions=1)
+    assert any(line.startswith("failed: no answer") for line in said)
+    assert "positions, active" in said[-1], "later steps were kept"
+
+
+def test_paper_trading_is_refused_unless_the_settings_say_so(config):
+    with pytest.raises(ConfigError, match=r"broker\.endpoint"):
+        paper_world(config)
