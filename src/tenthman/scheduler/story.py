@@ -9,10 +9,11 @@ from typing import Any
 
 from psycopg.rows import dict_row
 
+from tenthman.agents.vocabulary import VOCABULARY
 from tenthman.db.pool import Pool
 from tenthman.db.sql import load_queries
 from tenthman.domain.canonical import content_hash
-from tenthman.domain.errors import DataMissing
+from tenthman.domain.errors import ConfigError
 
 _SQL = load_queries("tenthman.scheduler", "story.sql")
 
@@ -81,11 +82,14 @@ class TradeStory:
 
 
 def latest_run(pool: Pool, run: str | None = None) -> RunRow:
-    """The newest run, or the one whose id begins with `run`. Raises DataMissing when there is none."""
+    """The newest run, or the newest whose id begins with `run`. Raises ConfigError naming some when there is none."""
     rows = _rows(pool, "latest_run", run=run)
-    if not rows:
-        raise DataMissing("there is no run yet" if run is None else f"there is no run {run!r}")
-    return RunRow(**rows[0])
+    if rows:
+        return RunRow(**rows[0])
+    known = [row["run_id"] for row in _rows(pool, "some_runs")]
+    if not known:
+        raise ConfigError("there is no run yet: `tenthman rehearse` makes one")
+    raise ConfigError(f"`run` must name a run such as {', '.join(known)}, was {run!r}")
 
 
 def list_trades(pool: Pool, run: str | None) -> tuple[TradeRow, ...]:
@@ -96,21 +100,24 @@ def list_trades(pool: Pool, run: str | None) -> tuple[TradeRow, ...]:
 def find_trade(pool: Pool, run: str | None, identity: str) -> tuple[str, str]:
     """Run and decision that `identity` means: a decision's id, an order's id, or a ticker (then its newest trade).
 
-    Raises DataMissing when nothing fits.
+    Raises ConfigError listing the tickers that were traded when nothing fits.
     """
     run_id = latest_run(pool, run).run_id
     rows = _rows(pool, "find_decision", run=run_id, identity=identity)
-    if not rows:
-        raise DataMissing(f"run {run_id} knows no decision, order or ticker {identity!r}")
-    return run_id, str(rows[0]["id"])
+    if rows:
+        return run_id, str(rows[0]["id"])
+    traded = dict.fromkeys(trade.ticker for trade in list_trades(pool, run_id))
+    raise ConfigError(
+        f"run {run_id} has no decision, order or ticker {identity!r}; it traded {', '.join(traded) or 'nothing'}"
+    )
 
 
 def trade_story(pool: Pool, run_id: str, decision_id: str) -> TradeStory:
-    """The story of one decision. Raises DataMissing when the run has no such decision."""
+    """The story of one decision. Raises ConfigError when the run has no such decision."""
     run = latest_run(pool, run_id)
     found = _rows(pool, "decision", run=run.run_id, decision=decision_id)
     if not found:
-        raise DataMissing(f"run {run.run_id} has no decision {decision_id!r}")
+        raise ConfigError(f"run {run.run_id} has no decision {decision_id!r}")
     decision = found[0]
     case = _first(_rows(pool, "case", case=decision["case_hash"]))
     body = None if case is None else case["body"]
@@ -150,6 +157,7 @@ def story_lines(story: TradeStory) -> Iterator[str]:
     yield from _section("features read by the model", _feature_lines(story.features))
     yield from _section("model", [f"{story.model['version']}, trained until {story.model['trained_until']}"])
     yield from _section("signal", _signal_lines(story))
+    yield from _section("case as put to all agents", _shared_prompt(story.critiques))
     yield from _section("committee", (line for critique in story.critiques for line in _critique_lines(critique)))
     verdict = {name: value for name, value in decision["verdict_detail"].items() if name != "kind"}
     yield from _section("verdict", [f"{decision['verdict']} {verdict}"])
@@ -193,13 +201,23 @@ def _signal_lines(story: TradeStory) -> Iterator[str]:
             yield f"{item['feature']:<32} {item['contribution']:>+14.4f}"
 
 
+def _shared_prompt(critiques: tuple[Row, ...]) -> list[str]:
+    """What every agent was told, once; nothing where no model was asked."""
+    prompts = [critique["prompt"] for critique in critiques if critique["prompt"] is not None]
+    return str(prompts[0].get("shared", "")).splitlines() if prompts else []
+
+
 def _critique_lines(critique: Row) -> Iterator[str]:
     weight = "binding" if critique["binding"] else "advisory"
     said = (
         f"{critique['stance']} at {critique['confidence_pct']} %" if critique["state"] == "answered" else "no opinion"
     )
     yield f"{critique['role']} ({critique['model']}, {weight}, {critique['state']}): {said}"
-    yield f"  reasons {', '.join(critique['reasons']) or '-'}; cites {', '.join(critique['cited']) or '-'}"
+    for code in critique["reasons"]:
+        yield f"  {code}: {VOCABULARY.get(code, 'not in the vocabulary')}"
+    yield f"  cites {', '.join(critique['cited']) or 'nothing'}"
+    if critique["invalid_citations"]:
+        yield f"  cites what is not there: {', '.join(critique['invalid_citations'])}"
     if critique["prompt"] is not None:
         yield f"  prompt {critique['prompt_hash']}: {critique['prompt'].get('instruction', '')}"
         yield f"  raw reply: {critique['reply']}"

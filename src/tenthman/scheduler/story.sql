@@ -6,6 +6,9 @@ FROM runs JOIN markets ON markets.id = market_id
 WHERE %(run)s::text IS NULL OR runs.id::text LIKE %(run)s::text || '%%'
 ORDER BY started_at DESC, runs.id LIMIT 1
 
+-- name: some_runs
+SELECT id::text AS run_id FROM runs ORDER BY started_at DESC, id LIMIT 5
+
 -- name: trades
 SELECT positions.decision_id, positions.ticker, opened_session, opened_at, closed_at, exit_reason, bought, quantity,
        avg_entry_price, avg_exit_price, fees_usd, realised_usd

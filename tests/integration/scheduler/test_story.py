@@ -9,7 +9,7 @@ import pytest
 from tenthman.db.pool import Pool
 from tenthman.domain.audit import Decision, RunKey, Slot
 from tenthman.domain.canonical import canonical_json
-from tenthman.domain.errors import DataMissing
+from tenthman.domain.errors import ConfigError
 from tenthman.domain.market import Period
 from tenthman.domain.news import Passage
 from tenthman.domain.opinion import Action, Case, Contribution, Critique, Enter, ReplyState, Role, Signal, Stance
@@ -240,14 +240,14 @@ def test_a_trade_is_found_by_any_of_its_names(seeded: Pool, identity: str) -> No
 
 
 def test_what_is_not_there_is_named(seeded: Pool) -> None:
-    with pytest.raises(DataMissing, match="there is no run yet"):
+    with pytest.raises(ConfigError, match="there is no run yet"):
         latest_run(seeded)
     run_id = trade(seeded, "b")
-    with pytest.raises(DataMissing, match="there is no run 'nonsense'"):
+    with pytest.raises(ConfigError, match=f"such as {run_id}, was 'nonsense'"):
         list_trades(seeded, "nonsense")
-    with pytest.raises(DataMissing, match="knows no decision, order or ticker 'MSFT'"):
+    with pytest.raises(ConfigError, match="no decision, order or ticker 'MSFT'; it traded AAPL"):
         find_trade(seeded, None, "MSFT")
-    with pytest.raises(DataMissing, match="has no decision 'd9'"):
+    with pytest.raises(ConfigError, match="has no decision 'd9'"):
         trade_story(seeded, run_id, "d9")
 
 

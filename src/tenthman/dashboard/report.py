@@ -1,0 +1,295 @@
+"""A run's report: figures read back from PostgreSQL, printed by the command line and written as HTML.
+
+1. Find the run. 2. Read what it decided, did and held. 3. Value the two benchmarks over the same sessions.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from psycopg.rows import dict_row
+
+from tenthman.dashboard.report_html import write_html
+from tenthman.dashboard.summary import (
+    BenchmarkPoint,
+    EquityPoint,
+    MarketFacts,
+    RoundTripRow,
+    RunReport,
+    Scorecard,
+    ShadowRow,
+    StateChange,
+)
+from tenthman.db.audit import verify
+from tenthman.db.pool import Pool
+from tenthman.db.sql import load_queries
+from tenthman.domain.errors import AuditBroken, ConfigError
+from tenthman.domain.market import MarketKind, Provenance
+from tenthman.scheduler.story import decisions_digest
+
+__all__ = ["RunReport", "build_report", "write_html"]
+
+_SQL = load_queries("tenthman.dashboard", "report.sql")
+
+Row = Mapping[str, Any]
+
+BENCHMARK_BASIS = (
+    "Both benchmarks are bought at the open of the first session and valued at the close of the last, without costs "
+    "and without dividends. Equal weight holds every member of the universe on the first session that had a price "
+    "then, in equal parts, and leaves them alone; a name without a later bar stays at its last close."
+)
+
+
+def build_report(pool: Pool, run_id: str | None) -> RunReport:
+    """The report of a run (None: the newest finished one; else the newest whose id begins so).
+
+    Raises ConfigError when there is no such run, or when it has not closed a session yet.
+    """
+    run = _find_run(pool, run_id)
+    return _Reader(pool, run).report()
+
+
+def _find_run(pool: Pool, run_id: str | None) -> Row:
+    rows = _rows(pool, "find_run", run=run_id)
+    if rows:
+        return rows[0]
+    known = [f"{row['run_id']} ({row['status']})" for row in _rows(pool, "some_runs")]
+    there = f"there are {', '.join(known)}" if known else "there is none yet: `tenthman rehearse` makes one"
+    raise ConfigError(
+        f"no run has finished; {there}" if run_id is None else f"`run` must name a run, was {run_id!r}; {there}"
+    )
+
+
+class _Reader:
+    """Reads one run's record, a question at a time."""
+
+    def __init__(self, pool: Pool, run: Row) -> None:
+        self._pool = pool
+        self._run = run
+
+    def _ask(self, query: str, **parameters: object) -> list[dict[str, Any]]:
+        return _rows(self._pool, query, run=self._run["run_id"], **parameters)
+
+    def _counts(self, query: str) -> dict[str, int]:
+        return {row["name"]: row["number"] for row in self._ask(query)}
+
+    def report(self) -> RunReport:
+        """Everything, put together."""
+        run, market = self._run, self._market()
+        points = tuple(_point(row) for row in self._ask("equity"))
+        benchmarks, names = self._benchmarks()
+        if not points or not benchmarks:
+            raise ConfigError(f"run {run['run_id']} ({run['status']}) has not closed a session yet: nothing to report")
+        verdicts, fills = self._ask("verdicts")[0], self._ask("fills")[0]
+        trades = tuple(RoundTripRow(**row) for row in self._ask("trades"))
+        states = tuple(StateChange(**row) for row in self._ask("states"))
+        start, end = points[0].equity, points[-1].equity
+        pnl = end - start - fills["fees"]
+        realised = sum((trade.realised_usd for trade in trades), Decimal(0))
+        unrealised = sum((trade.unrealised_usd or Decimal(0) for trade in trades), Decimal(0))
+        return RunReport(
+            headline=_headline(market),
+            run_id=run["run_id"],
+            world=run["world"],
+            status=run["status"],
+            started_at=run["started_at"],
+            market=market,
+            first=run["first_session"],
+            last=run["last_session"],
+            sessions=len({point.session for point in points}),
+            model_version=run["model_version"],
+            trained_until=run["trained_until"],
+            config_hash=run["config_hash"],
+            decisions=verdicts["decisions"],
+            proposals=verdicts["proposals"],
+            reviewed=verdicts["reviewed"],
+            vetoed=verdicts["vetoed"],
+            vetoes=self._vetoes(verdicts),
+            denials=self._counts("denials"),
+            orders=self._counts("orders"),
+            fills=fills["number"],
+            start_equity=start,
+            end_equity=end,
+            pnl=pnl,
+            return_=float(pnl / start),
+            fees=fills["fees"],
+            realised=realised,
+            unrealised=unrealised,
+            unexplained=pnl - realised - unrealised,
+            index_ticker=run["index_ticker"],
+            index_return=benchmarks[-1].index - 1.0,
+            equal_weight_return=benchmarks[-1].equal_weight - 1.0,
+            equal_weight_names=names,
+            benchmark_basis=BENCHMARK_BASIS,
+            max_drawdown=max(point.drawdown for point in points),
+            max_day_loss=max(point.day_loss for point in points),
+            drawdown_limit=self._drawdown_limit(),
+            trading_state=_state_sentence(states),
+            states=states,
+            committee=self._committee(),
+            audit=_audit_sentence(self._pool),
+            digest=decisions_digest(self._pool, run["run_id"]),
+            equity=points,
+            benchmarks=benchmarks,
+            trades=trades,
+            scorecards=_scorecards(self._ask("critics")),
+            shadows=tuple(ShadowRow(**row) for row in self._ask("shadows")),
+        )
+
+    def _market(self) -> MarketFacts:
+        names = ("kind", "name", "description", "source", "price_basis", "licence", "content_hash", "market_id")
+        return MarketFacts(**{name: self._run[name] for name in names})
+
+    def _vetoes(self, verdicts: Row) -> dict[str, int]:
+        """Reason codes of vetoes (a veto may give several), and entries nobody reviewed."""
+        silent = {"abstained": verdicts["abstained"]} if verdicts["abstained"] else {}
+        return {**self._counts("veto_reasons"), **silent}
+
+    def _benchmarks(self) -> tuple[tuple[BenchmarkPoint, ...], int]:
+        """What one USD became session by session, and how many names the equal weight holds."""
+        run = self._run
+        period = {"first": run["first_session"], "last": run["last_session"]}
+        rows = self._ask("prices", market=run["market_id"], index=run["index_ticker"], **period)
+        return benchmark_curve(rows, run["index_ticker"])
+
+    def _drawdown_limit(self) -> float | None:
+        """The limit that the run's own checks were made against."""
+        rows = self._ask("drawdown_limit")
+        return float(rows[0]["drawdown_limit"].removeprefix("below ")) if rows else None
+
+    def _committee(self) -> str:
+        critics = [row for row in self._ask("critics") if row["role"] != "rules"]
+        if not critics:
+            return "no language model was asked; the deterministic rules critic decided alone, and binds"
+        models = " and ".join(sorted({row["model"] or "(no model)" for row in critics}))
+        binds = any(row["binding"] for row in critics)
+        parts = [
+            f"{models}: {'binding' if binds else 'advisory'}, {self._standing()}",
+            f"replies {_listed(_totals(critics, 'state'))}",
+            _seconds_sentence([float(row["seconds"]) for row in self._ask("model_seconds")]),
+            "the rules critic always binds",
+        ]
+        return "; ".join(parts)
+
+    def _standing(self) -> str:
+        rows = self._ask("examination")
+        if not rows:
+            return "it has no examination on record"
+        result = rows[0]["result"]
+        sat = f"{result.get('sat', '?')} of {result.get('cases', '?')} cases sat"
+        if rows[0]["passed"]:
+            return f"it passed its examination ({sat})"
+        return f"it failed its examination ({sat}; missed {'; '.join(result.get('failed', [])) or 'unstated'})"
+
+
+def benchmark_curve(rows: Iterable[Row], index_ticker: str) -> tuple[tuple[BenchmarkPoint, ...], int]:
+    """Index and equal weight from bars (session, ticker, open, close in order of session), one USD each at the start.
+
+    Empty when the index has no bar in the first session: there is nothing to compare with.
+    """
+    sessions: dict[date, dict[str, Row]] = {}
+    for row in rows:
+        sessions.setdefault(row["session"], {})[row["ticker"]] = row
+    if not sessions:
+        return (), 0
+    start = {ticker: float(row["open"]) for ticker, row in next(iter(sessions.values())).items()}
+    members = [ticker for ticker in start if ticker != index_ticker]
+    if index_ticker not in start or not members:
+        return (), 0
+    worth = dict.fromkeys(start, 1.0)
+    points = []
+    for session, bars in sessions.items():
+        worth.update({ticker: float(bars[ticker]["close"]) / start[ticker] for ticker in start if ticker in bars})
+        equal = math.fsum(worth[ticker] for ticker in members) / len(members)
+        points.append(BenchmarkPoint(session=session, index=worth[index_ticker], equal_weight=equal))
+    return tuple(points), len(members)
+
+
+def _point(row: Row) -> EquityPoint:
+    return EquityPoint(
+        at=row["at"],
+        session=row["session"],
+        equity=row["equity"],
+        cash=row["cash"],
+        invested=row["invested"],
+        positions=row["positions"],
+        drawdown=_below(row["peak"], row["equity"]),
+        day_loss=_below(row["day_start"], row["equity"]),
+    )
+
+
+def _below(reference: Decimal, equity: Decimal) -> float:
+    return max(0.0, float((reference - equity) / reference)) if reference > 0 else 1.0
+
+
+def _headline(market: MarketFacts) -> str:
+    return Provenance(
+        kind=MarketKind(market.kind),
+        name=market.name,
+        description=market.description,
+        source=market.source,
+        price_basis=market.price_basis,
+        licence=market.licence,
+        content_hash=market.content_hash,
+    ).headline
+
+
+def _state_sentence(states: tuple[StateChange, ...]) -> str:
+    if not states:
+        return "unknown: the run has no trading state on record"
+    story = [f"{item.state} since {item.changed_at:%Y-%m-%d %H:%M} UTC ({item.reason})" for item in states]
+    return ", then ".join(story)
+
+
+def _audit_sentence(pool: Pool) -> str:
+    try:
+        return f"verified, {verify(pool)} events in an unbroken chain"
+    except AuditBroken as error:
+        return f"BROKEN: {error}"
+
+
+def _scorecards(rows: list[dict[str, Any]]) -> tuple[Scorecard, ...]:
+    critics = dict.fromkeys((row["role"], row["model"], row["binding"]) for row in rows)
+    return tuple(
+        _scorecard(*critic, [row for row in rows if (row["role"], row["model"], row["binding"]) == critic])
+        for critic in critics
+    )
+
+
+def _scorecard(role: str, model: str, binding: bool, rows: list[dict[str, Any]]) -> Scorecard:
+    against = [row for row in rows if row["stance"] in ("veto", "shrink")]
+    return Scorecard(
+        role=role,
+        model=model,
+        binding=binding,
+        stances=_totals([row for row in rows if row["stance"] != "none"], "stance"),
+        states=_totals(rows, "state"),
+        bought_against=sum(row["traded"] for row in against),
+        realised_against=sum((row["realised"] for row in against), Decimal(0)),
+    )
+
+
+def _totals(rows: list[dict[str, Any]], by: str) -> dict[str, int]:
+    totals: dict[str, int] = {}
+    for row in rows:
+        totals[row[by]] = totals.get(row[by], 0) + row["number"]
+    return totals
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in counts.items()) or "none"
+
+
+def _seconds_sentence(seconds: list[float]) -> str:
+    if not seconds:
+        return "all of them played from the tape"
+    middle, slow = (float(np.percentile(seconds, share)) for share in (50, 95))
+    return f"{middle:.1f} s a case at the median and {slow:.1f} s at the 95th percentile ({len(seconds)} asked anew)"
+
+
+def _rows(pool: Pool, query: str, **parameters: object) -> list[dict[str, Any]]:
+    with pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(_SQL[query], parameters).fetchall()

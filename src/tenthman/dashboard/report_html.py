@@ -1,0 +1,148 @@
+"""The report as one HTML file that needs nothing else: no network, no other file, and a policy that forbids both."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import IO, Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from tenthman.agents.vocabulary import VOCABULARY
+from tenthman.dashboard.charts import charts
+from tenthman.dashboard.summary import RoundTripRow, RunReport
+from tenthman.db.pool import Pool
+from tenthman.scheduler.story import Row, TradeStory, trade_story
+
+MOST_STORIES = 150
+"""Trades told in full, so that the file stays small enough to be mailed; `tenthman audit trade` tells the others."""
+
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+def write_html(pool: Pool, report: RunReport, path: Path) -> Path:
+    """Write the report to `path` and return it; what was there before stays until the new file is whole."""
+    template = _environment().get_template("report.html")
+    context = {
+        "report": report,
+        "trades": _told(pool, report),
+        "untold": max(0, len(report.trades) - MOST_STORIES),
+        "figures": _script_json(charts(report)),
+        "plotly": Markup(_plotly()),  # noqa: S704 - the library's own file, not input
+        "words": VOCABULARY,
+    }
+    with _replacing(path) as file:
+        for part in template.generate(context):
+            file.write(part)
+    return path
+
+
+def _told(pool: Pool, report: RunReport) -> Iterator[tuple[RoundTripRow, TradeStory | None]]:
+    for number, trade in enumerate(report.trades):
+        yield trade, trade_story(pool, report.run_id, trade.decision_id) if number < MOST_STORIES else None
+
+
+def _plotly() -> str:
+    from plotly.offline import get_plotlyjs
+
+    return str(get_plotlyjs())
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("tenthman.dashboard"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        usd=_usd,
+        signed=_signed,
+        percent=_percent,
+        moment=_moment,
+        number=_number,
+        reasons=_reasons,
+        pretty=_pretty,
+        named=_named,
+        shared_prompt=_shared_prompt,
+    )
+    return environment
+
+
+def _usd(value: Decimal | float | None) -> str:
+    return "" if value is None else f"{value:,.2f}"
+
+
+def _signed(value: Decimal | float | None) -> str:
+    return "" if value is None else f"{value:+,.2f}"
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{value:+.2%}"
+
+
+def _moment(value: datetime | str | None) -> str:
+    """New York time, since sessions are New York days."""
+    if value is None:
+        return ""
+    instant = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return f"{instant.astimezone(NEW_YORK):%d %b %Y %H:%M}"
+
+
+def _number(value: Decimal | float | None) -> str:
+    return "undefined" if value is None else f"{value:,.6g}"
+
+
+def _reasons(codes: list[str]) -> list[str]:
+    """Reason codes in words; a code of another vocabulary stays as it is."""
+    return [VOCABULARY.get(code, code) for code in codes]
+
+
+def _named(features: Row) -> list[tuple[str, float | None]]:
+    return list(zip(features["names"], features["values"], strict=True))
+
+
+def _shared_prompt(critiques: Sequence[Row]) -> str:
+    """The part of the prompt that all agents were given; empty where none was asked."""
+    prompts = [critique["prompt"] for critique in critiques if critique["prompt"] is not None]
+    return str(prompts[0].get("shared", "")) if prompts else ""
+
+
+def _pretty(text: str | None) -> str:
+    """A raw reply, laid out where it is JSON."""
+    if not text:
+        return "(nothing came back)"
+    try:
+        return json.dumps(json.loads(text), indent=1, ensure_ascii=False)
+    except ValueError:
+        return text
+
+
+def _script_json(value: Mapping[str, Any]) -> Markup:
+    """JSON that can stand inside a script element: nothing in it can end the element or open another."""
+    text = json.dumps(value, allow_nan=False, ensure_ascii=True)
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704 - escaped above
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[IO[str]]:
+    """A file beside `path` that takes its place once it was written in full."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            yield file
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

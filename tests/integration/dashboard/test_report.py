@@ -1,0 +1,214 @@
+"""A run told in figures and as one HTML file, from rows written through the ledger."""
+
+import json
+from datetime import date
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from tenthman_reports import HOSTILE, begin, seed, small_run
+
+from tenthman.dashboard.report import RunReport, build_report, write_html
+from tenthman.db.pool import Pool
+from tenthman.domain.errors import ConfigError
+
+
+class Page(HTMLParser):
+    """Every element with its attributes, and the text outside scripts and styles."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self._open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self._open:
+            while self._open.pop() != tag:
+                pass
+
+    def handle_data(self, data: str) -> None:
+        if not {"script", "style"} & set(self._open) and data.strip():
+            self.text.append(" ".join(data.split()))
+
+    def count(self, tag: str) -> int:
+        return sum(name == tag for name, _ in self.elements)
+
+
+@pytest.fixture
+def report(pool: Pool) -> RunReport:
+    small_run(pool)
+    return build_report(pool, None)
+
+
+@pytest.fixture
+def page(pool: Pool, report: RunReport, tmp_path: Path) -> Page:
+    return Page(write_html(pool, report, tmp_path / "reports" / "r.html").read_text(encoding="utf-8"))
+
+
+def test_the_first_thing_said_is_whether_the_market_is_real(report: RunReport, page: Page) -> None:
+    assert report.headline == "PRACTICE market (fictional, never real prices): small practice"
+    assert next(iter(report.as_dict())) == "headline"
+    body = page.text[1:]
+    assert body[0] == report.headline
+    assert page.text[0].startswith(report.headline)
+
+
+def test_figures_are_counted_from_the_record(report: RunReport) -> None:
+    assert (report.proposals, report.reviewed, report.vetoed) == (3, 2, 1)
+    assert report.vetoes == {"bad_news": 1, "sharp_fall": 1}
+    assert report.denials == {"max_positions": 1}
+    assert report.orders == {"entry filled": 1, "stop filled": 1}
+    assert report.fills == 2
+    assert report.sessions == 2
+    assert report.drawdown_limit == 0.03
+
+
+def test_profit_is_the_change_of_equity_less_our_own_fees_and_the_trades_add_up_to_it(report: RunReport) -> None:
+    assert (report.start_equity, report.end_equity, report.fees) == (100_000, 99_790, Decimal("0.30"))
+    assert report.pnl == Decimal("-210.30")
+    assert report.return_ == pytest.approx(-0.002103)
+    assert (report.realised, report.unrealised, report.unexplained) == (Decimal("-210.30"), 0, 0)
+    assert report.max_drawdown == pytest.approx(0.0021)
+
+
+def test_benchmarks_run_from_the_first_open_to_the_last_close_known(report: RunReport) -> None:
+    assert report.index_return == pytest.approx(306 / 300 - 1)
+    assert report.equal_weight_names == 2
+    assert report.equal_weight_return == pytest.approx((77.7 / 74 + 100 / 100) / 2 - 1)
+    assert [point.session for point in report.benchmarks] == [date(2020, 1, 6), date(2020, 1, 7)]
+
+
+def test_the_committee_sentence_says_who_spoke_and_why_it_does_not_bind(report: RunReport) -> None:
+    assert report.committee == (
+        "tiny: advisory, it failed its examination (4 of 20 cases sat; missed min_clear_vetoes 0.8, was 0.10); "
+        "replies answered 2; 0.9 s a case at the median and 0.9 s at the 95th percentile (2 asked anew); "
+        "the rules critic always binds"
+    )
+    bull = next(card for card in report.scorecards if card.role == "bull")
+    assert (bull.stances, bull.bought_against, bull.realised_against) == ({"veto": 2}, 1, Decimal("-210.30"))
+
+
+def test_the_state_and_the_audit_are_told(report: RunReport) -> None:
+    assert "halted since 2020-01-06 21:05 UTC (drawdown from peak <script>)" in report.trading_state
+    assert report.audit.startswith("verified, ")
+    assert len(report.digest) == 64
+
+
+def test_a_changed_event_is_told_as_a_broken_chain(pool: Pool) -> None:
+    small_run(pool)
+    with pool.connection() as connection:
+        connection.execute("ALTER TABLE audit_events DISABLE TRIGGER audit_events_append_only")
+        connection.execute("UPDATE audit_events SET payload = '{}' WHERE sequence = 3")
+    assert build_report(pool, None).audit.startswith("BROKEN: audit event 3")
+
+
+def test_the_report_can_be_written_as_json(report: RunReport) -> None:
+    body = json.loads(json.dumps(report.as_dict(), allow_nan=False))
+    assert body["return"] == pytest.approx(-0.002103)
+    assert body["trades"][0]["ticker"] == "AAPL"
+
+
+def test_a_run_is_found_by_the_beginning_of_its_id(pool: Pool) -> None:
+    run_id = small_run(pool)
+    assert build_report(pool, run_id[:8]).run_id == run_id
+
+
+def test_a_run_that_is_not_there_is_an_error_that_lists_what_is(pool: Pool) -> None:
+    with pytest.raises(ConfigError, match="no run has finished; there is none yet"):
+        build_report(pool, None)
+    run_id = small_run(pool)
+    with pytest.raises(ConfigError, match=rf"was 'nonsense'; there are {run_id} \(finished\)"):
+        build_report(pool, "nonsense")
+
+
+def test_a_run_without_a_closed_session_has_nothing_to_report(pool: Pool) -> None:
+    seed(pool)
+    with pool.connection() as connection:
+        connection.execute("DELETE FROM bars")
+    with begin(pool) as ledger, pytest.raises(ConfigError, match="has not closed a session yet"):
+        build_report(pool, ledger.run_id)
+
+
+def test_the_page_loads_nothing_from_anywhere(page: Page) -> None:
+    loading = [
+        (tag, name, value)
+        for tag, attributes in page.elements
+        for name, value in attributes.items()
+        if name in ("src", "href", "srcset", "action", "data", "poster", "background")
+    ]
+    assert loading == []
+    assert page.count("link") == 0
+    assert page.count("iframe") == 0
+    policies = [attributes["content"] for tag, attributes in page.elements if attributes.get("http-equiv")]
+    assert policies
+    assert str(policies[0]).startswith("default-src 'none'")
+
+
+def test_text_from_outside_stays_text(page: Page) -> None:
+    assert page.count("script") == 3
+    assert page.count("img") == 0
+    assert HOSTILE in page.text
+    assert any("<img src=x>" in text for text in page.text)
+    assert any("</script><b>" in text for text in page.text)
+
+
+def test_the_figures_are_json_that_cannot_leave_their_element(page: Page, pool: Pool, tmp_path: Path) -> None:
+    text = (tmp_path / "reports" / "r.html").read_text(encoding="utf-8")
+    inside = text.split('id="figures">', 1)[1].split("</script>", 1)[0]
+    assert "<" not in inside
+    figures = json.loads(inside)
+    assert set(figures) == {"chart-equity", "chart-drawdown", "chart-positions"}
+    assert figures["chart-equity"]["data"][0]["y"] == [100000.0, 99900.0, 99790.0, 99790.0]
+    assert figures["chart-equity"]["data"][1]["y"] == pytest.approx([100000.0, 100000.0, 102000.0])
+    assert figures["chart-drawdown"]["data"][2]["y"] == [-0.03, -0.03]
+    assert [item["text"] for item in figures["chart-equity"]["layout"]["annotations"]] == ["halted"]
+
+
+def test_a_trade_opens_to_its_whole_story_in_order(page: Page) -> None:
+    assert page.count("details") >= 1
+    assert [attributes["id"] for tag, attributes in page.elements if attributes.get("class") == "trade"] == ["d-AAPL"]
+    story = "\n".join(page.text[page.text.index("1. Headlines known then") :])
+    parts = [
+        HOSTILE,
+        "momentum_20",
+        "undefined",
+        "BUY by v1",
+        "The quoted headlines are clearly bad for the company.",
+        "Argue for it.",
+        "cited what is not there: n9",
+        "risk_fraction_per_trade",
+        "set the size",
+        "tm-d-AAPL-entry",
+        "x1",
+        "72.00",
+        "Closed 06 Jan 2020 12:00 by stop: -210.30 USD after fees of 0.30 USD",
+    ]
+    places = [story.index(part) for part in parts]
+    assert places == sorted(places)
+
+
+def test_the_file_is_small_enough_to_send_and_replaces_the_old_one_whole(
+    pool: Pool, report: RunReport, tmp_path: Path
+) -> None:
+    path = tmp_path / "r.html"
+    path.write_text("old")
+    assert write_html(pool, report, path) == path
+    assert path.stat().st_size < 8_000_000
+    assert [item.name for item in tmp_path.iterdir()] == ["r.html"]
+
+
+def test_a_report_that_cannot_be_written_leaves_the_old_one(pool: Pool, report: RunReport, tmp_path: Path) -> None:
+    path = tmp_path / "r.html"
+    path.write_text("old")
+    pool.close()
+    with pytest.raises(Exception, match="closed"):
+        write_html(pool, report, path)
+    assert path.read_text() == "old"
+    assert [item.name for item in tmp_path.iterdir()] == ["r.html"]

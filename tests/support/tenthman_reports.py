@@ -1,0 +1,279 @@
+"""A small run written through the ledger: one trade from headline to P&L, one veto, one denial."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from tenthman.db.pool import Pool
+from tenthman.domain.audit import Decision, RunKey, Slot
+from tenthman.domain.market import Period
+from tenthman.domain.news import Passage
+from tenthman.domain.opinion import (
+    Action,
+    Case,
+    Contribution,
+    Critique,
+    Enter,
+    Hold,
+    ReplyState,
+    Role,
+    Signal,
+    Stance,
+    Veto,
+)
+from tenthman.domain.order import (
+    BrokerOrder,
+    Check,
+    Denial,
+    Fill,
+    OrderStatus,
+    OrderType,
+    Purpose,
+    Side,
+    SizedOrder,
+    TimeInForce,
+    TradingState,
+)
+from tenthman.scheduler.state import Ledger
+
+AS_OF = datetime(2020, 1, 6, 14, 0, tzinfo=UTC)
+CLOSE = datetime(2020, 1, 6, 21, 5, tzinfo=UTC)
+WALL = datetime(2026, 1, 1, tzinfo=UTC)
+SESSION = date(2020, 1, 6)
+PROMPT = "p" * 64
+HOSTILE = "Apple <script>alert('x')</script> sells & \"more\""
+DRAWDOWN = Check(rule="drawdown", observed="0.0000", limit="below 0.03", passed=True)
+SIZE = Check(rule="risk_fraction_per_trade", observed="0.00 used, 2.40 a share", limit="240", passed=True, bound=True)
+SEEDS = (
+    """INSERT INTO markets VALUES ('m', 'practice', 'small practice', 'Everything is invented <b>', 'a generator',
+       'split-adjusted', 'none', repeat('a', 64), 'IDX')""",
+    """INSERT INTO universe SELECT 'm', t, t, t, 'Technology', '{}', '2010-01-01', NULL
+       FROM unnest(ARRAY['AAPL', 'MSFT', 'IDX']) AS t""",
+    """INSERT INTO universe VALUES ('m', 'GONE', 'Gone', 'Gone', 'Technology', '{}', '2010-01-01', '2015-01-01')""",
+    """INSERT INTO bars VALUES
+       ('m', '2020-01-06', 'AAPL', 74, 75, 73, 74.2, 1000, '2020-01-06 21:00Z'),
+       ('m', '2020-01-07', 'AAPL', 74, 79, 73, 77.7, 1000, '2020-01-07 21:00Z'),
+       ('m', '2020-01-06', 'MSFT', 100, 101, 99, 100, 1000, '2020-01-06 21:00Z'),
+       ('m', '2020-01-06', 'IDX', 300, 301, 299, 300, 1000, '2020-01-06 21:00Z'),
+       ('m', '2020-01-07', 'IDX', 300, 307, 299, 306, 1000, '2020-01-07 21:00Z')""",
+    "INSERT INTO models VALUES ('v1', 'm', '2020-01-03', 'f', '{}', '', repeat('0', 64), now())",
+    "INSERT INTO news VALUES ('m', 'news-7', 'wire', 'https://example.org/7')",
+    """INSERT INTO features VALUES ('m', 'f', 'AAPL', '2020-01-03', '2020-01-06 14:00Z', '{momentum_20,gap}',
+       '{0.1,NaN}')""",
+    """INSERT INTO model_replies (prompt_hash, model_digest, model, role, prompt, state, reply, prompt_tokens,
+           reply_tokens, latency_ms, recorded_at)
+       VALUES (repeat('p', 64), 'digest', 'tiny', 'bull',
+           '{"shared": "The case <img src=x>.", "instruction": "Argue for it."}', 'answered',
+           '{"stance":"veto","note":"</script><b>"}', 300, 40, 900, '2026-01-01 00:10Z')""",
+    """INSERT INTO examinations (model, model_digest, prompts_hash, marks_hash, passed, result, examined_at)
+       VALUES ('tiny', 'digest', 'p', 'm', false,
+           '{"sat": 4, "cases": 20, "failed": ["min_clear_vetoes 0.8, was 0.10"]}', '2026-01-01 00:05Z')""",
+)
+
+
+def seed(pool: Pool) -> None:
+    """What a run stands on: a market with bars, a model, a headline, a reply on the tape, an examination."""
+    with pool.connection() as connection:
+        for statement in SEEDS:
+            connection.execute(statement.encode())
+
+
+def begin(pool: Pool) -> Ledger:
+    """A run that has just started."""
+    return Ledger.start(
+        pool,
+        market_id="m",
+        world="rehearsal",
+        account_id=None,
+        period=Period(first=SESSION, last=date(2020, 1, 7)),
+        key=RunKey(config_hash="c", model_version="v1", data_hash="d"),
+        starting_cash=Decimal(100_000),
+        at_wall=WALL,
+        at_market=AS_OF - timedelta(hours=9),
+    )
+
+
+def case_of(ticker: str) -> Case:
+    """A case with one hostile headline."""
+    return Case(
+        ticker=ticker,
+        name=ticker,
+        sector="Technology",
+        as_of=AS_OF,
+        signal=Signal(
+            ticker=ticker,
+            session=date(2020, 1, 3),
+            action=Action.BUY,
+            p_buy=0.6,
+            p_hold=0.3,
+            p_sell=0.1,
+            horizon_sessions=10,
+            model_version="v1",
+            contributions=(Contribution(feature="momentum_20", value=0.1, contribution=0.25),),
+        ),
+        last_close=74.3,
+        atr=1.2,
+        figures=(),
+        passages=(
+            Passage(
+                id="n1",
+                item_id="news-7",
+                text=HOSTILE,
+                source="wire",
+                known_at=AS_OF - timedelta(hours=2),
+                sentiment=0.5,
+                relevance=0.9,
+            ),
+        ),
+    )
+
+
+def entry(decision_id: str, ticker: str) -> SizedOrder:
+    """A bracket for 100 shares: limit 74.50, stop 72.10, target 78.10."""
+    return SizedOrder(
+        client_order_id=f"tm-{decision_id}-entry",
+        decision_id=decision_id,
+        purpose=Purpose.ENTRY,
+        ticker=ticker,
+        side=Side.BUY,
+        quantity=Decimal(100),
+        order_type=OrderType.LIMIT,
+        time_in_force=TimeInForce.GTC,
+        limit_price=Decimal("74.50"),
+        stop_price=Decimal("72.10"),
+        target_price=Decimal("78.10"),
+        checks=(DRAWDOWN, SIZE),
+    )
+
+
+def decided(ticker: str) -> tuple[Decision, Case]:
+    """An entry that passes: an advisory model would have vetoed it, the rules let it pass."""
+    case, identity = case_of(ticker), f"d-{ticker}"
+    bull = Critique(
+        role=Role.BULL,
+        model="tiny",
+        binding=False,
+        state=ReplyState.ANSWERED,
+        stance=Stance.VETO,
+        size_fraction=0.0,
+        reasons=("bad_news",),
+        cited=("n1",),
+        confidence_pct=60,
+        invalid_citations=("n9",),
+        prompt_hash=PROMPT,
+        latency_ms=900,
+    )
+    rules = replace(
+        bull,
+        role=Role.RULES,
+        model="rules",
+        binding=True,
+        stance=Stance.APPROVE,
+        size_fraction=1.0,
+        reasons=(),
+        invalid_citations=(),
+        prompt_hash=None,
+    )
+    decision = Decision(
+        id=identity,
+        session=SESSION,
+        slot=Slot.MORNING,
+        as_of=AS_OF,
+        ticker=ticker,
+        case_hash=case.hash,
+        signal=case.signal,
+        critiques=(bull, rules),
+        verdict=Enter(size_fraction=1.0),
+        outcome=entry(identity, ticker),
+        shadow=None,
+        config_hash="c",
+        model_version="v1",
+    )
+    return decision, case
+
+
+def vetoed(ticker: str) -> tuple[Decision, Case]:
+    """The same entry taken away by the rules critic."""
+    decision, case = decided(ticker)
+    veto = Veto(by="rules", reasons=("bad_news", "sharp_fall"))
+    return replace(decision, verdict=veto, outcome=None, shadow=entry(decision.id, ticker)), case
+
+
+def denied(ticker: str) -> tuple[Decision, None]:
+    """An entry that risk refused before anyone was asked."""
+    decision, _ = decided(ticker)
+    failed = Check(rule="max_positions", observed="16", limit="at most 15", passed=False)
+    denial = Denial(ticker=ticker, rule="max_positions", checks=(DRAWDOWN, failed))
+    held = Hold(reason="risk: max_positions")
+    return replace(decision, case_hash=None, critiques=(), verdict=held, outcome=denial), None
+
+
+def bracket(order: SizedOrder) -> BrokerOrder:
+    """The broker's word on the entry and its stop leg, both filled."""
+    parent = BrokerOrder(
+        id="b",
+        client_order_id=order.client_order_id,
+        ticker=order.ticker,
+        side=Side.BUY,
+        order_type=OrderType.LIMIT,
+        status=OrderStatus.FILLED,
+        quantity=Decimal(100),
+        filled_quantity=Decimal(100),
+        filled_avg_price=Decimal("74.10"),
+        limit_price=Decimal("74.50"),
+        stop_price=None,
+        submitted_at=AS_OF,
+        updated_at=AS_OF,
+        parent_id=None,
+    )
+    stop = replace(
+        parent,
+        id="b-stop",
+        client_order_id="b-stop-client",
+        side=Side.SELL,
+        order_type=OrderType.STOP,
+        limit_price=None,
+        stop_price=Decimal("72.10"),
+        parent_id="b",
+    )
+    return replace(parent, legs=(stop,))
+
+
+def small_run(pool: Pool) -> str:
+    """A finished run with one losing trade, a veto and a denial; the drawdown stop halts it. Returns its id."""
+    seed(pool)
+    with begin(pool) as ledger:
+        decision, case = decided("AAPL")
+        ledger.record_decision(decision, case)
+        assert isinstance(decision.outcome, SizedOrder)
+        ledger.record_submitted(decision.outcome.client_order_id, bracket(decision.outcome), AS_OF)
+        ledger.record_decision(*vetoed("MSFT"))
+        ledger.record_decision(*denied("IDX"))
+        bought = Fill(
+            execution_id="x1",
+            broker_order_id="b",
+            ticker="AAPL",
+            side=Side.BUY,
+            quantity=Decimal(100),
+            price=Decimal("74.10"),
+            filled_at=AS_OF + timedelta(minutes=30),
+        )
+        sold = replace(
+            bought,
+            execution_id="x2",
+            broker_order_id="b-stop",
+            side=Side.SELL,
+            price=Decimal("72.00"),
+            filled_at=AS_OF + timedelta(hours=3),
+        )
+        ledger.record_fills([bought], {}, AS_OF + timedelta(hours=1))
+        held = {"AAPL": (Decimal(100), Decimal("73.10"))}
+        day_start = Decimal(100_000)
+        ledger.record_equity(AS_OF + timedelta(hours=2), SESSION, Decimal(99_900), Decimal(92_590), day_start, held)
+        ledger.record_fills([sold], {"x2": Decimal("0.30")}, AS_OF + timedelta(hours=3))
+        ledger.record_equity(CLOSE, SESSION, Decimal(99_790), Decimal(99_790), day_start, {})
+        ledger.set_trading_state(TradingState.HALTED, "drawdown from peak <script>", "drawdown stop", CLOSE)
+        second = CLOSE + timedelta(days=1)
+        ledger.record_equity(second, date(2020, 1, 7), Decimal(99_790), Decimal(99_790), Decimal(99_790), {})
+        ledger.finish(WALL + timedelta(hours=1), {})
+        return ledger.run_id
