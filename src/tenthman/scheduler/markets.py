@@ -67,6 +67,8 @@ def choose_period(market: MarketData, first: date | None, last: date | None, sce
     for name, day in (("--from", first), ("--to", last)):
         if day is not None and not days[0] <= day <= days[-1]:
             raise ConfigError(f"`{name}` must lie in the market's sessions {days[0]}..{days[-1]}, was {day}")
+    if first is not None and last is not None and first > last:
+        raise ConfigError(f"`--from` must not be after `--to` {last}, was {first}")
     if not inside:
         raise ConfigError(f"there is no session of this market in {first or days[0]}..{last or days[-1]}")
     if last is None:
