@@ -164,7 +164,9 @@ def _llama_server(order: dict[str, Any]) -> Any:
     params.port = 0
     params.n_parallel = parallel
     params.n_ctx = order["context_tokens"] * parallel
-    params.cpuparams.n_threads = threads
+    # Threads meet hundreds of times for each word written, but seldom while a prompt is read: a core too few then
+    # stretches writing tenfold and reading hardly.
+    params.cpuparams.n_threads = max(1, threads - 1)
     params.cpuparams_batch.n_threads = threads
     params.cache_ram_mib = 0
     params.endpoint_slots = False
