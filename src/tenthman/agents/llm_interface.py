@@ -5,7 +5,7 @@ TRUNCATED, nonsense is INVALID, a question not put because the time was spent is
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -106,33 +106,6 @@ def asking(wire: Wire, name: str, digest: str, parallel: int) -> Ask:
             return tuple(pool.map(put, prompts))
 
     return ask
-
-
-def within(ask: Ask, seconds: float, model: LanguageModel, elapsed: Callable[[], float] = time.monotonic) -> Ask:
-    """`ask` for the next `seconds`; after that questions are not put, and their replies are OVER_BUDGET.
-
-    Wrap it in the tape, not around it: what the tape holds costs no time.
-    """
-    ends = elapsed() + seconds
-
-    def limited(prompts: tuple[Prompt, ...]) -> tuple[Reply, ...]:
-        if elapsed() < ends:
-            return ask(prompts)
-        return tuple(
-            Reply(
-                prompt_hash=prompt.hash,
-                state=ReplyState.OVER_BUDGET,
-                text="",
-                model=model.name,
-                model_digest=model.digest,
-                prompt_tokens=0,
-                reply_tokens=0,
-                latency_ms=0,
-            )
-            for prompt in prompts
-        )
-
-    return limited
 
 
 def _model(settings: LanguageModelSettings, weights: str, wire: Wire) -> LanguageModel:

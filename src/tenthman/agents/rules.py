@@ -45,7 +45,7 @@ REQUIRED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the rules read: figures by name (all of REQUIRED), the headlines' sentiments, signal and drawdown."""
+    """What the rules read: figures by name (all of REQUIRED), headlines' sentiments, the signal's excess, drawdown."""
 
     figures: Mapping[str, float]
     sentiments: tuple[float, ...]
@@ -145,7 +145,7 @@ def rules_critique(case: Case, settings: RulesCriticSettings, drawdown: float) -
     facts = Facts(
         figures=figures,
         sentiments=tuple(passage.sentiment for passage in case.passages),
-        score=case.signal.score,
+        score=case.signal.excess,
         drawdown=drawdown,
         settings=settings,
     )

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tenthman.cli.output import ConfigOption, JsonOption, counted, errors, say, show_json, show_table
@@ -24,8 +23,7 @@ from tenthman.scheduler.timeline import Step
 class Display:
     """The live progress of a rehearsal on standard error; quiet when that is not a terminal."""
 
-    def __init__(self, live: Live, progress: Progress) -> None:
-        self._live = live
+    def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._task = progress.add_task("", total=None, status="starting")
         self._interactive = errors.is_terminal
@@ -74,8 +72,8 @@ def rehearse_command(
         chosen.market, first and first.date(), last and last.date(), scenario, config.settings.rehearsal.sessions
     )
     say(f"{chosen.market.provenance.headline} ({chosen.why}), {period.first} to {period.last}")
-    with _progress() as progress, Live(progress, console=errors, refresh_per_second=4, transient=True) as live:
-        done = rehearse(config, chosen.market, period, Display(live, progress))
+    with _progress() as progress:
+        done = rehearse(config, chosen.market, period, Display(progress))
     for earlier in done.interrupted_before:
         where = f"at {earlier.reached:%Y-%m-%d %H:%M} UTC" if earlier.reached else "before its first step"
         say(f"run {earlier.run_id} had been interrupted {where}; this one started over and reused its replies")
@@ -142,5 +140,11 @@ def _rows(found: RunReport, seconds: dict[str, float]) -> list[tuple[str, str]]:
 
 def _progress() -> Progress:
     return Progress(
-        TextColumn("{task.fields[status]}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=errors
+        TextColumn("{task.fields[status]}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
     )

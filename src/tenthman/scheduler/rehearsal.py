@@ -38,6 +38,7 @@ from tenthman.scheduler.gather import Gatherer, link_items
 from tenthman.scheduler.holes import open_holes
 from tenthman.scheduler.intraday import run_step
 from tenthman.scheduler.orchestrator import Desk
+from tenthman.scheduler.shadows import settle_shadows
 from tenthman.scheduler.signal_model import trained_model
 from tenthman.scheduler.state import Interrupted, Ledger
 from tenthman.scheduler.storage import open_storage
@@ -140,6 +141,8 @@ def rehearse(config: Config, market: MarketData, period: Period, watcher: Watche
         )
         with spent("trading"), bind(run_id=ledger.run_id):
             _trade(desk, VirtualClock(start, exchange.advance), sessions, watcher)
+        panel, _ = stores.bars.panel_until(period.last)
+        settle_shadows(ledger, panel, period)
         ledger.finish(wall_now(), {"seconds": spent.seconds})
         return Rehearsed(run_id=str(ledger.run_id), interrupted_before=tuple(ledger.interrupted), seconds=spent.seconds)
 

@@ -9,7 +9,7 @@ from tenthman.agents.base import render
 from tenthman.agents.bear import BEAR
 from tenthman.agents.exam import standing_of
 from tenthman.agents.exam_cases import exam_cases
-from tenthman.agents.llm_interface import LanguageModel, within
+from tenthman.agents.llm_interface import LanguageModel
 from tenthman.agents.tape import PASSING, tape_only, taped
 from tenthman.config import load_config
 from tenthman.db.pool import Pool
@@ -116,16 +116,6 @@ def test_the_tape_alone_answers_what_it_holds_and_misses_the_rest(pool: Pool) ->
     assert ask(PROMPTS[:1])[0].text == "answer 1"
     with pytest.raises(TapeMiss, match="bear"):
         ask(PROMPTS)
-
-
-def test_a_spent_budget_puts_no_question_but_the_tape_goes_on(pool: Pool) -> None:
-    model = Model()
-    times = iter([0.0, 1.0, 11.0, 12.0])
-    limited = within(model.ask, 10.0, _model(model.ask), elapsed=lambda: next(times))
-    ask = taped(limited, pool, "d")
-    assert ask(PROMPTS[:1])[0].state is ReplyState.ANSWERED
-    assert [reply.state for reply in ask(PROMPTS)] == [ReplyState.ANSWERED, ReplyState.OVER_BUDGET]
-    assert model.asked == [PROMPTS[0]]
 
 
 def test_a_model_is_examined_once_and_its_standing_is_kept(pool: Pool) -> None:
