@@ -122,7 +122,10 @@ def _layout(report: RunReport, title: str, tickformat: str) -> dict[str, object]
         },
         "yaxis": axis | {"title": {"text": title}, "tickformat": tickformat},
         "shapes": [_marker(place) for place, _ in _latches(report)],
-        "annotations": [_label(place, text, line) for line, (place, text) in enumerate(_latches(report))],
+        "annotations": [
+            _label(place, text, line, "left" if place < len(report.equity) / 2 else "right")
+            for line, (place, text) in enumerate(_latches(report))
+        ],
     }
 
 
@@ -145,9 +148,9 @@ def _marker(place: int) -> dict[str, object]:
     return {"type": "line", "xref": "x", "yref": "paper", "x0": place, "x1": place, "y0": 0, "y1": 1, "line": line}
 
 
-def _label(place: int, text: str, line: int) -> dict[str, object]:
-    """One label below the other, left of its marker: a halt often follows within the hour."""
-    where = {"x": place, "xref": "x", "y": 0.98 - 0.07 * line, "yref": "paper", "yanchor": "top", "xanchor": "right"}
+def _label(place: int, text: str, line: int, side: str) -> dict[str, object]:
+    """One label below the other, beside its marker: a halt often follows within the hour."""
+    where = {"x": place, "xref": "x", "y": 0.98 - 0.07 * line, "yref": "paper", "yanchor": "top", "xanchor": side}
     return {**where, "text": text, "showarrow": False, "font": {"size": 11, "color": INK}}
 
 
