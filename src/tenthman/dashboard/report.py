@@ -163,7 +163,7 @@ class _Reader:
     def _committee(self) -> str:
         critics = [row for row in self._ask("critics") if row["role"] != "rules"]
         if not critics:
-            return "no language model was asked; the deterministic rules critic decided alone, and binds"
+            return "none was asked; the deterministic rules critic decided alone, and binds"
         models = " and ".join(sorted({row["model"] or "(no model)" for row in critics}))
         binds = any(row["binding"] for row in critics)
         parts = [

@@ -69,7 +69,6 @@ def _environment() -> Environment:
         moment=_moment,
         number=_number,
         reasons=_reasons,
-        pretty=_pretty,
         named=_named,
         shared_prompt=_shared_prompt,
     )
@@ -113,16 +112,6 @@ def _shared_prompt(critiques: Sequence[Row]) -> str:
     """The part of the prompt that all agents were given; empty where none was asked."""
     prompts = [critique["prompt"] for critique in critiques if critique["prompt"] is not None]
     return str(prompts[0].get("shared", "")) if prompts else ""
-
-
-def _pretty(text: str | None) -> str:
-    """A raw reply, laid out where it is JSON."""
-    if not text:
-        return "(nothing came back)"
-    try:
-        return json.dumps(json.loads(text), indent=1, ensure_ascii=False)
-    except ValueError:
-        return text
 
 
 def _script_json(value: Mapping[str, Any]) -> Markup:
