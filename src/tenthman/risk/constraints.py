@@ -47,7 +47,7 @@ def gates(
     """Every yes-or-no rule, each applied whether or not an earlier one failed, so that a denial shows them all."""
     return (
         _gate("trading_state", book.state.value, TradingState.ACTIVE.value, book.state is TradingState.ACTIVE),
-        _gate("equity_known", str(book.equity), "above 0", book.equity.is_finite() and book.equity > 0),
+        _gate("equity_known", f"{book.equity:.2f}", "above 0", book.equity.is_finite() and book.equity > 0),
         _drawdown(book, rules),
         _at_most("max_entries_per_run", entries_so_far + 1, rules.max_entries_per_run),
         _not_held(proposal.ticker, book),
