@@ -54,6 +54,13 @@ def reachable_home() -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="module")
+def module_home() -> Iterator[Path]:
+    """A home that the tests of one module share."""
+    with _server_home() as folder:
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def database_url() -> Iterator[str]:
     """One embedded server for the whole session; its database holds the migrated schema and nothing else."""
