@@ -3,7 +3,7 @@
 import typer
 import typer.main
 
-from tenthman.cli.main import app
+from tenthman.cli.app import app
 
 UsageError = typer.BadParameter.__mro__[1]
 """The base of all complaints about a command line; typer keeps the class itself private."""

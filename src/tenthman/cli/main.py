@@ -1,55 +1,51 @@
-"""The command `tenthman`."""
+"""The command `tenthman`: every way in which it can end is told here."""
 
 import sys
-from typing import Annotated
-
-import typer
-
-from tenthman import __version__
-from tenthman.cli import audit, doctor, pack, rehearse, trading
-from tenthman.cli.output import complain
-from tenthman.domain.errors import ConfigError, SetupError, TenthManError
 
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 
-app = typer.Typer(
-    name="tenthman",
-    help="An AI swing-trading desk whose language models may only say no.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-app.command("rehearse")(rehearse.rehearse_command)
-app.command("report")(rehearse.report_command)
-app.command("doctor")(doctor.doctor_command)
-app.command("trade")(trading.trade_command)
-app.command("halt")(trading.halt_command)
-app.command("rearm")(trading.rearm_command)
-app.add_typer(audit.app, name="audit")
-app.add_typer(pack.app, name="pack")
-
-
-@app.callback(invoke_without_command=True)
-def options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
-) -> None:
-    if version:
-        typer.echo(f"tenthman {__version__}")
-        raise typer.Exit
-
 
 def main() -> None:
-    """Run the command line; errors the desk knows become one message on standard error and a non-zero exit."""
+    """Run the command line; errors the desk knows become one message on standard error and a non-zero exit.
+
+    Everything is imported in here, so that a Ctrl-C during the two seconds which that takes ends like any other.
+    """
+    try:
+        _run()
+    except KeyboardInterrupt:
+        _interrupted()
+    except SystemExit as leaving:
+        # Typer turns a KeyboardInterrupt into this exit code and says nothing.
+        if leaving.code == EXIT_INTERRUPTED:
+            _interrupted()
+        raise
+
+
+def _run() -> None:
+    import psycopg
+    import structlog
+
+    from tenthman.cli.app import app
+    from tenthman.cli.output import complain
+    from tenthman.domain.errors import ConfigError, SetupError, TenthManError
+
     try:
         app(standalone_mode=True)
-    except KeyboardInterrupt:
-        complain("interrupted; everything decided so far is kept. Run the same command again to go on.")
-        sys.exit(EXIT_INTERRUPTED)
     except (ConfigError, SetupError) as error:
         complain(str(error))
         sys.exit(EXIT_BAD_INPUT)
     except TenthManError as error:
         complain(str(error))
         sys.exit(EXIT_FAILED)
+    except psycopg.OperationalError as error:
+        structlog.get_logger(__name__).exception("database lost")
+        complain(f"the database does not answer any more: {error}. What was committed is kept; run the command again.")
+        sys.exit(EXIT_FAILED)
+
+
+def _interrupted() -> None:
+    message = "error: interrupted; everything decided so far is kept. Run the same command again to go on.\n"
+    sys.stderr.write(message)
+    sys.exit(EXIT_INTERRUPTED)

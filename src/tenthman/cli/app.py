@@ -1,0 +1,33 @@
+"""All commands under the name `tenthman`."""
+
+from typing import Annotated
+
+import typer
+
+from tenthman import __version__
+from tenthman.cli import audit, doctor, pack, rehearse, trading
+
+app = typer.Typer(
+    name="tenthman",
+    help="An AI swing-trading desk whose language models may only say no.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("rehearse")(rehearse.rehearse_command)
+app.command("report")(rehearse.report_command)
+app.command("doctor")(doctor.doctor_command)
+app.command("trade")(trading.trade_command)
+app.command("halt")(trading.halt_command)
+app.command("rearm")(trading.rearm_command)
+app.add_typer(audit.app, name="audit")
+app.add_typer(pack.app, name="pack")
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"tenthman {__version__}")
+        raise typer.Exit
