@@ -15,6 +15,7 @@ from tenthman.scheduler.clock import wall_now
 from tenthman.scheduler.live import paper_world, trade
 from tenthman.scheduler.state import Ledger, newest_run
 from tenthman.scheduler.storage import open_storage
+from tenthman.scheduler.story import latest_run
 
 RunOption = Annotated[str | None, typer.Option("--run", help="The run's id; the newest paper run without it.")]
 ReasonOption = Annotated[str, typer.Option(help="Why; it is recorded.")]
@@ -63,7 +64,7 @@ def rearm_command(
 
 
 def _ledger(pool: Pool, run: str | None) -> Ledger:
-    found = run or newest_run(pool, world="paper")
+    found = newest_run(pool, world="paper") if run is None else latest_run(pool, run).run_id
     if found is None:
         raise ConfigError("there is no paper run yet; name another run with --run")
     return Ledger.attach(pool, found)

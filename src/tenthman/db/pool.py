@@ -23,13 +23,7 @@ def open_pool(url: str, settings: DatabaseSettings) -> Pool:
     found enough (`hnsw.iterative_scan`). Raises SetupError, naming the server without its password, when it cannot be
     reached or lacks pgvector.
     """
-    conninfo = make_conninfo(
-        url,
-        connect_timeout=max(2, round(settings.connect_timeout_s)),
-        application_name=APPLICATION,
-        options=f"-c statement_timeout={round(settings.statement_timeout_s * 1000)} -c timezone=UTC "
-        "-c hnsw.iterative_scan=strict_order",
-    )
+    conninfo = _conninfo(url, settings)
     _ensure_vector(conninfo, url)
     pool: Pool = ConnectionPool(
         conninfo,
@@ -58,6 +52,22 @@ def masked(url: str) -> str:
     user = parts.get("user", "(default user)")
     host, port = parts.get("host", "(local socket)"), parts.get("port", 5432)
     return f"postgresql://{user}:***@{host}:{port}/{parts.get('dbname', '')}"
+
+
+def _conninfo(url: str, settings: DatabaseSettings) -> str:
+    try:
+        return make_conninfo(
+            url,
+            connect_timeout=max(2, round(settings.connect_timeout_s)),
+            application_name=APPLICATION,
+            options=f"-c statement_timeout={round(settings.statement_timeout_s * 1000)} -c timezone=UTC "
+            "-c hnsw.iterative_scan=strict_order",
+        )
+    except psycopg.ProgrammingError:
+        # What libpq says of it may quote the password.
+        raise SetupError(
+            "DATABASE_URL must be an address such as postgresql://user:password@host:5432/database; it cannot be read"
+        ) from None
 
 
 def _ensure_vector(conninfo: str, url: str) -> None:
