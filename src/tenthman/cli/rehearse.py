@@ -1,5 +1,6 @@
 """`tenthman rehearse`: four weeks of trading on stored data, and `tenthman report`: look at a finished run again."""
 
+import os
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,11 +12,11 @@ from tenthman.cli.output import ConfigOption, JsonOption, counted, errors, say, 
 from tenthman.cli.session import start
 from tenthman.config import Config
 from tenthman.dashboard.report import RunReport, build_report, write_html
-from tenthman.domain.errors import ConfigError
+from tenthman.domain.errors import ConfigError, SetupError
 from tenthman.domain.order import Book
 from tenthman.scheduler.clock import wall_now
 from tenthman.scheduler.markets import choose_market, choose_period
-from tenthman.scheduler.rehearsal import Rehearsed, rehearse
+from tenthman.scheduler.rehearsal import rehearse
 from tenthman.scheduler.storage import open_storage
 from tenthman.scheduler.timeline import Step
 
@@ -66,6 +67,7 @@ def rehearse_command(
     if scenario != "default" and (first or last):
         raise ConfigError("`--scenario` names a period by itself; leave out --from and --to")
     config = start(config_directory)
+    _require_place(report)
     source = market or config.settings.market.source
     chosen = choose_market(config, source, pack, wall_now().date(), say)
     period = choose_period(
@@ -77,7 +79,7 @@ def rehearse_command(
     for earlier in done.interrupted_before:
         where = f"at {earlier.reached:%Y-%m-%d %H:%M} UTC" if earlier.reached else "before its first step"
         say(f"run {earlier.run_id} had been interrupted {where}; this one started over and reused its replies")
-    _finish(config, done, report, as_json)
+    _report(config, done.run_id, report, done.seconds, as_json)
 
 
 def report_command(
@@ -88,21 +90,34 @@ def report_command(
 ) -> None:
     """Show a finished run again: its table, and its HTML report written anew."""
     config = start(config_directory)
+    _require_place(out)
+    _report(config, run, out, {}, as_json)
+
+
+def _require_place(out: Path | None) -> None:
+    """Refuse a place that cannot take the report before the work is done, not after it."""
+    if out is None:
+        return
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{out}: the report cannot be written there: {error.strerror}") from None
+    if out.is_dir() or not os.access(out.parent, os.W_OK):
+        raise ConfigError(f"{out}: the report must go to a file in a folder that can be written to")
+
+
+def _report(config: Config, run: str | None, out: Path | None, seconds: dict[str, float], as_json: bool) -> None:
     with open_storage(config) as pool:
         found = build_report(pool, run)
-        path = write_html(pool, found, out or _report_path(config, found.run_id))
-    _show(found, path, {}, as_json)
-
-
-def _finish(config: Config, done: Rehearsed, out: Path | None, as_json: bool) -> None:
-    with open_storage(config) as pool:
-        found = build_report(pool, done.run_id)
-        path = write_html(pool, found, out or _report_path(config, done.run_id))
-    _show(found, path, done.seconds, as_json)
-
-
-def _report_path(config: Config, run_id: str) -> Path:
-    return config.home / "reports" / f"{run_id}.html"
+        path = out or config.home / "reports" / f"{found.run_id}.html"
+        try:
+            write_html(pool, found, path)
+        except OSError as error:
+            raise SetupError(
+                f"{path}: the report cannot be written: {error.strerror}; the run is on record, and "
+                f"`tenthman report {found.run_id} --out FILE` writes it elsewhere"
+            ) from None
+    _show(found, path, seconds, as_json)
 
 
 def _show(found: RunReport, path: Path, seconds: dict[str, float], as_json: bool) -> None:

@@ -98,6 +98,7 @@ def rehearse(config: Config, market: MarketData, period: Period, watcher: Watche
     """
     spent = Stopwatch()
     sessions = sessions_of(market, period)
+    require_history(market, period, config.models.signal.min_history_sessions)
     start = datetime.combine(period.first, time_of_day(), NEW_YORK).astimezone(UTC)
     with ExitStack() as stack:
         watcher.stage("starting PostgreSQL")
@@ -155,6 +156,19 @@ def sessions_of(market: MarketData, period: Period) -> tuple[SessionHours, ...]:
     if not inside:
         raise ConfigError(f"the market has no session in {period.first}..{period.last}")
     return inside
+
+
+def require_history(market: MarketData, period: Period, needed: int) -> None:
+    """ConfigError when fewer than `needed` sessions precede the period, so that no model could be trained."""
+    sessions = market.panel.sessions
+    held = int(np.searchsorted(sessions, np.datetime64(period.first, "D")))
+    if held >= needed:
+        return
+    way_out = f"begin after {sessions[needed]}" if needed < len(sessions) else "the whole market is too short"
+    raise ConfigError(
+        f"`--from` must leave at least {needed} sessions before it to train on (`signal.min_history_sessions` in "
+        f"models.yaml), {period.first} leaves {held}: {way_out}"
+    )
 
 
 def open_stores(pool: Pool, market: MarketData) -> Stores:
