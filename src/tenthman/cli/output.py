@@ -36,10 +36,10 @@ def show_json(value: object) -> None:
 
 
 def show_table(title: str, rows: Iterable[tuple[str, str]]) -> None:
-    """Two columns: what, and how much."""
+    """Two columns: what, and how much, nothing of it cut off."""
     table = Table(title=_escaped(title), title_justify="left", show_header=False, title_style="bold")
     table.add_column(style="cyan", no_wrap=True)
-    table.add_column()
+    table.add_column(overflow="fold")
     for name, value in rows:
         table.add_row(_escaped(name), _escaped(value))
     results.print(table)

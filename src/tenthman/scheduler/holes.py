@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from tenthman.agents.committee import NO_MODEL
 from tenthman.agents.exam import standing_of
 from tenthman.agents.llm_interface import open_language_model
 from tenthman.agents.tape import taped
@@ -23,11 +24,19 @@ from tenthman.scheduler.gather import Gatherer
 
 @contextmanager
 def open_holes(config: Config, pool: Pool, news_store: NewsStore, gatherer: Gatherer) -> Iterator[Holes]:
-    """Start the language model, tape it, look up or hold its examination; stop it at the end of the block."""
+    """Start the language model, tape it, look up or hold its examination; stop it at the end of the block.
+
+    With every role switched off no model is started, and none need be there.
+    """
+    quote = quote_from(gatherer, news_store, config)
+    roles = config.agents.roles
+    if not any(role.enabled for role in (roles.analyst, roles.bull, roles.bear, roles.risk, roles.committee)):
+        yield Holes(quote=quote, ask=None, standing=NO_MODEL)
+        return
     with open_language_model(config.models.language, config.home) as language:
         ask = taped(language.ask, pool, language.digest)
         standing = standing_of(pool, language, config.agents, wall_now())
-        yield Holes(quote=quote_from(gatherer, news_store, config), ask=ask, standing=standing)
+        yield Holes(quote=quote, ask=ask, standing=standing)
 
 
 def quote_from(gatherer: Gatherer, news_store: NewsStore, config: Config) -> Quote:
