@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tenthman_checker import EntryFigures, broken_rules, rules_as_written
+from tenthman_decision import figures_of, with_entry
 from tenthman_rehearsal import (
     PERIOD,
     Notes,
@@ -291,6 +293,37 @@ def test_what_the_trades_made_is_what_the_account_gained(
     open_gain = sum(quantity * (Decimal(holdings[ticker]["price"]) - paid) for ticker, quantity, paid in still_held)
     assert fees > 0
     assert abs((realised + open_gain) - (last - first - fees)) < CENT, "fees are booked by the desk, not charged"
+
+
+def test_no_entry_on_record_breaks_a_rule_by_other_sums(undisturbed: Done, stored: Pool) -> None:
+    universe, rules = small_practice_market().universe, rules_as_written()
+    checked = 0
+    for step, book in undisturbed.notes.steps:
+        sent = rows(
+            stored,
+            """SELECT orders.ticker, quantity, limit_price, stop_price, target_price
+               FROM orders JOIN decisions ON decisions.run_id = orders.run_id AND decisions.id = decision_id
+               WHERE orders.run_id = %s AND purpose = 'entry' AND as_of = %s ORDER BY score DESC, orders.ticker""",
+            undisturbed.run.run_id,
+            step.at,
+        )
+        figures = figures_of(book)
+        for number, (ticker, quantity, limit, stop, target) in enumerate(sent):
+            entry = EntryFigures(
+                ticker=ticker,
+                issuer=universe.issuer_of(ticker),
+                sector=universe.sector_of(ticker),
+                quantity=quantity,
+                limit=limit,
+                stop=stop,
+                target=target,
+                median_volume=None,
+                entries_before=number,
+            )
+            assert broken_rules(entry, figures, rules) == []
+            figures = with_entry(figures, entry)
+            checked += 1
+    assert checked == undisturbed.calls.count("submit")
 
 
 def test_the_chain_of_events_holds_after_all_of_it(undisturbed: Done, fallen: Done, stored: Pool) -> None:
