@@ -6,9 +6,6 @@ import typer
 
 from tenthman.cli.output import ConfigOption, JsonOption, show_json, show_lines
 from tenthman.cli.session import start
-from tenthman.db.audit import verify
-from tenthman.scheduler.storage import open_storage
-from tenthman.scheduler.story import find_trade, list_trades, story_lines, trade_story
 
 app = typer.Typer(help="The audit trail: append-only, chained by hashes.", no_args_is_help=True)
 
@@ -16,6 +13,9 @@ app = typer.Typer(help="The audit trail: append-only, chained by hashes.", no_ar
 @app.command("verify")
 def verify_command(config_directory: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Recompute the whole chain; fails naming the first event that does not fit."""
+    from tenthman.db.audit import verify
+    from tenthman.scheduler.storage import open_storage
+
     config = start(config_directory)
     with open_storage(config) as pool:
         events = verify(pool)
@@ -33,6 +33,9 @@ def trade_command(
     as_json: JsonOption = False,
 ) -> None:
     """Print a trade's whole story: headlines, features, model, prompts and replies, checks, orders, fills, P&L."""
+    from tenthman.scheduler.storage import open_storage
+    from tenthman.scheduler.story import find_trade, story_lines, trade_story
+
     config = start(config_directory)
     with open_storage(config) as pool:
         run_id, decision_id = find_trade(pool, run, identity)
@@ -50,6 +53,9 @@ def trades_command(
     as_json: JsonOption = False,
 ) -> None:
     """List a run's trades with their ids."""
+    from tenthman.scheduler.storage import open_storage
+    from tenthman.scheduler.story import list_trades
+
     config = start(config_directory)
     with open_storage(config) as pool:
         trades = list_trades(pool, run)

@@ -1,15 +1,21 @@
 """`tenthman doctor`: examine everything the desk needs; the exit code tells whether it may trade."""
 
+from typing import TYPE_CHECKING
+
 import typer
 from rich.table import Table
 
 from tenthman.cli.output import ConfigOption, JsonOption, results, show_json
 from tenthman.cli.session import start
-from tenthman.scheduler.doctor import Finding, examine
+
+if TYPE_CHECKING:
+    from tenthman.scheduler.doctor import Finding
 
 
 def doctor_command(config_directory: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Examine configuration, disk, database, models, broker and calendar, and say how to mend what is not well."""
+    from tenthman.scheduler.doctor import examine
+
     findings = tuple(examine(start(config_directory)))
     if as_json:
         show_json({"well": all(item.well for item in findings), "findings": findings})
@@ -19,7 +25,7 @@ def doctor_command(config_directory: ConfigOption = None, as_json: JsonOption = 
         raise typer.Exit(1)
 
 
-def _show(findings: tuple[Finding, ...]) -> None:
+def _show(findings: "tuple[Finding, ...]") -> None:
     table = Table(show_header=False)
     for item in findings:
         mark = "[green]well[/]" if item.well else "[bold red]not well[/]"

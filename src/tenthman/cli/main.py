@@ -24,9 +24,6 @@ def main() -> None:
 
 
 def _run() -> None:
-    import psycopg
-    import structlog
-
     from tenthman.cli.app import app
     from tenthman.cli.output import complain
     from tenthman.domain.errors import ConfigError, SetupError, TenthManError
@@ -38,10 +35,6 @@ def _run() -> None:
         sys.exit(EXIT_BAD_INPUT)
     except TenthManError as error:
         complain(str(error))
-        sys.exit(EXIT_FAILED)
-    except psycopg.OperationalError as error:
-        structlog.get_logger(__name__).exception("database lost")
-        complain(f"the database does not answer any more: {error}. What was committed is kept; run the command again.")
         sys.exit(EXIT_FAILED)
 
 

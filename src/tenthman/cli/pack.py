@@ -7,7 +7,6 @@ import typer
 
 from tenthman.cli.output import ConfigOption, JsonOption, show_json, show_table
 from tenthman.cli.session import start
-from tenthman.data.packs import build_pack, open_pack
 from tenthman.domain.market import MarketData
 
 app = typer.Typer(help="Data packs: your own prices and headlines in one validated folder.", no_args_is_help=True)
@@ -32,6 +31,8 @@ def build(
     as_json: JsonOption = False,
 ) -> None:
     """Build a pack from your files; nothing is left behind when anything in them is wrong."""
+    from tenthman.data.packs import build_pack, open_pack
+
     config = start(config_directory)
     folder = build_pack(
         out,
@@ -56,6 +57,8 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Open a pack, check every row, and say what is in it."""
+    from tenthman.data.packs import open_pack
+
     config = start(config_directory)
     _show(open_pack(folder, config.settings.news.archive_lag_minutes), folder, as_json)
 

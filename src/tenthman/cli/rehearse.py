@@ -11,13 +11,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tenthman.cli.output import ConfigOption, JsonOption, counted, errors, say, show_json, show_table
 from tenthman.cli.session import start
 from tenthman.config import Config
-from tenthman.dashboard.report import RunReport, build_report, write_html
+from tenthman.dashboard.summary import RunReport
 from tenthman.domain.errors import ConfigError, SetupError
 from tenthman.domain.order import Book
 from tenthman.scheduler.clock import wall_now
-from tenthman.scheduler.markets import choose_market, choose_period
-from tenthman.scheduler.rehearsal import rehearse
-from tenthman.scheduler.storage import open_storage
 from tenthman.scheduler.timeline import Step
 
 
@@ -64,6 +61,9 @@ def rehearse_command(
     as_json: JsonOption = False,
 ) -> None:
     """Rehearse trading on stored data: the real desk against our own exchange, at full speed."""
+    from tenthman.scheduler.markets import choose_market, choose_period
+    from tenthman.scheduler.rehearsal import rehearse
+
     if scenario != "default" and (first or last):
         raise ConfigError("`--scenario` names a period by itself; leave out --from and --to")
     config = start(config_directory)
@@ -107,6 +107,9 @@ def _require_place(out: Path | None) -> None:
 
 
 def _report(config: Config, run: str | None, out: Path | None, seconds: dict[str, float], as_json: bool) -> None:
+    from tenthman.dashboard.report import build_report, write_html
+    from tenthman.scheduler.storage import open_storage
+
     with open_storage(config) as pool:
         found = build_report(pool, run)
         path = out or config.home / "reports" / f"{found.run_id}.html"

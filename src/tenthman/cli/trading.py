@@ -1,21 +1,21 @@
 """`tenthman trade`, `halt` and `rearm`: run the desk on a paper account, stop it, and let it trade again."""
 
 import getpass
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tenthman.cli.output import ConfigOption, JsonOption, say, show_json
 from tenthman.cli.session import start
 from tenthman.config import Config
-from tenthman.db.pool import Pool
 from tenthman.domain.errors import ConfigError
 from tenthman.domain.order import TradingState
 from tenthman.scheduler.clock import wall_now
-from tenthman.scheduler.live import paper_world, trade
-from tenthman.scheduler.state import Ledger, newest_run
-from tenthman.scheduler.storage import open_storage
-from tenthman.scheduler.story import latest_run
+
+if TYPE_CHECKING:
+    from tenthman.scheduler.state import Ledger
 
 RunOption = Annotated[str | None, typer.Option("--run", help="The run's id; the newest paper run without it.")]
 ReasonOption = Annotated[str, typer.Option(help="Why; it is recorded.")]
@@ -26,6 +26,8 @@ def trade_command(
     config_directory: ConfigOption = None,
 ) -> None:
     """Trade an Alpaca paper account until stopped (needs keys in the environment; see docs/deployment.md)."""
+    from tenthman.scheduler.live import paper_world, trade
+
     config = start(config_directory)
     trade(config, paper_world(config), say, sessions)
 
@@ -43,8 +45,7 @@ def halt_command(
     """
     config = start(config_directory)
     state = TradingState.REDUCING if flatten else TradingState.HALTED
-    with open_storage(config) as pool:
-        ledger = _ledger(pool, run)
+    with _ledger(config, run) as ledger:
         ledger.set_trading_state(state, reason, _person(), wall_now())
         _show(ledger, as_json)
 
@@ -56,21 +57,26 @@ def rearm_command(
     as_json: JsonOption = False,
 ) -> None:
     """Let a desk that was halted, by the drawdown stop or by a person, enter positions again."""
-    config: Config = start(config_directory)
-    with open_storage(config) as pool:
-        ledger = _ledger(pool, run)
+    config = start(config_directory)
+    with _ledger(config, run) as ledger:
         ledger.rearm(reason, _person(), wall_now())
         _show(ledger, as_json)
 
 
-def _ledger(pool: Pool, run: str | None) -> Ledger:
-    found = newest_run(pool, world="paper") if run is None else latest_run(pool, run).run_id
-    if found is None:
-        raise ConfigError("there is no paper run yet; name another run with --run")
-    return Ledger.attach(pool, found)
+@contextmanager
+def _ledger(config: Config, run: str | None) -> "Iterator[Ledger]":
+    from tenthman.scheduler.state import Ledger, newest_run
+    from tenthman.scheduler.storage import open_storage
+    from tenthman.scheduler.story import latest_run
+
+    with open_storage(config) as pool:
+        found = newest_run(pool, world="paper") if run is None else latest_run(pool, run).run_id
+        if found is None:
+            raise ConfigError("there is no paper run yet; name another run with --run")
+        yield Ledger.attach(pool, found)
 
 
-def _show(ledger: Ledger, as_json: bool) -> None:
+def _show(ledger: "Ledger", as_json: bool) -> None:
     state = ledger.trading_state().value
     if as_json:
         show_json({"run": ledger.run_id, "state": state})
