@@ -97,6 +97,13 @@ class NewsSettings(Section):
     lookback_days: Annotated[int, Field(ge=1, le=365)]
     sentiment_half_life_days: Annotated[float, Field(gt=0.0, le=60.0)]
     feeds: tuple[str, ...]
+    contact: str | None
+
+    @model_validator(mode="after")
+    def _publishers_know_whom_to_write_to(self) -> Self:
+        if self.feeds and not (self.contact and "@" in self.contact):
+            raise ValueError(f"`contact` must be an e-mail address when `feeds` names any, was {self.contact!r}")
+        return self
 
     @field_validator("feeds")
     @classmethod

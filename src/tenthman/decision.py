@@ -110,7 +110,7 @@ class Question:
 
     def id_for(self, ticker: str) -> str:
         """The decision id of `ticker` in this run."""
-        return decision_id(self.session, self.slot, ticker, self.config_hash, self.model_version)
+        return decision_id(self.session, self.slot, ticker, self.config_hash, self.model_version, self.as_of)
 
 
 def compute_features(view: MarketView, config: Config, last_rows: int | None = None) -> FeaturePanel:

@@ -1,7 +1,7 @@
 """Decisions and audit events: what is written before anything is done."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
 
 from tenthman.domain.canonical import content_hash
@@ -55,10 +55,14 @@ class Decision:
     model_version: str
 
 
-def decision_id(session: date, slot: Slot, ticker: str, config_hash: str, model_version: str) -> str:
-    """The same question asked under the same configuration has the same id in every run."""
+def decision_id(session: date, slot: Slot, ticker: str, config_hash: str, model_version: str, as_of: datetime) -> str:
+    """The same question asked under the same configuration has the same id in every run.
+
+    A session has one morning and one afternoon run but many checks, so a check's id carries its time (UTC).
+    """
     digest = content_hash([session, slot, ticker, config_hash, model_version])[:10]
-    return f"{session:%Y%m%d}-{slot.value[:2]}-{ticker}-{digest}"
+    when = f"{as_of.astimezone(UTC):%H%M}" if slot is Slot.CHECK else ""
+    return f"{session:%Y%m%d}-{slot.value[:2]}{when}-{ticker}-{digest}"
 
 
 def client_order_id(decision: str, purpose: str) -> str:

@@ -22,17 +22,18 @@ def run_step(desk: Desk, step: Step) -> Book:
 
 
 def check(desk: Desk, step: Step) -> Book:
-    """Settle with the broker, then move the latch if the drawdown says so."""
+    """Settle with the broker, move the latch if the drawdown says so, and do what the latch asks for."""
     book = settle(desk, step)
     _alert_unprotected(desk, book, step)
     change = next_state(book, desk.config.risk_rules.drawdown)
-    if change is None:
+    if change is not None:
+        set_state(desk, change.state, change.reason, step.at)
+    elif book.state is TradingState.ACTIVE:
         return book
-    set_state(desk, change.state, change.reason, step.at)
-    if change.state is TradingState.REDUCING:
-        cancel_entries(desk, "the drawdown stop is reducing the book", step.at)
-        if step.kind is not StepKind.CLOSE:
-            _close_all(desk, step)
+    if book.pending:
+        cancel_entries(desk, "the desk may not enter", step.at)
+    if step.kind is not StepKind.CLOSE:
+        _close_all(desk, step)
     return settle(desk, step)
 
 

@@ -7,7 +7,7 @@ never made up for: what it would have bought is bought, or not, by the next one.
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -26,9 +26,11 @@ from tenthman.domain.errors import BrokerUnavailable, ConfigError, DataError
 from tenthman.domain.market import MarketKind, Period, Provenance, SessionHours, Universe
 from tenthman.domain.order import Broker
 from tenthman.execution.client import AlpacaBroker
+from tenthman.news.fetcher import FeedFetcher
 from tenthman.news.linker import Linker
 from tenthman.news.storage import NewsStore
 from tenthman.scheduler.clock import Clock, WallClock, wall_now
+from tenthman.scheduler.feeds import WithFeeds, user_agent
 from tenthman.scheduler.gather import Gatherer, Source
 from tenthman.scheduler.holes import open_holes
 from tenthman.scheduler.intraday import run_step
@@ -105,7 +107,8 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
         history = _history(world, bars, news, hours, begun)
         model = trained_model(config, pool, MARKET_ID, MARKET_ID, history.serve(_month_start(begun)))
         since = begun - NEWS_ON_FIRST_START
-        gatherer = Gatherer(world.source, history, bars, news, Linker(world.universe), since)
+        source = stack.enter_context(_with_feeds(config, world.source))
+        gatherer = Gatherer(source, history, bars, news, Linker(world.universe), since)
         holes = stack.enter_context(open_holes(config, pool, news, gatherer))
         ledger = stack.enter_context(_ledger(config, pool, world, hours, model.version, begun))
         desk = Desk(
@@ -127,6 +130,17 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
                 say(f"next: {step.kind.value} of {step.session} at {step.at:%Y-%m-%d %H:%M} UTC")
                 world.clock.wait_until(step.at)
                 _keep(desk, step, world.clock, say)
+
+
+@contextmanager
+def _with_feeds(config: Config, source: Source) -> Iterator[Source]:
+    """`source`, and the feeds of settings.yaml beside it where there are any."""
+    contact = config.settings.news.contact
+    if not config.settings.news.feeds or contact is None:
+        yield source
+        return
+    with FeedFetcher(user_agent=user_agent(contact)) as fetcher:
+        yield WithFeeds(source, fetcher, config.settings.news.feeds)
 
 
 def _keep(desk: Desk, step: Step, clock: Clock, say: Callable[[str], None]) -> None:

@@ -96,7 +96,7 @@ WHOLE = Enter(size_fraction=1.0)
 
 
 def entry(quantity: int = 100, ticker: str = "AAPL") -> SizedOrder:
-    decided = decision_id(SESSION, Slot.MORNING, ticker, "c", "v1")
+    decided = decision_id(SESSION, Slot.MORNING, ticker, "c", "v1", MORNING)
     return SizedOrder(
         client_order_id=client_order_id(decided, "entry"),
         decision_id=decided,
@@ -120,7 +120,7 @@ def decision(
     ticker: str = "AAPL",
 ) -> Decision:
     return Decision(
-        id=decision_id(SESSION, Slot.MORNING, ticker, "c", "v1"),
+        id=decision_id(SESSION, Slot.MORNING, ticker, "c", "v1", MORNING),
         session=SESSION,
         slot=Slot.MORNING,
         as_of=MORNING,
@@ -137,7 +137,7 @@ def decision(
 
 
 def exit_decision(reason: str = "horizon") -> Decision:
-    decided = decision_id(SESSION, Slot.AFTERNOON, "AAPL", "c", "v1")
+    decided = decision_id(SESSION, Slot.AFTERNOON, "AAPL", "c", "v1", MORNING)
     order = SizedOrder(
         client_order_id=client_order_id(decided, "exit"),
         decision_id=decided,
