@@ -21,13 +21,13 @@ def propose(signal: Signal, last_price: float, atr: float, rules: StopRules) -> 
     for name, value in (("last_price", last_price), ("atr", atr)):
         if not math.isfinite(value) or value <= 0:
             raise DataMissing(f"{signal.ticker}: `{name}` must be finite and above 0, was {value!r}")
-    limit = _cents(last_price * (1 + rules.limit_offset_bp / 10_000))
-    stop = _cents(float(limit) - rules.stop_atr * atr)
+    limit = _cents(Decimal(repr(last_price)) * (1 + Decimal(str(rules.limit_offset_bp)) / 10_000))
+    stop = _cents(limit - Decimal(str(rules.stop_atr)) * Decimal(repr(atr)))
     if stop <= 0:
         raise DataMissing(f"{signal.ticker}: the stop {rules.stop_atr} ATR below {limit} must be above 0, was {stop}")
     if stop >= limit:
         stop = limit - CENT
-    target = max(_cents(float(limit) + rules.reward_risk * float(limit - stop)), limit + CENT)
+    target = max(_cents(limit + Decimal(str(rules.reward_risk)) * (limit - stop)), limit + CENT)
     return Proposal(
         ticker=signal.ticker,
         signal=signal,
@@ -38,5 +38,5 @@ def propose(signal: Signal, last_price: float, atr: float, rules: StopRules) -> 
     )
 
 
-def _cents(price: float) -> Decimal:
-    return Decimal(repr(price)).quantize(CENT, rounding=ROUND_DOWN)
+def _cents(price: Decimal) -> Decimal:
+    return price.quantize(CENT, rounding=ROUND_DOWN)

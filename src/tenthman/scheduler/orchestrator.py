@@ -197,9 +197,14 @@ def _free_shares(desk: Desk, ticker: str, at: datetime) -> bool:
 
 
 def _changed_orders(desk: Desk, at_work: Sequence[BrokerOrder]) -> list[BrokerOrder]:
-    """Orders at work, and those the ledger still thinks so although the broker no longer lists them."""
-    listed = {order.client_order_id for order in at_work}
-    gone = [identity for identity in desk.ledger.unfinished_orders() if identity not in listed]
+    """Orders at work, and those that the ledger still thinks so although the broker lists neither them nor a leg."""
+    listed = {order.id for order in at_work}
+    with_legs = {order.parent_id for order in at_work}
+    gone = [
+        order.client_order_id
+        for order in desk.ledger.unfinished_orders()
+        if order.broker_order_id not in (listed | with_legs if order.waits_for_legs else listed)
+    ]
     found = [order for identity in gone if (order := desk.broker.find(identity)) is not None]
     return [*at_work, *found]
 

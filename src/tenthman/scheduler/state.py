@@ -76,6 +76,15 @@ class OrderInDoubt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """An order that may still change; `waits_for_legs`: it is over itself, and a leg of it is not."""
+
+    client_order_id: str
+    broker_order_id: str
+    waits_for_legs: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Shadow:
     """What a veto, a shrink or an abstention took away, living on under the same prices (USD)."""
 
@@ -339,9 +348,12 @@ class Ledger:
             for client_order_id, decision_id, ticker, purpose, status in self._rows("orders_in_doubt")
         )
 
-    def unfinished_orders(self) -> tuple[str, ...]:
-        """Client order ids of entries and exits that may still change, themselves or through a leg; oldest first."""
-        return tuple(client_order_id for (client_order_id,) in self._rows("unfinished_orders"))
+    def unfinished_orders(self) -> tuple[Unfinished, ...]:
+        """Entries and exits that may still change, themselves or through a leg; oldest first."""
+        return tuple(
+            Unfinished(client_order_id=ours, broker_order_id=theirs, waits_for_legs=OrderStatus(status).is_final)
+            for ours, theirs, status in self._rows("unfinished_orders")
+        )
 
     def record_fills(self, fills: Sequence[Fill], fees: Mapping[str, Decimal], at: datetime) -> tuple[Fill, ...]:
         """Book executions, oldest first, each once however often it is reported; the new ones.

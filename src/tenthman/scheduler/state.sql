@@ -98,7 +98,7 @@ SELECT client_order_id, decision_id, ticker, purpose, status FROM orders
 WHERE run_id = %s AND status IN ('intent', 'unknown') ORDER BY created_at, client_order_id
 
 -- name: unfinished_orders
-SELECT client_order_id FROM orders AS parent
+SELECT client_order_id, broker_order_id, status FROM orders AS parent
 WHERE run_id = %s AND purpose IN ('entry', 'exit') AND status NOT IN ('intent', 'unknown', 'refused')
   AND (status NOT IN ('filled', 'canceled', 'expired', 'rejected', 'replaced') OR EXISTS (
       SELECT FROM orders AS leg

@@ -48,7 +48,7 @@ from tenthman.domain.order import (
     TimeInForce,
     TradingState,
 )
-from tenthman.scheduler.state import Ledger, OpenTrade, body_hash
+from tenthman.scheduler.state import Ledger, OpenTrade, Unfinished, body_hash
 
 MORNING = datetime(2020, 1, 6, 14, 0, tzinfo=UTC)
 WALL = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -428,10 +428,11 @@ def test_an_order_is_unfinished_until_it_and_its_legs_are_over(ledger: Ledger) -
     assert ledger.unfinished_orders() == ()
     sent = accepted(order, "b1")
     ledger.record_submitted(order.client_order_id, sent, MORNING)
-    assert ledger.unfinished_orders() == (order.client_order_id,)
+    unfinished = Unfinished(client_order_id=order.client_order_id, broker_order_id="b1", waits_for_legs=False)
+    assert ledger.unfinished_orders() == (unfinished,)
     filled = replace(sent, status=OrderStatus.FILLED, filled_quantity=Decimal(100), filled_avg_price=Decimal(74))
     ledger.sync_orders([filled], MORNING)
-    assert ledger.unfinished_orders() == (order.client_order_id,)
+    assert ledger.unfinished_orders() == (replace(unfinished, waits_for_legs=True),)
     over = tuple(replace(leg, status=OrderStatus.CANCELED) for leg in sent.legs)
     ledger.sync_orders([replace(filled, legs=over)], MORNING)
     assert ledger.unfinished_orders() == ()

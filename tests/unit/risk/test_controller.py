@@ -194,6 +194,10 @@ def test_proposed_prices_stand_in_order_and_on_cents(rules):
     assert proposal.target_price == Decimal("130.85")
 
 
+def test_prices_are_computed_in_decimals_so_that_no_cent_is_lost_to_binary_fractions(rules):
+    assert propose(a_signal(), last_price=50.0, atr=1.0, rules=rules.stops).limit_price == Decimal("50.15")
+
+
 @pytest.mark.parametrize(("price", "spread"), [(float("nan"), 1.0), (0.0, 1.0), (10.0, float("nan")), (10.0, 6.0)])
 def test_prices_that_make_no_stop_mean_the_symbol_sits_out(rules, price, spread):
     with pytest.raises(DataMissing):
