@@ -19,14 +19,13 @@ from tenthman.db import audit
 from tenthman.db.pool import Pool
 from tenthman.db.sql import load_queries
 from tenthman.domain.audit import Decision, EventKind, RunKey, Slot
-from tenthman.domain.canonical import content_hash, plain
+from tenthman.domain.canonical import plain
 from tenthman.domain.checks import require_text
 from tenthman.domain.errors import DataCorrupt
 from tenthman.domain.market import Period
-from tenthman.domain.opinion import Abstain, Case, Critique, Enter, Veto
+from tenthman.domain.opinion import Case
 from tenthman.domain.order import (
     BrokerOrder,
-    Denial,
     Fill,
     OrderStatus,
     OrderType,
@@ -36,6 +35,7 @@ from tenthman.domain.order import (
     TradingState,
 )
 from tenthman.scheduler.round_trip import RoundTrip, increased, opened, reduced
+from tenthman.scheduler.rows import critique_row, decision_row, shadow_row
 
 _SQL = load_queries("tenthman.scheduler", "state.sql")
 _ZERO = Decimal(0)
@@ -239,10 +239,10 @@ class Ledger:
             if case is not None:
                 body = Jsonb(plain(case))
                 cursor.execute(_SQL["insert_case"], [decision.case_hash, case.ticker, case.as_of, body])
-            cursor.execute(_SQL["insert_decision"], _decision_row(self.run_id, decision))
+            cursor.execute(_SQL["insert_decision"], decision_row(self.run_id, decision))
             for critique in decision.critiques:
-                cursor.execute(_SQL["insert_critique"], _critique_row(self.run_id, decision.id, critique))
-            shadow = _shadow_row(self.run_id, decision)
+                cursor.execute(_SQL["insert_critique"], critique_row(self.run_id, decision.id, critique))
+            shadow = shadow_row(self.run_id, decision)
             if shadow is not None:
                 cursor.execute(_SQL["insert_shadow"], shadow)
             self._append(cursor, decision.as_of, EventKind.DECISION, decision.id, decision)
@@ -518,16 +518,6 @@ def newest_run(pool: Pool, *, world: str, account_id: str | None = None) -> str 
     return None if row is None else str(row[0])
 
 
-def body_hash(decision: Decision) -> str:
-    """Hash of everything decided: equal in two runs that agree. How long a critic took is no part of it."""
-    body = plain(decision)
-    if isinstance(body, dict):
-        body["critiques"] = [
-            {name: value for name, value in critique.items() if name != "latency_ms"} for critique in body["critiques"]
-        ]
-    return content_hash(body)
-
-
 def _hold_run(pool: Pool, run_id: str) -> "psycopg.Connection[tuple[Any, ...]]":
     """A connection of the run's own: the server drops its lock however this process ends."""
     with pool.connection() as connection:
@@ -579,61 +569,3 @@ def _write_equity(
     assert row is not None
     peak: Decimal = row[0]
     return peak
-
-
-def _decision_row(run_id: str, decision: Decision) -> list[object]:
-    signal, outcome = decision.signal, decision.outcome
-    when = [decision.session, decision.slot.value, decision.as_of, decision.ticker, decision.case_hash]
-    proposed = [None, None] if signal is None else [signal.action.value, signal.score]
-    verdict = [type(decision.verdict).__name__.lower(), Jsonb(plain(decision.verdict))]
-    result = [
-        outcome.rule if isinstance(outcome, Denial) else None,
-        Jsonb([] if outcome is None else plain(outcome.checks)),
-        outcome.client_order_id if isinstance(outcome, SizedOrder) else None,
-    ]
-    made_by = [body_hash(decision), decision.config_hash, decision.model_version]
-    return [run_id, decision.id, *when, *proposed, *verdict, *result, *made_by]
-
-
-def _critique_row(run_id: str, decision_id: str, critique: Critique) -> dict[str, object]:
-    return {
-        "run": run_id,
-        "decision": decision_id,
-        "role": critique.role.value,
-        "model": critique.model,
-        "binding": critique.binding,
-        "state": critique.state.value,
-        "stance": critique.stance.value,
-        "size": critique.size_fraction,
-        "reasons": list(critique.reasons),
-        "cited": list(critique.cited),
-        "invalid": list(critique.invalid_citations),
-        "confidence": critique.confidence_pct,
-        "prompt": critique.prompt_hash,
-        "latency": critique.latency_ms,
-        "detail": critique.detail,
-    }
-
-
-def _shadow_row(run_id: str, decision: Decision) -> list[object] | None:
-    """What the committee took away of the order that risk would have sent; None when nothing."""
-    shadow, sent = decision.shadow, decision.outcome
-    if shadow is None:
-        return None
-    taken = shadow.quantity - (sent.quantity if isinstance(sent, SizedOrder) else _ZERO)
-    if taken <= 0:
-        return None
-    match decision.verdict:
-        case Veto():
-            cause = "veto"
-        case Enter():
-            cause = "shrink"
-        case Abstain():
-            cause = "abstain"
-        case _:
-            raise ValueError(f"{decision.id}: a shadow must come from a veto, a shrink or an abstention")
-    if decision.signal is None:
-        raise ValueError(f"{decision.id}: a shadow must have a signal, whose horizon ends it")
-    prices = [shadow.limit_price, shadow.stop_price, shadow.target_price]
-    horizon = decision.signal.horizon_sessions
-    return [run_id, decision.id, decision.ticker, cause, taken, *prices, horizon, decision.session]

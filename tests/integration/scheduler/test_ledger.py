@@ -48,7 +48,8 @@ from tenthman.domain.order import (
     TimeInForce,
     TradingState,
 )
-from tenthman.scheduler.state import Ledger, OpenTrade, Unfinished, body_hash
+from tenthman.scheduler.rows import body_hash
+from tenthman.scheduler.state import Ledger, OpenTrade, Unfinished
 
 MORNING = datetime(2020, 1, 6, 14, 0, tzinfo=UTC)
 WALL = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
