@@ -62,6 +62,13 @@ def module_home() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
+def session_home() -> Iterator[Path]:
+    """A home that tests of several modules share."""
+    with _server_home() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
 def database_url() -> Iterator[str]:
     """One embedded server for the whole session; its database holds the migrated schema and nothing else."""
     with _server_home() as folder, open_embedded(folder) as database:
