@@ -1,0 +1,67 @@
+"""The doctor's verdict, and what every command has in common."""
+
+from typing import Any
+
+import pytest
+import typer.main
+from tenthman_command import Installed
+
+from tenthman.cli.app import app
+
+PARTS = {"configuration", "disk", "database", "language model", "embedding model", "broker and calendar"}
+
+
+def _commands() -> list[tuple[str, ...]]:
+    """Every command and group of commands, by the words that name it."""
+    found: list[tuple[str, ...]] = [()]
+    open_: list[tuple[tuple[str, ...], Any]] = [((), typer.main.get_command(app))]
+    while open_:
+        words, command = open_.pop()
+        for name, inner in getattr(command, "commands", {}).items():
+            found.append((*words, name))
+            open_.append(((*words, name), inner))
+    return sorted(found)
+
+
+@pytest.mark.slow
+def test_all_is_well_in_a_home_that_works(practice_run: dict[str, Any], tenthman: Installed) -> None:
+    told = tenthman.told("doctor")
+    assert told["well"] is True
+    assert {item["part"] for item in told["findings"]} == PARTS
+    assert all(item["well"] and item["found"] for item in told["findings"])
+    by_part = {item["part"]: item["found"] for item in told["findings"]}
+    assert "pgvector" in by_part["database"]
+    assert " s" in by_part["language model"]
+
+
+@pytest.mark.slow
+def test_a_part_that_does_not_answer_is_named_with_how_to_mend_it(tenthman: Installed) -> None:
+    broken = tenthman.with_environment(DATABASE_URL="postgresql://desk:s3cr3t-word@127.0.0.1:1/desk")
+    answer = broken("doctor", "--json")
+    assert answer.code == 1
+    unwell = {item["part"]: item for item in answer.json["findings"] if not item["well"]}
+    assert answer.json["well"] is False
+    assert set(unwell) == {"database"}
+    assert "cannot be reached" in unwell["database"]["found"]
+    assert "unset DATABASE_URL" in unwell["database"]["mend"]
+    assert "s3cr3t-word" not in answer.out + answer.err
+
+
+@pytest.mark.parametrize("words", _commands(), ids=lambda words: " ".join(words) or "tenthman")
+def test_every_command_has_help(tenthman: Installed, words: tuple[str, ...]) -> None:
+    answer = tenthman(*words, "--help")
+    assert answer.code == 0
+    assert answer.err == ""
+    assert f"Usage: {' '.join(('tenthman', *words))}" in answer.out
+    reports = words and words not in {("audit",), ("pack",), ("trade",)}
+    assert ("--json" in answer.out) is bool(reports)
+
+
+def test_the_version_is_told(tenthman: Installed) -> None:
+    assert tenthman("--version").out.startswith("tenthman 0.")
+
+
+def test_an_unknown_command_is_named(tenthman: Installed) -> None:
+    answer = tenthman("rehearsal")
+    assert answer.code == 2
+    assert "rehearsal" in answer.err
