@@ -262,10 +262,13 @@ def _silent(reply: Reply, prompt: Prompt, brief: Brief, binding: bool, state: Re
 def _schema(case: Case, brief: Brief, *, prose: bool) -> dict[str, object]:
     """The answer's JSON schema; the order of its properties is the order in which a server has them written.
 
-    Everything is bounded, so that an answer must end. `x-guidance` asks servers that know it for no white space.
+    Everything is bounded, so that an answer must end. A model that cannot write names one reason and one id, since it
+    fills whatever room it is given and each further token costs time; one that can, two and three. `x-guidance` asks
+    servers that know it for no white space.
     """
+    reasons, citations = (2, 3) if prose else (1, 1)
     ids = [*(figure.id for figure in shown_figures(case)), *(passage.id for passage in case.passages)]
-    cited: dict[str, object] = {"type": "array", "maxItems": min(3, len(ids))}
+    cited: dict[str, object] = {"type": "array", "maxItems": min(citations, len(ids))}
     if ids:
         cited["items"] = {"type": "string", "enum": ids}
     properties: dict[str, object] = {
@@ -273,7 +276,7 @@ def _schema(case: Case, brief: Brief, *, prose: bool) -> dict[str, object]:
             "type": "array",
             "items": {"type": "string", "enum": list(brief.reasons)},
             "minItems": 1,
-            "maxItems": 2,
+            "maxItems": reasons,
         },
         "cited": cited,
         "confidence_pct": {"type": "integer", "minimum": 0, "maximum": 100},

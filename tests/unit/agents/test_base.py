@@ -83,6 +83,12 @@ def test_the_schema_puts_the_stance_last_and_bounds_everything() -> None:
     assert "n1" in schema["properties"]["cited"]["items"]["enum"]
 
 
+def test_a_model_that_cannot_write_names_one_reason_and_one_id() -> None:
+    properties = json.loads(_prompt(prose=False).schema_json)["properties"]
+    assert properties["reasons"]["maxItems"] == 1
+    assert properties["cited"]["maxItems"] == 1
+
+
 @pytest.mark.parametrize("brief", [ANALYST, BULL, BEAR, RISK, COMMITTEE], ids=lambda brief: brief.role.value)
 def test_every_role_has_a_template_and_speaks_the_vocabulary(brief: Brief) -> None:
     assert brief.role in templates().instructions
