@@ -17,6 +17,9 @@ from tenthman.domain.market import FIELDS, Bar, Panel, Provenance, Universe
 _SQL = load_queries("tenthman.data", "bars.sql")
 _COLUMNS = {"session": "date", "place": "int4", **dict.fromkeys(FIELDS, "float8"), "known_at": "timestamptz"}
 
+MANY = 10_000
+"""So many rows at once change what a good query plan is."""
+
 Instants = NDArray[np.datetime64]
 
 
@@ -91,9 +94,17 @@ class BarStore:
                 "known_at": known_at.astype("datetime64[us]")[rows],
             }
             try:
-                return copy_binary(cursor, "bars", laid)
+                written = copy_binary(cursor, "bars", laid)
             except psycopg.errors.CheckViolation as error:
                 raise DataCorrupt(f"market {self._market_id!r} holds an impossible bar: {error.diag.context}") from None
+        if written >= MANY:
+            self._analyse()
+        return written
+
+    def _analyse(self) -> None:
+        """Tell the planner at once: of a market that it takes for empty it makes plans that never end."""
+        with self._pool.connection() as connection:
+            connection.execute(_SQL["analyse"])
 
     def append(self, bars: Sequence[Bar]) -> int:
         """Store bars one statement for all; a bar that is already there stays as it was first known.

@@ -23,6 +23,9 @@ SELECT max(session) FROM bars WHERE market_id = %s
 -- name: sessions
 SELECT DISTINCT session FROM bars WHERE market_id = %s
 
+-- name: analyse
+ANALYZE bars
+
 -- name: append
 INSERT INTO bars (market_id, session, ticker, open, high, low, close, volume, known_at)
 SELECT %s, * FROM unnest(%s::date[], %s::text[], %s::float8[], %s::float8[], %s::float8[], %s::float8[], %s::float8[],

@@ -19,6 +19,9 @@ logger = structlog.get_logger(__name__)
 
 SQL = load_queries("tenthman.news", "storage.sql")
 
+MANY = 10_000
+"""So many rows at once change what a good query plan is."""
+
 Row = tuple[Any, ...]
 
 
@@ -49,6 +52,10 @@ class NewsStore:
                 cursor.execute(SQL["add_versions"], {"market_id": self._market_id})
                 added += cursor.rowcount
                 cursor.execute("DROP TABLE incoming_news")
+        if added >= MANY:
+            # Of a market that the planner takes for empty it makes plans that never end.
+            with self._pool.connection() as connection:
+                connection.execute(SQL["analyse_all"])
         logger.info("news saved", market_id=self._market_id, items=len(items), added=added)
         return added
 

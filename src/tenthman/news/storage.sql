@@ -22,6 +22,9 @@ FROM STDIN;
 -- name: analyse
 ANALYZE incoming_news;
 
+-- name: analyse_all
+ANALYZE news, news_versions;
+
 -- name: add_articles
 INSERT INTO news (market_id, id, source, url)
 SELECT %(market_id)s, id, source, url FROM incoming_news

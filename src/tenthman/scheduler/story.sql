@@ -71,11 +71,17 @@ SELECT execution_id, client_order_id, side, quantity, price, fees_usd, filled_at
 FROM fills WHERE run_id = %(run)s AND client_order_id = ANY(%(orders)s) ORDER BY filled_at, execution_id
 
 -- name: news
-SELECT DISTINCT ON (news_id) news_id AS id, version, source, url, headline, summary, published_at, known_at, precision,
-       tickers, weight, sentiment
-FROM news_versions JOIN news ON news.market_id = news_versions.market_id AND news.id = news_id
-WHERE news_versions.market_id = %(market)s AND news_id = ANY(%(items)s) AND known_at <= %(as_of)s
-ORDER BY news_id, version DESC
+-- One look-up an item, whatever the planner believes of a market that was loaded a moment ago.
+SELECT v.news_id AS id, version, source, url, headline, summary, published_at, known_at, precision,
+       v.tickers, weight, sentiment
+FROM unnest(%(items)s::text[]) AS item
+CROSS JOIN LATERAL (
+    SELECT * FROM news_versions
+    WHERE market_id = %(market)s AND news_id = item AND known_at <= %(as_of)s
+    ORDER BY version DESC LIMIT 1
+) AS v
+JOIN news ON news.market_id = v.market_id AND news.id = v.news_id
+ORDER BY v.news_id
 
 -- name: decided
 SELECT body_hash FROM decisions WHERE run_id = %(run)s ORDER BY as_of, id
