@@ -20,7 +20,7 @@ def main() -> None:
         began = time.perf_counter()
         features = technical(panel, index)
         computed = time.perf_counter()
-        ranked(features, index)
+        ranked(features, np.broadcast_to(np.array(panel.tickers) != index, features.values.shape[:2]))
         levels.append(computed - began)
         ranks.append(time.perf_counter() - computed)
     cells = len(panel.sessions) * len(panel.tickers)

@@ -21,7 +21,7 @@ from tenthman.data.market import MarketView
 from tenthman.domain.audit import Decision, Slot, decision_id
 from tenthman.domain.errors import DataMissing
 from tenthman.domain.features import FeaturePanel
-from tenthman.domain.market import Floats, Listing
+from tenthman.domain.market import Floats, Listing, Panel, Universe
 from tenthman.domain.news import Passage
 from tenthman.domain.opinion import (
     Abstain,
@@ -39,7 +39,7 @@ from tenthman.domain.opinion import (
 )
 from tenthman.domain.order import EXTERNAL, Book, Denial, PendingEntry, Position, SizedOrder, TradingState
 from tenthman.features.panel import concat
-from tenthman.features.scaling import PREFIX, ranked
+from tenthman.features.scaling import PREFIX, Mask, ranked
 from tenthman.features.sentiment import sentiment_features
 from tenthman.features.technical import atr, technical
 from tenthman.ml.inference import SignalModel, signals
@@ -117,8 +117,8 @@ def compute_features(view: MarketView, config: Config, last_rows: int | None = N
     """Features of the sessions that `view` serves (all, or the last few), as decisions read them.
 
     The row of a session holds prices up to its close and news up to the next session's morning run, which is when it
-    is first decided on; the last row holds news up to `view.as_of`. Levels come first, then their ranks among all
-    tickers of the session (`rank_*`): the model reads ranks, people and the rules critic read levels.
+    is first decided on; the last row holds news up to `view.as_of`. Levels come first, then their ranks among the
+    members of the session (`rank_*`): the model reads ranks, people and the rules critic read levels.
     """
     panel = view.panel
     prices = technical(panel, view.universe.index_ticker)
@@ -127,7 +127,8 @@ def compute_features(view: MarketView, config: Config, last_rows: int | None = N
     cutoffs = _cutoffs(view, config.settings.schedule.morning, count)
     news = sentiment_features(view.news, panel.tickers, panel.sessions[-count:], cutoffs, half_life)
     levels = concat((replace(prices, sessions=news.sessions, values=prices.values[-count:]), news))
-    return concat((levels, ranked(levels, view.universe.index_ticker)))
+    among = membership(panel, view.universe)[-count:]
+    return concat((levels, ranked(levels, among)))
 
 
 def prepare(view: MarketView, model: SignalModel, prices: Mapping[str, Decimal], config: Config) -> Prepared:
@@ -340,6 +341,22 @@ def _with_pending(book: Book, order: SizedOrder, listing: Listing) -> Book:
         stop_price=order.stop_price,
     )
     return replace(book, pending=(*book.pending, entry))
+
+
+def membership(panel: Panel, universe: Universe) -> Mask:
+    """Which (session, ticker) belonged to the universe; the index never does."""
+    member = np.zeros((len(panel.sessions), len(panel.tickers)), dtype=np.bool_)
+    columns = {ticker: column for column, ticker in enumerate(panel.tickers)}
+    for listing in universe.listings:
+        column = columns.get(listing.ticker)
+        if column is None or listing.ticker == universe.index_ticker:
+            continue
+        first = np.searchsorted(panel.sessions, np.datetime64(listing.member_from, "D"))
+        last = len(panel.sessions)
+        if listing.member_to is not None:
+            last = int(np.searchsorted(panel.sessions, np.datetime64(listing.member_to, "D")))
+        member[first:last, column] = True
+    return member
 
 
 def _cutoffs(view: MarketView, morning: time, count: int) -> Instants:

@@ -9,19 +9,22 @@ import numpy as np
 from tenthman.domain.features import FeaturePanel
 from tenthman.features.windows import ranks
 
-DEFINITION = "ranked-1"
+DEFINITION = "ranked-2"
 PREFIX = "rank_"
 
+Mask = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
-def ranked(features: FeaturePanel, index_ticker: str) -> FeaturePanel:
+
+def ranked(features: FeaturePanel, among: Mask) -> FeaturePanel:
     """Every feature as a rank from 0 (lowest) to 1 (highest) within its session, named `rank_` and its name.
 
-    Among the tickers that have a value in the session, without `index_ticker`; ties share their mean. NaN for the
-    index, where the value is NaN, and where only one ticker has one.
+    `among` (bool, sessions x tickers) says who is compared: those of them that have a value in the session; ties share
+    their mean. NaN for all others, where the value is NaN, and where only one ticker has one. ValueError for a mask of
+    another shape.
     """
-    values = np.array(features.values)
-    if index_ticker in features.tickers:
-        values[:, features.tickers.index(index_ticker)] = np.nan
+    if among.shape != features.values.shape[:2]:
+        raise ValueError(f"`among` must have shape {features.values.shape[:2]}, was {among.shape}")
+    values = np.where(among[:, :, np.newaxis], features.values, np.nan)
     for column in range(values.shape[2]):
         values[:, :, column] = ranks(values[:, :, column])
     return FeaturePanel(

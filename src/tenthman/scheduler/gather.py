@@ -92,7 +92,8 @@ class Gatherer:
         if not missing:
             return
         first, last = missing[0], missing[-1]
-        tickers = sorted({view.universe.index_ticker, *(item.ticker for item in view.members())})
+        # Whoever has bars goes on having them, member or not: a name that leaves or joins must not show as a gap.
+        tickers = sorted({view.universe.index_ticker, *view.panel.tickers, *(item.ticker for item in view.members())})
         bars = self._source.bars(tickers, first, last, at)
         if bars:
             stored = self._bar_store.append(bars)

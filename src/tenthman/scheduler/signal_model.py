@@ -1,15 +1,12 @@
 """The signal model of a run: trained on what was known before it, or loaded when that was done before."""
 
-import numpy as np
-
 from tenthman.config import Config
 from tenthman.data.market import MarketView
 from tenthman.db.pool import Pool
-from tenthman.decision import compute_features
+from tenthman.decision import compute_features, membership
 from tenthman.domain.canonical import content_hash
 from tenthman.domain.errors import DataMissing
 from tenthman.domain.features import FeaturePanel
-from tenthman.domain.market import Panel, Universe
 from tenthman.features.scaling import PREFIX
 from tenthman.features.technical import atr
 from tenthman.ml.inference import SignalModel
@@ -17,8 +14,6 @@ from tenthman.ml.labels import triple_barrier
 from tenthman.ml.registry import TrainingInputs, find, load, save
 from tenthman.ml.training import TrainedModel, train
 from tenthman.scheduler.clock import wall_now
-
-Booleans = np.ndarray[tuple[int, int], np.dtype[np.bool_]]
 
 
 def trained_model(config: Config, pool: Pool, market_id: str, data_hash: str, view: MarketView) -> SignalModel:
@@ -54,19 +49,3 @@ def _train(config: Config, view: MarketView, features: FeaturePanel) -> TrainedM
     panel, stops = view.panel, config.risk_rules.stops
     labels = triple_barrier(panel, atr(panel, stops.atr_sessions), stops)
     return train(features, labels, membership(panel, view.universe), config.models.signal, stops.horizon_sessions)
-
-
-def membership(panel: Panel, universe: Universe) -> Booleans:
-    """Which (session, ticker) belonged to the universe; the index never does."""
-    member = np.zeros((len(panel.sessions), len(panel.tickers)), dtype=np.bool_)
-    columns = {ticker: column for column, ticker in enumerate(panel.tickers)}
-    for listing in universe.listings:
-        column = columns.get(listing.ticker)
-        if column is None or listing.ticker == universe.index_ticker:
-            continue
-        first = np.searchsorted(panel.sessions, np.datetime64(listing.member_from, "D"))
-        last = len(panel.sessions)
-        if listing.member_to is not None:
-            last = int(np.searchsorted(panel.sessions, np.datetime64(listing.member_to, "D")))
-        member[first:last, column] = True
-    return member

@@ -66,8 +66,8 @@ def test_all_classes_occur_and_the_far_target_is_met_less_often_than_the_near_st
 
 
 def test_a_model_of_real_prices_trains_again_to_the_same_bytes(panel: Panel, labels: Labels) -> None:
-    features = ranked(technical(panel, "SPY"), "SPY")
     eligible = np.broadcast_to(np.array(panel.tickers) != "SPY", labels.y.shape)
+    features = ranked(technical(panel, "SPY"), eligible)
     first = train(features, labels, eligible, SETTINGS, RULES.horizon_sessions)
     assert train(features, labels, eligible, SETTINGS, RULES.horizon_sessions).artefact == first.artefact
     assert first.metrics.train_mlogloss < first.metrics.prior_mlogloss

@@ -5,6 +5,7 @@ Only the language model is left out. The module's runs share one home; the first
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from tenthman.config import Config
 from tenthman.db import audit
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import BrokerUnavailable, OrderOutcomeUnknown
+from tenthman.domain.market import Period
 from tenthman.domain.order import TradingState
 from tenthman.scheduler import rehearsal
 from tenthman.scheduler.rehearsal import Rehearsed, rehearse
@@ -164,6 +166,16 @@ def test_another_home_gives_the_same_run(
     assert decisions_digest(pool, elsewhere.run.run_id) == decisions_digest(stored, undisturbed.run.run_id)
     assert equity_curve(pool, elsewhere.run.run_id) == equity_curve(stored, undisturbed.run.run_id)
     assert audit.verify(pool) > 100
+
+
+def test_a_later_period_does_not_depend_on_what_was_traded_in_the_same_home_before(
+    config: Config, undisturbed: Done, stored: Pool, pool: Pool, fresh_database_url: str, tmp_path: Path
+) -> None:
+    later = Period(first=date(2020, 2, 19), last=PERIOD.last)
+    here = rehearse(config, small_practice_market(), later, Notes())
+    elsewhere = rehearse(small_config(tmp_path, fresh_database_url), small_practice_market(), later, Notes())
+    assert decisions_digest(pool, elsewhere.run_id) == decisions_digest(stored, here.run_id)
+    assert rows(stored, "SELECT count(*) > 0 FROM decisions WHERE run_id = %s", here.run_id) == [(True,)]
 
 
 def test_without_a_wire_the_run_is_the_same_to_the_cent(config: Config, undisturbed: Done, stored: Pool) -> None:
