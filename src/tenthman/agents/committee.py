@@ -1,7 +1,8 @@
 """The committee: five agents are asked, the deterministic critic is always heard, and binding opinions decide.
 
-1. The rules critic speaks. 2. Analyst, bull, bear and risk officer are asked at once. 3. The committee agent is asked
-with their opinions before it. 4. `verdict`: a binding veto ends it; a binding shrink shrinks; else the entry passes.
+1. The rules critic speaks; its veto ends it, and no model is asked what can change nothing. 2. Analyst, bull, bear and
+risk officer are asked at once. 3. The committee agent is asked with their opinions before it. 4. `verdict`: a binding
+veto ends it; a binding shrink shrinks; else the entry passes.
 
 A language model can only subtract from what the rules critic alone would let pass. Its committee agent binds only
 where the model has passed its examination, the other four never do. If it gives no usable answer, the rules' opinion
@@ -80,7 +81,8 @@ def review(case: Case, ask: Ask | None, settings: Agents, standing: Standing, dr
     `ask` None switches the language model off: the rules critic decides alone. Raises only what `ask` raises.
     """
     rules = rules_critique(case, settings.rules_critic, drawdown)
-    spoken = () if ask is None else language_critiques(case, ask, settings, standing)
+    settled = rules.stance is Stance.VETO
+    spoken = () if ask is None or settled else language_critiques(case, ask, settings, standing)
     critiques = (*spoken, rules)
     return Review(critiques=critiques, verdict=verdict(critiques))
 

@@ -103,9 +103,17 @@ def test_advisers_never_bind() -> None:
     assert answer.verdict == Enter(size_fraction=1.0)
 
 
-def test_both_binding_critics_are_named_when_both_veto() -> None:
-    verdict = review(CASES["bankruptcy"], _ask(_says("veto", "downtrend")), AGENTS, BINDING, 0.0).verdict
-    assert verdict == Veto(by="committee and rules", reasons=("downtrend", "bad_news", "sharp_fall", "heavy_selling"))
+def test_no_model_is_asked_about_what_the_rules_have_vetoed() -> None:
+    asked: list[Prompt] = []
+
+    def ask(prompts: tuple[Prompt, ...]) -> tuple[Reply, ...]:
+        asked.extend(prompts)
+        return _ask(_says("approve"))(prompts)
+
+    answer = review(CASES["bankruptcy"], ask, AGENTS, BINDING, 0.0)
+    assert [critique.role for critique in answer.critiques] == [Role.RULES]
+    assert answer.verdict == Veto(by="rules", reasons=("bad_news", "sharp_fall", "heavy_selling"))
+    assert asked == []
 
 
 @pytest.mark.parametrize("state", [state for state in ReplyState if state is not ReplyState.ANSWERED])
