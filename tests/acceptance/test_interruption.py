@@ -31,7 +31,7 @@ def cuts(elsewhere: Installed, user_pack: Path, rules_only: Path) -> dict[str, C
     found = {}
     for name, mark, number, config in (
         ("ctrl-c while the database starts", "starting PostgreSQL", signal.SIGINT, rules_only),
-        ("ctrl-c while the language model starts", "starting and examining", signal.SIGINT, CONFIG),
+        ("ctrl-c while the language model starts", "preparing the committee", signal.SIGINT, CONFIG),
         ("killed while it trades", f"{OWN_FIRST} morning", signal.SIGKILL, rules_only),
         ("ctrl-c while it trades", f"{OWN_FIRST} morning", signal.SIGINT, rules_only),
     ):

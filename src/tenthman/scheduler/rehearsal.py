@@ -123,7 +123,7 @@ def rehearse(config: Config, market: MarketData, period: Period, watcher: Watche
             stores.linker,
             start,
         )
-        watcher.stage(f"starting and examining the language model {config.models.language.model}")
+        watcher.stage(f"preparing the committee (language model: {config.models.language.model})")
         with spent("language model"):
             holes = stack.enter_context(open_holes(config, stores.pool, stores.news, gatherer))
         ledger = stack.enter_context(_ledger(config, stores, market, period, model.version, start))

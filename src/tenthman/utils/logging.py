@@ -16,6 +16,8 @@ import structlog
 MASK = "***"
 MAX_FILE_BYTES = 20 * 1024 * 1024
 KEPT_FILES = 5
+WARNINGS_ONLY = ("httpx", "httpcore", "urllib3")
+"""Libraries that write a line a request, which would bury the desk's own."""
 
 EventDict = MutableMapping[str, Any]
 
@@ -44,6 +46,8 @@ def configure_logging(level: str, folder: Path | None, secrets: Iterable[str], *
         root.removeHandler(old)
         old.close()
     root.setLevel(level)
+    for name in WARNINGS_ONLY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     path = None
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)

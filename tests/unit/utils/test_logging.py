@@ -60,3 +60,9 @@ def test_lines_of_other_libraries_are_masked_and_json_too(log_file):
 def test_lines_below_the_level_are_not_written(log_file):
     structlog.get_logger("desk").debug("detail")
     assert not log_file.exists() or "detail" not in log_file.read_text()
+
+
+def test_a_library_that_writes_a_line_a_request_is_heard_only_when_it_warns(log_file):
+    logging.getLogger("httpx").info("HTTP Request: GET http://127.0.0.1/")
+    logging.getLogger("httpx").warning("certificate expired")
+    assert [line["event"] for line in _lines(log_file)] == ["certificate expired"]
