@@ -5,6 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from tenthman.domain.canonical import plain
+from tenthman.scheduler.story import TradeRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,21 +56,9 @@ class StateChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RoundTripRow:
-    """One trade (USD). `realised_usd` is after fees; `unrealised_usd` at the last check, None once it is closed."""
+class RoundTripRow(TradeRow):
+    """One trade (USD) with `unrealised_usd` at the last check, None once it is closed."""
 
-    decision_id: str
-    ticker: str
-    opened_session: date
-    opened_at: datetime
-    closed_at: datetime | None
-    exit_reason: str | None
-    bought: Decimal
-    quantity: Decimal
-    avg_entry_price: Decimal
-    avg_exit_price: Decimal | None
-    fees_usd: Decimal
-    realised_usd: Decimal
     unrealised_usd: Decimal | None
 
 

@@ -59,16 +59,6 @@ def sp100() -> Universe:
     )
 
 
-def to_alpaca(ticker: str) -> str:
-    """Alpaca's spelling: BRK.B."""
-    return ticker.replace("-", ".")
-
-
-def from_alpaca(symbol: str) -> str:
-    """The desk's spelling of an Alpaca symbol: BRK-B."""
-    return symbol.replace(".", "-")
-
-
 def _rows(name: str) -> list[dict[str, str]]:
     text = resources.files("tenthman.data").joinpath(name).read_text(encoding="utf-8")
     return list(csv.DictReader(text.splitlines()))

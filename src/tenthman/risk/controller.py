@@ -3,6 +3,7 @@
 Rules only shrink. Exits are never blocked by limits on entries.
 """
 
+from dataclasses import replace
 from decimal import Decimal
 
 from tenthman.config import RiskRules
@@ -63,20 +64,7 @@ def shrink(order: SizedOrder, size_fraction: float) -> SizedOrder | Denial:
     checks = (*order.checks, bound)
     if quantity < 1:
         return Denial(ticker=order.ticker, rule=bound.rule, checks=checks)
-    return SizedOrder(
-        client_order_id=order.client_order_id,
-        decision_id=order.decision_id,
-        purpose=order.purpose,
-        ticker=order.ticker,
-        side=order.side,
-        quantity=quantity,
-        order_type=order.order_type,
-        time_in_force=order.time_in_force,
-        limit_price=order.limit_price,
-        stop_price=order.stop_price,
-        target_price=order.target_price,
-        checks=checks,
-    )
+    return replace(order, quantity=quantity, checks=checks)
 
 
 def exit_order(position: Position, decision_id: str) -> SizedOrder:

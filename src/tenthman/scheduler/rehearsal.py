@@ -22,7 +22,7 @@ import numpy as np
 from tenthman.config import Config
 from tenthman.data.alpaca import AlpacaMarketSource
 from tenthman.data.bars import BarStore
-from tenthman.data.market import MarketHistory
+from tenthman.data.market import MarketHistory, known_at_close
 from tenthman.db.pool import Pool
 from tenthman.domain.audit import RunKey
 from tenthman.domain.canonical import content_hash
@@ -193,7 +193,7 @@ def store_history(stores: Stores, market: MarketData, first: date, start: dateti
     """
     rows = int(np.searchsorted(market.panel.sessions, np.datetime64(first, "D")))
     past = market.panel.rows(0, rows)
-    closes = np.array([item.close_at.replace(tzinfo=None) for item in market.hours[:rows]], dtype="datetime64[us]")
+    closes = known_at_close(market)[:rows]
     stores.bars.load_panel(past, closes)
     known = link_items(stores.linker, [item for item in market.headlines if item.known_at < start])
     stores.news.save(known)

@@ -6,7 +6,8 @@ from datetime import date
 import pytest
 
 from tenthman.data.pack_tables import TICKER
-from tenthman.data.universe import companies, from_alpaca, sp100, to_alpaca
+from tenthman.data.universe import companies, sp100
+from tenthman.utils.symbols import from_wire, to_wire
 
 GICS = {
     "Communication Services",
@@ -53,6 +54,6 @@ def test_words_of_the_language_are_no_aliases(word: str) -> None:
 
 
 def test_share_classes_are_spelled_alpacas_way_at_alpaca_only() -> None:
-    assert to_alpaca("BRK-B") == "BRK.B"
-    assert from_alpaca("BRK.B") == "BRK-B"
-    assert to_alpaca("AAPL") == from_alpaca("AAPL") == "AAPL"
+    assert to_wire("BRK-B") == "BRK.B"
+    assert from_wire("BRK.B") == "BRK-B"
+    assert to_wire("AAPL") == from_wire("AAPL") == "AAPL"
