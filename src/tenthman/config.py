@@ -77,7 +77,8 @@ class ScheduleSettings(Section):
 
 class RehearsalSettings(Section):
     sessions: Annotated[int, Field(ge=1, le=2600)]
-    starting_cash_usd: Annotated[int, Field(ge=1000, le=1_000_000_000)]
+    starting_cash_usd: Annotated[int, Field(ge=1000, le=100_000_000)]
+    dividends: bool
 
 
 class DatabaseSettings(Section):
@@ -249,6 +250,8 @@ class StopRules(Section):
 class DrawdownRules(Section):
     limit_fraction: Fraction
     references: Annotated[tuple[Literal["peak", "day_start"], ...], Field(min_length=1)]
+    open_risk_per_distance: Annotated[float, Field(gt=0.0, le=10.0)]
+    rearm_after_sessions: Annotated[int, Field(ge=1, le=250)] | None
 
 
 class RiskRules(Section):
