@@ -7,14 +7,11 @@ from collections.abc import Sequence
 from datetime import date
 from zoneinfo import ZoneInfo
 
+from tenthman.dashboard.plots import AMBER, BLUE, GREY, INK, RED, TEAL, Figure, axis, curve, plain_layout
 from tenthman.dashboard.summary import EquityPoint, RunReport
 
 NEW_YORK = ZoneInfo("America/New_York")
 MOST_TICKS = 12
-INK, GRID = "#1c2733", "#e3e7eb"
-BLUE, GREY, TEAL, RED, AMBER = "#1f5fa8", "#7b8794", "#2f8f7f", "#b3261e", "#b26a00"
-
-Figure = dict[str, object]
 
 
 def charts(report: RunReport) -> dict[str, Figure]:
@@ -34,11 +31,11 @@ def _equity(report: RunReport) -> Figure:
     index = [start, *(start * point.index for point in known)]
     equal = [start, *(start * point.equal_weight for point in known)]
     data = [
-        _line("Desk (before regulatory fees)", range(len(points)), [float(item.equity) for item in points], BLUE, 2.4)
+        curve("Desk (before regulatory fees)", range(len(points)), [float(item.equity) for item in points], BLUE, 2.4)
         | {"text": _moments(points), "hovertemplate": "%{text}<br>%{y:,.2f} USD<extra>desk</extra>"},
-        _line(f"Index {report.index_ticker}", x, index, GREY, 1.6)
+        curve(f"Index {report.index_ticker}", x, index, GREY, 1.6)
         | {"hovertemplate": f"%{{y:,.2f}} USD<extra>{report.index_ticker}</extra>"},
-        _line("Equal weight", x, equal, TEAL, 1.6, dash="dot")
+        curve("Equal weight", x, equal, TEAL, 1.6, dash="dot")
         | {"hovertemplate": "%{y:,.2f} USD<extra>equal weight</extra>"},
     ]
     return {"data": data, "layout": _layout(report, "USD", ",.0f")}
@@ -47,21 +44,21 @@ def _equity(report: RunReport) -> Figure:
 def _drawdown(report: RunReport) -> Figure:
     points = report.equity
     data = [
-        _line("From the peak", range(len(points)), [-item.drawdown for item in points], RED, 2.0)
+        curve("From the peak", range(len(points)), [-item.drawdown for item in points], RED, 2.0)
         | {
             "fill": "tozeroy",
             "fillcolor": "rgba(179,38,30,0.10)",
             "text": _moments(points),
             "hovertemplate": "%{text}<br>%{y:.2%}<extra>from the peak</extra>",
         },
-        _line("From the day's start", range(len(points)), [-item.day_loss for item in points], AMBER, 1.2, dash="dot")
+        curve("From the day's start", range(len(points)), [-item.day_loss for item in points], AMBER, 1.2, dash="dot")
         | {"hovertemplate": "%{y:.2%}<extra>from the day's start</extra>"},
     ]
     layout = _layout(report, "", ".1%")
-    layout["yaxis"] = {**_axis(), "tickformat": ".1%", "rangemode": "tozero"}
+    layout["yaxis"] = {**axis(), "tickformat": ".1%", "rangemode": "tozero"}
     if report.drawdown_limit is not None:
         data.append(
-            _line("Limit", [0, len(points) - 1], [-report.drawdown_limit] * 2, INK, 1.2, dash="dash")
+            curve("Limit", [0, len(points) - 1], [-report.drawdown_limit] * 2, INK, 1.2, dash="dash")
             | {"hovertemplate": "%{y:.2%}<extra>limit</extra>"}
         )
     return {"data": data, "layout": layout}
@@ -71,14 +68,14 @@ def _positions(report: RunReport) -> Figure:
     points = report.equity
     invested = [float(item.invested / item.equity) if item.equity > 0 else 0.0 for item in points]
     data = [
-        _line("Invested, share of equity", range(len(points)), invested, TEAL, 1.6)
+        curve("Invested, share of equity", range(len(points)), invested, TEAL, 1.6)
         | {
             "fill": "tozeroy",
             "fillcolor": "rgba(47,143,127,0.12)",
             "text": _moments(points),
             "hovertemplate": "%{text}<br>%{y:.1%}<extra>invested</extra>",
         },
-        _line("Positions held", range(len(points)), [item.positions for item in points], BLUE, 2.0)
+        curve("Positions held", range(len(points)), [item.positions for item in points], BLUE, 2.0)
         | {"yaxis": "y2", "hovertemplate": "%{y}<extra>positions</extra>"},
     ]
     data[1]["line"] = {"color": BLUE, "width": 2.0, "shape": "hv"}
@@ -94,43 +91,25 @@ def _positions(report: RunReport) -> Figure:
     return {"data": data, "layout": layout}
 
 
-def _line(
-    name: str, x: Sequence[int], y: Sequence[float], color: str, width: float, dash: str = "solid"
-) -> dict[str, object]:
-    line = {"color": color, "width": width, "dash": dash}
-    return {"type": "scatter", "mode": "lines", "name": name, "x": list(x), "y": list(y), "line": line}
-
-
 def _layout(report: RunReport, title: str, tickformat: str) -> dict[str, object]:
     firsts = _first_of_sessions(report.equity)
     step = -(-len(firsts) // MOST_TICKS)
     shown = list(firsts.items())[::step]
-    axis = _axis()
     return {
-        "height": 340,
-        "margin": {"l": 72, "r": 56, "t": 34, "b": 44},
-        "paper_bgcolor": "#ffffff",
-        "plot_bgcolor": "#ffffff",
-        "font": {"family": "system-ui, Segoe UI, Roboto, Helvetica, Arial, sans-serif", "size": 12, "color": INK},
-        "hovermode": "x",
-        "legend": {"orientation": "h", "x": 0, "y": 1.12},
-        "xaxis": axis
+        **plain_layout(),
+        "xaxis": axis()
         | {
             "tickvals": [place for _, place in shown],
             "ticktext": [f"{session:%d %b}" for session, _ in shown],
             "range": [0, max(1, len(report.equity) - 1)],
         },
-        "yaxis": axis | {"title": {"text": title}, "tickformat": tickformat},
+        "yaxis": axis() | {"title": {"text": title}, "tickformat": tickformat},
         "shapes": [_marker(place) for place, _ in _latches(report)],
         "annotations": [
             _label(place, text, line, "left" if place < len(report.equity) / 2 else "right")
             for line, (place, text) in enumerate(_latches(report))
         ],
     }
-
-
-def _axis() -> dict[str, object]:
-    return {"gridcolor": GRID, "zerolinecolor": GRID, "linecolor": GRID}
 
 
 def _latches(report: RunReport) -> list[tuple[int, str]]:

@@ -1,21 +1,16 @@
 """The report as one HTML file that needs nothing else: no network, no other file, and a policy that forbids both."""
 
-import json
-import os
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment
 
 from tenthman.agents.vocabulary import VOCABULARY
 from tenthman.dashboard.charts import charts
+from tenthman.dashboard.page import open_environment, plotly_source, replacing, script_json
 from tenthman.dashboard.summary import RoundTripRow, RunReport
 from tenthman.db.pool import Pool
 from tenthman.scheduler.story import Row, TradeStory, trade_story
@@ -33,11 +28,11 @@ def write_html(pool: Pool, report: RunReport, path: Path) -> Path:
         "report": report,
         "trades": _told(pool, report),
         "untold": max(0, len(report.trades) - MOST_STORIES),
-        "figures": _script_json(charts(report)),
-        "plotly": Markup(_plotly()),  # noqa: S704 - the library's own file, not input
+        "figures": script_json(charts(report)),
+        "plotly": plotly_source(),
         "words": VOCABULARY,
     }
-    with _replacing(path) as file:
+    with replacing(path) as file:
         for part in template.generate(context):
             file.write(part)
     return path
@@ -48,24 +43,9 @@ def _told(pool: Pool, report: RunReport) -> Iterator[tuple[RoundTripRow, TradeSt
         yield trade, trade_story(pool, report.run_id, trade.decision_id) if number < MOST_STORIES else None
 
 
-def _plotly() -> str:
-    from plotly.offline import get_plotlyjs
-
-    return str(get_plotlyjs())
-
-
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("tenthman.dashboard"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = open_environment()
     environment.filters.update(
-        usd=_usd,
-        signed=_signed,
-        percent=_percent,
         moment=_moment,
         number=_number,
         reasons=_reasons,
@@ -73,18 +53,6 @@ def _environment() -> Environment:
         shared_prompt=_shared_prompt,
     )
     return environment
-
-
-def _usd(value: Decimal | float | None) -> str:
-    return "" if value is None else f"{value:,.2f}"
-
-
-def _signed(value: Decimal | float | None) -> str:
-    return "" if value is None else f"{value:+,.2f}"
-
-
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{value:+.2%}"
 
 
 def _moment(value: datetime | str | None) -> str:
@@ -112,26 +80,3 @@ def _shared_prompt(critiques: Sequence[Row]) -> str:
     """The part of the prompt that all agents were given; empty where none was asked."""
     prompts = [critique["prompt"] for critique in critiques if critique["prompt"] is not None]
     return str(prompts[0].get("shared", "")) if prompts else ""
-
-
-def _script_json(value: Mapping[str, Any]) -> Markup:
-    """JSON that can stand inside a script element: nothing in it can end the element or open another."""
-    text = json.dumps(value, allow_nan=False, ensure_ascii=True)
-    for character in "<>&":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)  # noqa: S704 - escaped above
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[IO[str]]:
-    """A file beside `path` that takes its place once it was written in full."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            yield file
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
