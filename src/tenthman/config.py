@@ -155,6 +155,8 @@ class SignalModelSettings(Section):
     threads: Annotated[int, Field(ge=1, le=256)]
     entry_fraction: Annotated[float, Field(gt=0.0, le=0.5)]
     exit_fraction: Annotated[float, Field(gt=0.0, le=0.5)]
+    retrain_sessions: Annotated[int, Field(ge=1, le=2600)] | None
+    expires_after_sessions: Annotated[int, Field(ge=1, le=2600)]
 
     @model_validator(mode="after")
     def _history(self) -> Self:
@@ -191,10 +193,25 @@ class EmbeddingSettings(Section):
     threads: Annotated[int, Field(ge=1, le=256)]
 
 
+class PromotionSettings(Section):
+    min_deflated_sharpe: Annotated[float, Field(ge=0.5, lt=1.0)]
+    max_calibration_error: Fraction
+    min_rank_ic: Annotated[float, Field(ge=0.0, lt=1.0)]
+    min_worst_fold_rank_ic: Annotated[float, Field(ge=-1.0, lt=1.0)]
+
+
+class DriftSettings(Section):
+    recent_sessions: Annotated[int, Field(ge=10, le=500)]
+    max_psi: Annotated[float, Field(gt=0.0, le=10.0)]
+    max_rank_ic_decay: Annotated[float, Field(ge=0.0, le=2.0)]
+
+
 class Models(Section):
     """models.yaml"""
 
     signal: SignalModelSettings
+    promotion: PromotionSettings
+    drift: DriftSettings
     language: LanguageModelSettings
     embedding: EmbeddingSettings
 

@@ -19,8 +19,8 @@ from tenthman.ml.training import TrainedModel
 
 _SQL = load_queries("tenthman.ml", "registry.sql")
 
-THRESHOLDS = {"entry_fraction", "exit_fraction"}
-"""Settings that judge scores and do not shape the model: changing them needs no training."""
+THRESHOLDS = {"entry_fraction", "exit_fraction", "retrain_sessions", "expires_after_sessions"}
+"""Settings that judge scores or say when to train, and do not shape the model: changing them needs no training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

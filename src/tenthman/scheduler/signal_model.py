@@ -1,7 +1,11 @@
-"""The signal model of a run: trained on what was known before it, or loaded when that was done before."""
+"""The signal models of a run: trained on what was known before them, or loaded when that was done before."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 
 from tenthman.config import Config
-from tenthman.data.market import MarketView
+from tenthman.data.market import MarketHistory, MarketView
 from tenthman.db.pool import Pool
 from tenthman.decision import compute_features, membership
 from tenthman.domain.canonical import content_hash
@@ -14,6 +18,45 @@ from tenthman.ml.labels import triple_barrier
 from tenthman.ml.registry import TrainingInputs, find, load, save
 from tenthman.ml.training import TrainedModel, train
 from tenthman.scheduler.clock import wall_now
+from tenthman.scheduler.timeline import NEW_YORK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ModelFrom:
+    """The model that proposes from `first_session` on, until the next one takes over."""
+
+    first_session: date
+    model: SignalModel
+
+
+def scheduled_models(
+    config: Config, pool: Pool, market_id: str, data_hash: str, history: MarketHistory, sessions: Sequence[date]
+) -> tuple[ModelFrom, ...]:
+    """A model for the first of `sessions` and one for every `signal.retrain_sessions`-th after it, in order of time.
+
+    Each knows what `history` serves as the New York day of its first session begins, and nothing later; one trained
+    on the very same before is taken from the registry. Without `retrain_sessions` there is one. Raises ValueError
+    without sessions, DataMissing when the history before a model's first session is too short to train on.
+    """
+    if not sessions:
+        raise ValueError("`sessions` must not be empty")
+    return tuple(
+        ModelFrom(
+            first_session=session,
+            model=trained_model(config, pool, market_id, data_hash, history.serve(start_of(session))),
+        )
+        for session in retraining_sessions(sessions, config.models.signal.retrain_sessions)
+    )
+
+
+def retraining_sessions(sessions: Sequence[date], every: int | None) -> tuple[date, ...]:
+    """Those of `sessions` at whose start a model is trained: the first and every `every`-th after it."""
+    return tuple(sessions[:1] if every is None else sessions[::every])
+
+
+def start_of(session: date) -> datetime:
+    """The instant at which the New York day of `session` begins: what was known by then may serve in it."""
+    return datetime.combine(session, time(), NEW_YORK).astimezone(UTC)
 
 
 def trained_model(config: Config, pool: Pool, market_id: str, data_hash: str, view: MarketView) -> SignalModel:

@@ -32,6 +32,8 @@ SETTINGS = SignalModelSettings(
     threads=1,
     entry_fraction=0.1,
     exit_fraction=0.1,
+    retrain_sessions=None,
+    expires_after_sessions=126,
 )
 
 

@@ -30,6 +30,8 @@ def settings() -> SignalModelSettings:
         threads=1,
         entry_fraction=0.1,
         exit_fraction=0.1,
+        retrain_sessions=None,
+        expires_after_sessions=126,
     )
 
 
