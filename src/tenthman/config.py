@@ -21,6 +21,8 @@ from tenthman.domain.errors import ConfigError
 Fraction = Annotated[float, Field(gt=0.0, le=1.0)]
 PositiveInt = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0.0, le=3600.0)]
+PositiveFloat = Annotated[float, Field(gt=0.0)]
+Depth = Annotated[int, Field(ge=1, le=12)]
 BasisPoints = Annotated[float, Field(ge=0.0, le=1000.0)]
 
 FILES = ("settings", "models", "agents", "risk_rules")
@@ -139,6 +141,29 @@ class Settings(Section):
     logging: LoggingSettings
 
 
+class WalkForwardSettings(Section):
+    folds: Annotated[int, Field(ge=2, le=50)]
+    window: Literal["expanding", "rolling"]
+
+
+class TuningSettings(Section):
+    """Lowest and highest value that tuning may try."""
+
+    max_depth: tuple[Depth, Depth]
+    learning_rate: tuple[Fraction, Fraction]
+    min_child_weight: tuple[PositiveFloat, PositiveFloat]
+    subsample: tuple[Fraction, Fraction]
+    colsample: tuple[Fraction, Fraction]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        for name in type(self).model_fields:
+            lowest, highest = getattr(self, name)
+            if highest < lowest:
+                raise ValueError(f"the second of `{name}` must be at least the first {lowest}, was {highest}")
+        return self
+
+
 class SignalModelSettings(Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     history_sessions: Annotated[int, Field(ge=50, le=10_000)]
@@ -147,7 +172,7 @@ class SignalModelSettings(Section):
     embargo_sessions: Annotated[int, Field(ge=0, le=250)]
     max_rounds: Annotated[int, Field(ge=1, le=5000)]
     early_stopping_rounds: PositiveInt
-    max_depth: Annotated[int, Field(ge=1, le=12)]
+    max_depth: Depth
     learning_rate: Fraction
     min_child_weight: Annotated[float, Field(ge=0.0)]
     subsample: Fraction
@@ -157,6 +182,9 @@ class SignalModelSettings(Section):
     exit_fraction: Annotated[float, Field(gt=0.0, le=0.5)]
     retrain_sessions: Annotated[int, Field(ge=1, le=2600)] | None
     expires_after_sessions: Annotated[int, Field(ge=1, le=2600)]
+    calibration: Literal["temperature", "none"]
+    walk_forward: WalkForwardSettings
+    tuning: TuningSettings
 
     @model_validator(mode="after")
     def _history(self) -> Self:
@@ -369,8 +397,8 @@ def load_config(directory: Path | None, environment: Mapping[str, str]) -> Confi
 def decision_hash(settings: Settings, models: Models, agents: Agents, risk_rules: RiskRules) -> str:
     """SHA-256 of every section that a decision depends on: all but where things are and how they are logged."""
     dumped = settings.model_dump(mode="json", exclude={"database", "broker", "logging", "market"})
-    sections = [dumped, *(section.model_dump(mode="json") for section in (models, agents, risk_rules))]
-    return content_hash(sections)
+    read = models.model_dump(mode="json", exclude={"signal": {"walk_forward", "tuning"}})
+    return content_hash([dumped, read, *(section.model_dump(mode="json") for section in (agents, risk_rules))])
 
 
 def load_secrets(environment: Mapping[str, str]) -> Secrets:

@@ -19,8 +19,15 @@ from tenthman.ml.training import TrainedModel
 
 _SQL = load_queries("tenthman.ml", "registry.sql")
 
-THRESHOLDS = {"entry_fraction", "exit_fraction", "retrain_sessions", "expires_after_sessions"}
-"""Settings that judge scores or say when to train, and do not shape the model: changing them needs no training."""
+THRESHOLDS = {
+    "entry_fraction",
+    "exit_fraction",
+    "retrain_sessions",
+    "expires_after_sessions",
+    "walk_forward",
+    "tuning",
+}
+"""Settings that judge scores or say when and how to train, not what: changing them needs no training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pytest
 
-from tenthman.config import SignalModelSettings, StopRules
+from tenthman.config import SignalModelSettings, StopRules, TuningSettings, WalkForwardSettings
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import DataCorrupt, DataMissing
 from tenthman.domain.features import FeaturePanel
@@ -34,6 +34,15 @@ SETTINGS = SignalModelSettings(
     exit_fraction=0.1,
     retrain_sessions=None,
     expires_after_sessions=126,
+    calibration="temperature",
+    walk_forward=WalkForwardSettings(folds=3, window="rolling"),
+    tuning=TuningSettings(
+        max_depth=(2, 4),
+        learning_rate=(0.05, 0.3),
+        min_child_weight=(1, 50),
+        subsample=(0.5, 1.0),
+        colsample=(0.5, 1.0),
+    ),
 )
 
 

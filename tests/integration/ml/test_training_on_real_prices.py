@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from tenthman.config import SignalModelSettings, StopRules
+from tenthman.config import SignalModelSettings, StopRules, TuningSettings, WalkForwardSettings
 from tenthman.domain.market import FIELDS, Panel
 from tenthman.features.scaling import ranked
 from tenthman.features.technical import atr, technical
@@ -34,6 +34,15 @@ SETTINGS = SignalModelSettings(
     exit_fraction=0.1,
     retrain_sessions=None,
     expires_after_sessions=126,
+    calibration="temperature",
+    walk_forward=WalkForwardSettings(folds=3, window="rolling"),
+    tuning=TuningSettings(
+        max_depth=(2, 4),
+        learning_rate=(0.05, 0.3),
+        min_child_weight=(1, 50),
+        subsample=(0.5, 1.0),
+        colsample=(0.5, 1.0),
+    ),
 )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tenthman.config import SignalModelSettings
+from tenthman.config import SignalModelSettings, TuningSettings, WalkForwardSettings
 from tenthman.domain.features import FeaturePanel
 from tenthman.ml.labels import BUY, HOLD, SELL, UNKNOWN, Labels
 from tenthman.ml.training import TrainedModel, train
@@ -32,6 +32,15 @@ def settings() -> SignalModelSettings:
         exit_fraction=0.1,
         retrain_sessions=None,
         expires_after_sessions=126,
+        calibration="temperature",
+        walk_forward=WalkForwardSettings(folds=3, window="rolling"),
+        tuning=TuningSettings(
+            max_depth=(2, 4),
+            learning_rate=(0.05, 0.3),
+            min_child_weight=(1, 50),
+            subsample=(0.5, 1.0),
+            colsample=(0.5, 1.0),
+        ),
     )
 
 
