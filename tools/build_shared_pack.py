@@ -3,6 +3,12 @@
     python tools/build_shared_pack.py FOLDER [packs/sp100-2014-2021]
 
 Nothing of that data may be published: the pack lands in a folder that git ignores.
+
+Dividends are what the dividend-adjusted closes imply. With f = adj_close / close, a share that goes ex in session t
+pays d(t) = close(t-1) * (1 - f(t-1) / f(t)): the adjustment by CRSP's standard, which is Yahoo's, turned round. t-1 is
+the ticker's bar before. Amounts are rounded to 1/10,000 USD, which is about what the six decimals of the closes can
+carry. An implied amount below half a basis point of the close before is rounding noise: in these files noise ends at
+0.1 bp and the smallest dividend is 1.2 bp (NVDA, 2021-12-01).
 """
 
 import argparse
@@ -26,13 +32,16 @@ INDEX = "SPY"
 RENAMED = {"FB": "META", "UTX": "RTX"}
 # The bars under these names belong to the new Fox Corporation, which was never a member.
 OTHER_COMPANY = {"FOX", "FOXA"}
+# Its prices are divided by this for the spin-off of 2022-04, and the dividends in its adjusted closes are not.
+UNDIVIDED = {"T": 1.324}
+LEAST_YIELD = 0.5e-4
 DATASETS = ["kaggle_reuters_headlines", "kaggle_cnbc_headlines", "kaggle_sp500_headlines"]
 DESCRIPTION = (
     "S&P 100 of the time plus SPY, 2014-01-02..2021-12-31. Membership is taken from dated lists of 2018-11-22, "
     "2019-11-25, 2020-05-06 and later: a change counts from the first list that shows it, and the first list is "
     "carried back to 2014, so membership before 2018-11 is biased towards survivors. A membership ends with the last "
     "bar at hand (AGN, CELG, RTN end early); DWDP and Twenty-First Century Fox are missing. Headlines: Reuters, CNBC "
-    "and S&P 500 topics; only CNBC has a time of day."
+    "and S&P 500 topics; only CNBC has a time of day. Dividends are implied by dividend-adjusted closes."
 )
 
 
@@ -44,6 +53,7 @@ def build(recorded: Path, out: Path) -> Path:
         listings = _listings(recorded, bars)
         bars = bars[bars["ticker"].isin({item.ticker for item in listings} | {INDEX})]
         bars.to_parquet(folder / "bars.parquet", index=False)
+        dividends(bars).to_parquet(folder / "dividends.parquet", index=False)
         _headlines(recorded).to_parquet(folder / "headlines.parquet", index=False)
         (folder / "universe.csv").write_text(universe_text(listings), encoding="utf-8")
         return build_pack(
@@ -51,6 +61,7 @@ def build(recorded: Path, out: Path) -> Path:
             bars=folder / "bars.parquet",
             headlines=folder / "headlines.parquet",
             universe=folder / "universe.csv",
+            dividends=folder / "dividends.parquet",
             name="S&P 100, 2014-2021",
             description=DESCRIPTION,
             source="daily bars of Yahoo Finance and Alpha Vantage, headlines of Reuters, CNBC and others",
@@ -71,6 +82,18 @@ def _bars(recorded: Path) -> pd.DataFrame:
     bars = pd.read_parquet(recorded / "prices_daily_2010_2021.parquet", columns=columns)
     inside = bars["date"].between(pd.Timestamp(FIRST), pd.Timestamp(LAST))
     return bars[inside & (bars["volume"] > 0) & ~bars["ticker"].isin(OTHER_COMPANY)]
+
+
+def dividends(bars: pd.DataFrame) -> pd.DataFrame:
+    """Dividends (USD a share, in the basis of `close`) that the ratio of `adj_close` to `close` implies; see above."""
+    bars = bars.sort_values(["ticker", "date"], ignore_index=True)
+    factor = bars["adj_close"] / bars["close"]
+    before = bars.groupby("ticker")["close"].shift()
+    implied = 1 - factor.groupby(bars["ticker"]).shift() / factor
+    basis = bars["ticker"].map(UNDIVIDED).fillna(1.0)
+    amount = (before * implied / basis).round(4)
+    table = pd.DataFrame({"ex_date": bars["date"], "ticker": bars["ticker"], "amount": amount})
+    return table[(implied >= LEAST_YIELD) & (amount > 0)]
 
 
 def _listings(recorded: Path, bars: pd.DataFrame) -> list[Listing]:
@@ -139,9 +162,11 @@ def main() -> None:
     market = open_pack(out, archive_lag_minutes=15)
     opened = time.perf_counter()
     sessions, tickers = market.panel.close.shape
+    paid = 0 if market.dividends is None else int((market.dividends > 0).sum())
     sys.stdout.write(
         f"{out}: {sessions} sessions, {tickers} tickers, {int((market.panel.close > 0).sum())} bars, "
-        f"{len(market.headlines)} headlines; built in {built - began:.1f} s, opened in {opened - built:.1f} s\n"
+        f"{len(market.headlines)} headlines, {paid} dividends; "
+        f"built in {built - began:.1f} s, opened in {opened - built:.1f} s\n"
     )
 
 

@@ -22,6 +22,9 @@ def build(
     name: Annotated[str, typer.Option(help="What to call it.")],
     headlines: Annotated[Path | None, typer.Option(help="Parquet or CSV of headlines; see docs/packs.md.")] = None,
     universe: Annotated[Path | None, typer.Option(help="CSV of dated membership; see docs/packs.md.")] = None,
+    dividends: Annotated[
+        Path | None, typer.Option(help="Parquet or CSV: ex_date, ticker, amount (USD a share).")
+    ] = None,
     description: Annotated[str, typer.Option(help="What is in it, and what is not.")] = "",
     source: Annotated[str, typer.Option(help="Where the prices come from.")] = "user files",
     licence: Annotated[str, typer.Option(help="Under what terms you have them.")] = "private",
@@ -39,6 +42,7 @@ def build(
         bars=bars,
         headlines=headlines,
         universe=universe,
+        dividends=dividends,
         name=name,
         description=description,
         source=source,
@@ -76,9 +80,17 @@ def _show(market: MarketData, folder: Path, as_json: bool) -> None:
         "tickers": str(len(panel.tickers)),
         "sessions": f"{panel.sessions[0]} to {panel.sessions[-1]}, {len(panel.sessions)}",
         "headlines": str(len(market.headlines)),
+        "dividends": _dividends(market),
         "scenarios": ", ".join(f"{key} {item.first}..{item.last}" for key, item in sorted(market.scenarios.items())),
     }
     if as_json:
         show_json(facts)
     else:
         show_table(provenance.headline, facts.items())
+
+
+def _dividends(market: MarketData) -> str:
+    if market.dividends is None:
+        return "not known"
+    paid = market.dividends > 0
+    return f"{int(paid.sum())} of {int(paid.any(axis=0).sum())} tickers"

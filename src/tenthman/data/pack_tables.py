@@ -1,4 +1,4 @@
-"""The three tables of a data pack, checked whole and turned into arrays and words.
+"""The tables of a data pack, checked whole and turned into arrays and words.
 
 Every defect is a DataCorrupt that names file, row (counting from 1, without the header), column and value.
 """
@@ -25,6 +25,7 @@ from tenthman.domain.news import NewsItem, TimePrecision
 PRICES = ("open", "high", "low", "close")
 BAR_COLUMNS = ("date", "ticker", *FIELDS)
 HEADLINE_COLUMNS = ("id", "published_at", "precision", "headline", "summary", "source", "url", "tickers")
+DIVIDEND_COLUMNS = ("ex_date", "ticker", "amount")
 UNIVERSE_COLUMNS = ("ticker", "name", "issuer", "sector", "aliases", "member_from", "member_to")
 TICKER = re.compile(r"[A-Z0-9^][A-Z0-9.^-]{0,15}")
 
@@ -94,6 +95,19 @@ def typed_headlines(table: pa.Table, label: str) -> pa.Table:
     return pa.table(typed, schema=HEADLINE_SCHEMA)
 
 
+def typed_dividends(table: pa.Table, label: str) -> pa.Table:
+    """The columns of dividends.parquet in their types; rows stay as they are."""
+    require_columns(table.column_names, DIVIDEND_COLUMNS, label)
+    source = _Source(table, label)
+    return pa.table(
+        {
+            "ex_date": pa.array(_days(source, "ex_date")),
+            "ticker": _strings(source, "ticker"),
+            "amount": pa.array(_floats(source, "amount")),
+        }
+    )
+
+
 def no_headlines() -> pa.Table:
     """A headlines table without rows."""
     return HEADLINE_SCHEMA.empty_table()
@@ -111,7 +125,7 @@ def panel_from(table: pa.Table, label: str, index_ticker: str) -> Panel:
     _check_prices(source, fields)
     sessions = _sessions(source, days)
     rows = np.searchsorted(sessions, days)
-    _check_repeats(source, rows * len(tickers) + codes)
+    _check_repeats(source, rows * len(tickers) + codes, "date", "bar")
     _check_index(label, sessions, rows[codes == tickers.index(index_ticker)] if index_ticker in tickers else None)
 
     def laid_out(values: Floats) -> Floats:
@@ -120,6 +134,39 @@ def panel_from(table: pa.Table, label: str, index_ticker: str) -> Panel:
         return cells
 
     return Panel(sessions=sessions, tickers=tickers, **{name: laid_out(values) for name, values in fields.items()})
+
+
+def dividends_from(table: pa.Table, label: str, panel: Panel) -> Floats:
+    """Dividends, laid out as the panel is: USD a share in the session of the ex-date, 0 elsewhere."""
+    require_columns(table.column_names, DIVIDEND_COLUMNS, label)
+    source = _Source(table, label)
+    days = _days(source, "ex_date")
+    names: list[str] = _strings(source, "ticker").to_pylist()
+    places = {ticker: column for column, ticker in enumerate(panel.tickers)}
+    codes = np.array([places.get(name, -1) for name in names], dtype=np.intp)
+    source.refuse(codes < 0, "ticker", "be a ticker that has bars")
+    source.refuse(
+        ~np.isin(days, panel.sessions), "ex_date", f"be a session in {panel.sessions[0]}..{panel.sessions[-1]}"
+    )
+    amounts = _floats(source, "amount")
+    source.refuse(~np.isfinite(amounts) | (amounts <= 0), "amount", "be a finite number above 0")
+    rows = np.searchsorted(panel.sessions, days)
+    _check_repeats(source, rows * len(panel.tickers) + codes, "ex_date", "dividend")
+    source.refuse(amounts >= _closes_before(panel, rows, codes), "amount", "be below the close before the ex-date")
+    cells = np.zeros(panel.close.shape)
+    cells[rows, codes] = amounts
+    return cells
+
+
+def _closes_before(panel: Panel, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Floats:
+    """The latest close before each session, USD; infinite where there is none."""
+    closes = np.full(len(rows), np.inf)
+    for place, (row, column) in enumerate(zip(rows, columns, strict=True)):
+        before = panel.close[:row, column]
+        known = np.flatnonzero(~np.isnan(before))
+        if len(known):
+            closes[place] = before[known[-1]]
+    return closes
 
 
 def headlines_from(table: pa.Table, label: str, lag_minutes: int) -> tuple[NewsItem, ...]:
@@ -275,16 +322,18 @@ def _sessions(source: _Source, days: Sessions) -> Sessions:
     return sessions
 
 
-def _check_repeats(source: _Source, keys: NDArray[np.intp]) -> None:
+def _check_repeats(source: _Source, keys: NDArray[np.intp], day_column: str, thing: str) -> None:
     order = np.argsort(keys, kind="stable")
     again = np.zeros(len(keys), dtype=np.bool_)
     again[order[1:]] = np.diff(keys[order]) == 0
     if bool(again.any()):
         row = int(np.argmax(again))
         first = int(np.argmax(keys == keys[row]))
-        ticker, day = (source.table.column(name)[row].as_py() for name in ("ticker", "date"))
+        ticker, day = (source.table.column(name)[row].as_py() for name in ("ticker", day_column))
         source.fail(
-            row, "date", f"{ticker} must have one bar a session, had a second for {day} (first in row {first + 1})"
+            row,
+            day_column,
+            f"{ticker} must have one {thing} a session, had a second for {day} (first in row {first + 1})",
         )
 
 

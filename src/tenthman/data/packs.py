@@ -20,23 +20,26 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tenthman.data.calendar import extend, sessions_between
 from tenthman.data.pack_tables import (
+    dividends_from,
     headlines_from,
     listings_from,
     no_headlines,
     panel_from,
     typed_bars,
+    typed_dividends,
     typed_headlines,
     universe_text,
 )
 from tenthman.domain.canonical import content_hash
 from tenthman.domain.errors import ConfigError, DataCorrupt
-from tenthman.domain.market import FIELDS, Listing, MarketData, MarketKind, Panel, Period, Provenance, Universe
+from tenthman.domain.market import FIELDS, Floats, Listing, MarketData, MarketKind, Panel, Period, Provenance, Universe
 from tenthman.domain.news import NewsItem
 
 MANIFEST = "pack.yaml"
 BARS = "bars.parquet"
 HEADLINES = "headlines.parquet"
 UNIVERSE = "universe.csv"
+DIVIDENDS = "dividends.parquet"
 FILES = (BARS, HEADLINES, UNIVERSE)
 
 DEFAULT_SESSIONS = 20
@@ -67,12 +70,13 @@ class Manifest(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class _Labels:
-    """What messages call the four files: the pack's own, or those a pack is being built from."""
+    """What messages call the files: the pack's own, or those a pack is being built from."""
 
     manifest: str
     bars: str
     headlines: str
     universe: str
+    dividends: str
 
 
 def open_pack(folder: Path, archive_lag_minutes: int) -> MarketData:
@@ -82,7 +86,7 @@ def open_pack(folder: Path, archive_lag_minutes: int) -> MarketData:
     known. Listings without bars are left out, with a warning. Raises ConfigError when the folder or its pack.yaml
     cannot be used, DataCorrupt naming file, row, column and value when the data cannot.
     """
-    labels = _Labels(*(str(folder / name) for name in (MANIFEST, *FILES)))
+    labels = _Labels(*(str(folder / name) for name in (MANIFEST, *FILES, DIVIDENDS)))
     return _opened(folder, archive_lag_minutes, labels)
 
 
@@ -92,6 +96,7 @@ def build_pack(
     bars: Path,
     headlines: Path | None,
     universe: Path | None,
+    dividends: Path | None = None,
     name: str,
     description: str,
     source: str,
@@ -103,8 +108,9 @@ def build_pack(
 ) -> Path:
     """Build a pack in `out` from tables (parquet or csv) with the pack's columns, and open it once as a check.
 
-    Without `universe` every ticker of the bars counts as a member throughout, and the description says so. `out`
-    appears whole or not at all. Raises ConfigError when `out` may not be written or an input is missing, DataCorrupt
+    Without `universe` every ticker of the bars counts as a member throughout, and the description says so. Without
+    `dividends` the pack says nothing of them, which is not the same as a table without rows. `out` appears whole or
+    not at all. Raises ConfigError when `out` may not be written or an input is missing, DataCorrupt
     naming input file, row, column and value when an input cannot be used.
     """
     _check_target(out, overwrite)
@@ -121,6 +127,10 @@ def build_pack(
             description = f"{description} {DERIVED}".strip()
         else:
             (building / UNIVERSE).write_bytes(_read_bytes(universe))
+        if dividends is not None:
+            paid = typed_dividends(_read_table(dividends), str(dividends))
+            pq.write_table(paid, building / DIVIDENDS, compression="zstd")
+        files = FILES if dividends is None else (*FILES, DIVIDENDS)
         manifest: dict[str, object] = {
             "format": 1,
             "name": name,
@@ -131,12 +141,12 @@ def build_pack(
             "calendar": "XNYS",
             "index_ticker": index_ticker,
             "scenarios": {key: [span.first, span.last] for key, span in (scenarios or {}).items()},
-            "files": {file: _sha256((building / file).read_bytes()) for file in FILES},
+            "files": {file: _sha256((building / file).read_bytes()) for file in files},
         }
         (building / MANIFEST).write_text(
             yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True, width=120), encoding="utf-8"
         )
-        _opened(building, 0, _Labels(str(out / MANIFEST), str(bars), str(headlines), str(universe)))
+        _opened(building, 0, _Labels(str(out / MANIFEST), str(bars), str(headlines), str(universe), str(dividends)))
         building.chmod(0o755)
         _put_in_place(building, out)
     finally:
@@ -146,11 +156,14 @@ def build_pack(
 
 def _opened(folder: Path, lag_minutes: int, labels: _Labels) -> MarketData:
     manifest = _manifest(folder, labels.manifest)
-    raw = {name: _verified(folder / name, manifest.files[name]) for name in FILES}
+    raw = {name: _verified(folder / name, manifest.files[name]) for name in manifest.files}
     panel = panel_from(_parquet(raw[BARS], labels.bars), labels.bars, manifest.index_ticker)
     headlines = headlines_from(_parquet(raw[HEADLINES], labels.headlines), labels.headlines, lag_minutes)
     listings = listings_from(_text(raw[UNIVERSE], labels.universe), labels.universe)
     universe = Universe(listings=_with_bars(listings, panel, manifest.name), index_ticker=manifest.index_ticker)
+    dividends = None
+    if DIVIDENDS in raw:
+        dividends = dividends_from(_parquet(raw[DIVIDENDS], labels.dividends), labels.dividends, panel)
     return MarketData(
         provenance=Provenance(
             kind=MarketKind.PACK,
@@ -159,13 +172,14 @@ def _opened(folder: Path, lag_minutes: int, labels: _Labels) -> MarketData:
             source=manifest.source,
             price_basis=manifest.price_basis,
             licence=manifest.licence,
-            content_hash=_content(panel, headlines, universe),
+            content_hash=_content(panel, headlines, universe, dividends),
         ),
         panel=panel,
         hours=extend(sessions_between(_day(panel, 0), _day(panel, -1)), FOLLOWING_SESSIONS),
         headlines=headlines,
         universe=universe,
         scenarios=_scenarios(manifest, panel, labels.manifest),
+        dividends=dividends,
     )
 
 
@@ -184,8 +198,9 @@ def _manifest(folder: Path, label: str) -> Manifest:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"]) or "(whole file)"
         raise ConfigError(f"{label}: `{key}`: {first['msg']}, was {first['input']!r}") from None
-    if sorted(manifest.files) != sorted(FILES):
-        raise ConfigError(f"{label}: `files` must name {', '.join(FILES)}, named {', '.join(manifest.files) or 'none'}")
+    if set(manifest.files) - {DIVIDENDS} != set(FILES):
+        needed = f"{', '.join(FILES)} and may name {DIVIDENDS}"
+        raise ConfigError(f"{label}: `files` must name {needed}, named {', '.join(manifest.files) or 'none'}")
     return manifest
 
 
@@ -291,8 +306,11 @@ def _derived_scenarios(panel: Panel, index_ticker: str) -> dict[str, Period]:
     return scenarios
 
 
-def _content(panel: Panel, headlines: Sequence[NewsItem], universe: Universe) -> str:
-    """SHA-256 of the data and of when it became known; the same on every machine and for every way of storing it."""
+def _content(panel: Panel, headlines: Sequence[NewsItem], universe: Universe, dividends: Floats | None) -> str:
+    """SHA-256 of the data and of when it became known; the same on every machine and for every way of storing it.
+
+    Dividends that are not known leave no trace in it: a pack without them keeps the hash it had before there were any.
+    """
     digest = hashlib.sha256(content_hash([panel.tickers, universe]).encode())
     digest.update(panel.sessions.astype("<M8[D]").tobytes())
     for name in FIELDS:
@@ -313,6 +331,9 @@ def _content(panel: Panel, headlines: Sequence[NewsItem], universe: Universe) ->
                 )
             ).encode()
         )
+    if dividends is not None:
+        digest.update(b"dividends")
+        digest.update(dividends.astype("<f8").tobytes())
     return digest.hexdigest()
 
 

@@ -205,6 +205,8 @@ class MarketData:
 
     `hours` has one entry per session of `panel`, in order, and may go on beyond its end (the following sessions).
     `scenarios` names periods ("default", "crash"). `truth` is the practice market's answer key, empty elsewhere.
+    `dividends` is of the panel's shape: USD a share, in the price basis of the panel, in the session in which the
+    share first trades without it (the ex-date), 0 where there is none; None when dividends are not known.
     """
 
     provenance: Provenance
@@ -214,6 +216,7 @@ class MarketData:
     universe: Universe
     scenarios: Mapping[str, Period] = field(default_factory=dict)
     truth: Mapping[str, str] = field(default_factory=dict)
+    dividends: Floats | None = None
 
     def __post_init__(self) -> None:
         if len(self.hours) < len(self.panel.sessions):
@@ -222,3 +225,19 @@ class MarketData:
             )
         if self.universe.index_ticker not in self.panel.tickers:
             raise ValueError(f"the index {self.universe.index_ticker!r} must be a column of the panel")
+        if self.dividends is not None:
+            _require_dividends(self.dividends, self.panel)
+
+
+def _require_dividends(dividends: Floats, panel: Panel) -> None:
+    shape = panel.close.shape
+    if dividends.shape != shape or dividends.dtype != np.float64:
+        raise ValueError(f"`dividends` must be float64 of shape {shape}, was {dividends.dtype} {dividends.shape}")
+    wrong = ~(np.isfinite(dividends) & (dividends >= 0))
+    if bool(wrong.any()):
+        row, column = (int(place[0]) for place in np.nonzero(wrong))
+        raise ValueError(
+            f"{panel.tickers[column]} {panel.sessions[row]}: `dividends` must be finite and at least 0, "
+            f"was {dividends[row, column]}"
+        )
+    dividends.flags.writeable = False

@@ -88,6 +88,17 @@ def _build(folder: Path, bars: Path, headlines: Path | None, universe: str | Non
     return build_pack(folder / "pack", bars=bars, headlines=headlines, universe=listed, **(told | more))
 
 
+def _dividends() -> list[Row]:
+    return [
+        {"ex_date": HOURS[3].session, "ticker": "AAA", "amount": 0.25},
+        {"ex_date": HOURS[9].session, "ticker": "SPY", "amount": 1.5},
+    ]
+
+
+def _with_dividends(folder: Path, dividends: Path, **more: Any) -> MarketData:
+    return open_pack(_build(folder, _parquet(folder / "b", _bars()), None, dividends=dividends, **more), 0)
+
+
 def _built(folder: Path) -> Path:
     return _build(folder, _parquet(folder / "b.parquet", _bars()), _parquet(folder / "h.parquet", _headlines()))
 
@@ -275,6 +286,70 @@ def test_a_defect_in_the_headlines_is_refused_by_file_row_and_column(tmp_path: P
         _build(tmp_path, _parquet(tmp_path / "b.parquet", _bars()), news)
 
 
+def test_dividends_stand_in_the_session_of_their_ex_date(tmp_path: Path) -> None:
+    market = _with_dividends(tmp_path, _parquet(tmp_path / "d.parquet", _dividends()))
+    assert market.dividends is not None
+    paid = {(int(row), market.panel.tickers[column]) for row, column in np.argwhere(market.dividends)}
+    assert paid == {(3, "AAA"), (9, "SPY")}
+    assert market.dividends[3, 0] == 0.25
+    assert not market.dividends.flags.writeable
+
+
+def test_dividends_in_a_csv_are_the_same_market(tmp_path: Path) -> None:
+    (tmp_path / "c").mkdir()
+    one = _with_dividends(tmp_path, _parquet(tmp_path / "d.parquet", _dividends()))
+    other = _with_dividends(tmp_path / "c", _csv(tmp_path / "d.csv", _dividends()[::-1]))
+    assert one.provenance == other.provenance
+
+
+def test_a_pack_that_says_nothing_of_dividends_keeps_its_hash_and_one_without_any_is_another_market(
+    tmp_path: Path,
+) -> None:
+    silent = open_pack(_built(tmp_path), 15)
+    assert silent.dividends is None
+    assert silent.provenance.content_hash == "3f7055155b78a80b27c8e112c055c98e003429e3b1e0c0310a2440b032855c84"
+    (tmp_path / "n").mkdir()
+    none = _csv(tmp_path / "none.csv", _dividends()[:1])
+    none.write_text("ex_date,ticker,amount\n")
+    market = _with_dividends(tmp_path / "n", none)
+    assert market.dividends is not None
+    assert not market.dividends.any()
+    known = _with_dividends(tmp_path, _parquet(tmp_path / "d.parquet", _dividends()), overwrite=True)
+    assert len({item.provenance.content_hash for item in (silent, market, known)}) == 3
+
+
+BAD_DIVIDENDS: dict[str, tuple[Change, str]] = {
+    "missing column": (_drop("amount"), r"column `amount` is missing"),
+    "no ticker": (_set(1, ticker=None), r"row 2, column `ticker`: must not be empty, was None"),
+    "unknown ticker": (_set(1, ticker="ZZZ"), r"row 2, column `ticker`: must be a ticker that has bars, was 'ZZZ'"),
+    "no session": (
+        _set(1, ex_date=date(2019, 12, 25)),
+        r"row 2, column `ex_date`: must be a session in 2019-12-02\.\.2020-01-31, was .*2019.*12.*25",
+    ),
+    "outside": (_set(1, ex_date=date(2020, 3, 2)), r"row 2, column `ex_date`: must be a session in 2019"),
+    "nan": (_set(0, amount=float("nan")), r"row 1, column `amount`: must be a finite number above 0, was (nan|None)"),
+    "nothing": (_set(0, amount=0.0), r"row 1, column `amount`: must be a finite number above 0, was '?0\.0"),
+    "negative": (_set(0, amount=-0.1), r"row 1, column `amount`: must be a finite number above 0, was '?-0\.1"),
+    "in cents": (_set(0, amount=25.0), r"row 1, column `amount`: must be below the close before the ex-date, was '?25"),
+    "twice": (
+        _set(1, ticker="AAA", ex_date=HOURS[3].session),
+        r"row 2, column `ex_date`: AAA must have one dividend a session, had a second for 2019-12-05 \(first in row 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+@pytest.mark.parametrize("defect", BAD_DIVIDENDS)
+def test_a_defect_in_the_dividends_is_refused_by_file_row_and_column(tmp_path: Path, defect: str, kind: str) -> None:
+    change, message = BAD_DIVIDENDS[defect]
+    rows = _dividends()
+    change(rows)
+    paid = (_csv if kind == "csv" else _parquet)(tmp_path / f"paid.{kind}", rows)
+    with pytest.raises(DataCorrupt, match=rf"paid\.{kind}: {message}"):
+        _with_dividends(tmp_path, paid)
+    assert not (tmp_path / "pack").exists()
+
+
 @pytest.mark.parametrize(
     ("said", "message"),
     [
@@ -340,6 +415,13 @@ def test_a_changed_file_is_refused_by_its_checksum(tmp_path: Path, name: str) ->
         open_pack(pack, 0)
 
 
+def test_dividends_that_were_changed_are_refused_by_their_checksum(tmp_path: Path) -> None:
+    _with_dividends(tmp_path, _parquet(tmp_path / "d.parquet", _dividends()))
+    _parquet(tmp_path / "pack" / "dividends.parquet", _dividends()[:1])
+    with pytest.raises(DataCorrupt, match=r"dividends\.parquet: sha256 must be"):
+        open_pack(tmp_path / "pack", 0)
+
+
 @pytest.mark.parametrize("name", ["bars.parquet", "headlines.parquet", "universe.csv"])
 def test_a_missing_file_is_refused(tmp_path: Path, name: str) -> None:
     pack = _built(tmp_path)
@@ -355,7 +437,7 @@ def test_a_missing_file_is_refused(tmp_path: Path, name: str) -> None:
         ({"calendar": "XLON"}, "`calendar`: Input should be 'XNYS', was 'XLON'"),
         ({"colour": "red"}, "`colour`: Extra inputs are not permitted"),
         ({"name": ""}, "`name`: String should have at least 1 character"),
-        ({"files": {}}, "`files` must name bars.parquet, headlines.parquet, universe.csv, named none"),
+        ({"files": {}}, "`files` must name bars.parquet, .*, universe.csv and may name dividends.parquet, named none"),
         ({"scenarios": {"default": ["soon", "later"]}}, r"`scenarios\.default\.0`: "),
     ],
 )

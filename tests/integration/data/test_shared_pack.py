@@ -72,6 +72,35 @@ def test_membership_follows_the_dated_lists(market: MarketData) -> None:
     assert is_member("GOOGL", date(2020, 1, 6)), "one list skips it, the ones before and after do not"
 
 
+def test_dividends_are_those_that_were_declared(market: MarketData) -> None:
+    assert market.dividends is not None
+    paid = market.dividends
+
+    def on(ticker: str, day: str) -> float:
+        row = int(np.searchsorted(market.panel.sessions, np.datetime64(day)))
+        return float(paid[row, market.panel.column(ticker)])
+
+    # Apple's 0.47 of 2014-08 was before the 4:1 split of 2020, its 0.205 of 2020-11 after it.
+    assert on("AAPL", "2014-08-07") == pytest.approx(0.47 / 4, abs=1e-4)
+    assert on("AAPL", "2020-11-06") == pytest.approx(0.205, abs=1e-4)
+    assert on("COST", "2017-05-08") == pytest.approx(7.0, abs=2e-4)
+    assert on("T", "2019-04-09") == pytest.approx(0.51 / 1.324, abs=1e-4)
+    assert on("SPY", "2019-12-20") == pytest.approx(1.570, abs=2e-4)
+    assert not paid[:, [market.panel.column(name) for name in ("BRK-B", "GOOG", "META")]].any()
+
+
+def test_the_index_yields_what_it_yielded(market: MarketData) -> None:
+    assert market.dividends is not None
+    column = market.panel.column("SPY")
+    years = market.panel.sessions.astype("datetime64[Y]").astype(int) + 1970
+    yields = [
+        market.dividends[years == year, column].sum() / market.panel.close[years == year, column].mean()
+        for year in range(2014, 2022)
+    ]
+    assert all(0.013 < found < 0.022 for found in yields)
+    assert [int((market.dividends[years == year, column] > 0).sum()) for year in range(2014, 2022)] == [4] * 8
+
+
 def test_two_share_classes_are_one_issuer_and_sectors_are_gics_of_the_day(market: MarketData) -> None:
     assert market.universe.issuer_of("GOOG") == market.universe.issuer_of("GOOGL") == "Alphabet"
     assert market.universe.sector_of("V") == "Information Technology"

@@ -49,6 +49,13 @@ def _history(sessions: int = 3) -> MarketHistory:
     return MarketHistory(_panel(sessions), _closes(sessions), [], UNIVERSE, HOURS)
 
 
+def _market() -> MarketData:
+    provenance = Provenance(
+        kind=MarketKind.PACK, name="n", description="", source="", price_basis="", licence="", content_hash="0" * 64
+    )
+    return MarketData(provenance=provenance, panel=_panel(3), hours=HOURS, headlines=(), universe=UNIVERSE)
+
+
 def _bar(session: int, close: float = 50.0, late: timedelta = timedelta(0), ticker: str = "AAA") -> Bar:
     hours = HOURS[session]
     return Bar(
@@ -188,9 +195,27 @@ def test_neither_view_nor_arrays_can_be_changed() -> None:
 
 
 def test_a_whole_market_is_known_session_by_session_at_the_close() -> None:
-    provenance = Provenance(
-        kind=MarketKind.PACK, name="n", description="", source="", price_basis="", licence="", content_hash="0" * 64
-    )
-    market = MarketData(provenance=provenance, panel=_panel(3), hours=HOURS, headlines=(), universe=UNIVERSE)
+    market = _market()
     history = MarketHistory(market.panel, known_at_close(market), [], market.universe, market.hours)
     assert history.serve(HOURS[1].close_at).last_session == HOURS[1].session
+
+
+@pytest.mark.parametrize(
+    ("dividends", "message"),
+    [
+        (np.zeros((3, 3)), r"`dividends` must be float64 of shape \(3, 2\), was float64 \(3, 3\)"),
+        (np.zeros((3, 2), dtype=np.float32), r"`dividends` must be float64 of shape \(3, 2\), was float32"),
+        (np.array([[0, 0], [0, -0.5], [0, 0]]), "SPY 2020-01-03: `dividends` must be finite and at least 0, was -0.5"),
+        (np.array([[0, 0], [0, 0], [np.nan, 0]]), "AAA 2020-01-06: `dividends` must be finite and at least 0, was nan"),
+    ],
+)
+def test_dividends_that_cannot_be_are_refused(dividends: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(_market(), dividends=dividends)
+
+
+def test_dividends_are_not_known_unless_they_are_given_and_cannot_be_written_to() -> None:
+    assert _market().dividends is None
+    known = replace(_market(), dividends=np.zeros((3, 2)))
+    assert known.dividends is not None
+    assert not known.dividends.flags.writeable
