@@ -1,0 +1,248 @@
+"""What a report says of a backtest: frozen facts, the same in the table, the page and the JSON."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from tenthman.dashboard.backtest_trades import Trade
+from tenthman.domain.canonical import plain
+from tenthman.domain.market import Provenance
+
+Values = tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A figure and the bounds that hold the truth with the chance `level`; None where it cannot be had."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    level: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """A signal model, the last session it could have learnt from, and the first session it decided in."""
+
+    version: str
+    trained_until: date
+    used_from: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostFacts:
+    """The run at one multiple of the configured costs. Returns and drawdown are fractions, Sharpe is annual.
+
+    `psr` is the chance that the true Sharpe is above zero, `dsr` that it is above what the best of all trials would
+    show by luck alone. Excess is a year, over the same sessions.
+    """
+
+    costs: float
+    net_return: float
+    annual_return: float | None
+    volatility: float | None
+    sharpe: Estimate
+    psr: float | None
+    dsr: float | None
+    excess_equal_weight: Estimate
+    excess_index: Estimate
+    max_drawdown: float
+    trades: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchmarkFacts:
+    """A benchmark over the same sessions."""
+
+    name: str
+    net_return: float
+    annual_return: float | None
+    volatility: float | None
+    sharpe: float | None
+    max_drawdown: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NullFacts:
+    """What entries by chance brought under the same rules: `share_below` of them had a lower Sharpe than the desk."""
+
+    number: int
+    share_below: float
+    sharpe_low: float | None
+    sharpe_middle: float | None
+    sharpe_high: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YearRow:
+    """A calendar year: net returns by month (None: not traded), and of the year beside the benchmarks."""
+
+    year: int
+    months: Values
+    net_return: float
+    index: float | None
+    equal_weight: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookFacts:
+    """How the money was used: shares of equity at the close, round trips a year, positions."""
+
+    mean_exposure: float
+    most_exposure: float
+    turnover_a_year: float
+    mean_positions: float
+    most_positions: int
+    mean_sessions_held: float | None
+    won: float | None
+    ends: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatchRow:
+    """A move of the trading state; `step` counts the steps of the session, 0 is the morning run."""
+
+    session: date
+    step: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IcMonth:
+    """How scores and what came after them agreed in one month: correlation, and of ranks."""
+
+    month: str
+    ic: float | None
+    rank_ic: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IcFacts:
+    """Information coefficients over `horizon` sessions ahead; `icir` is the mean over the deviation, by session."""
+
+    horizon: int
+    ic: Estimate
+    rank_ic: Estimate
+    icir: float | None
+    months: tuple[IcMonth, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitRow:
+    """One part of the period: by year, or by what the market did."""
+
+    group: str
+    name: str
+    sessions: int
+    net_return: float | None
+    sharpe: float | None
+    index: float | None
+    equal_weight: float | None
+    rank_ic: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AblationRow:
+    """The same period with parts of the desk left out."""
+
+    name: str
+    net_return: float
+    sharpe: float | None
+    max_drawdown: float
+    trades: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowFacts:
+    """Entries that the committee took away, by how they would have ended; `result_usd` before costs."""
+
+    ended: str
+    number: int
+    tickers: int
+    result_usd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curves:
+    """Series at each close, all of one length; None where there is nothing to show.
+
+    `equity` is net of regulatory fees (USD), benchmarks and nulls start from the same cash.
+    """
+
+    sessions: tuple[date, ...]
+    equity: Values
+    index: Values
+    equal_weight: Values
+    null_low: Values
+    null_middle: Values
+    null_high: Values
+    drawdown: Values
+    rolling_sharpe: Values
+    rolling_equal_weight: Values
+    exposure: Values
+    positions: tuple[int, ...]
+    turnover: Values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestReport:
+    """A backtest told in figures. Money is USD; `figures` has one entry for each multiple of costs, the run's first.
+
+    `unexplained_usd` is what of the change of equity the trades, dividends and fees do not add up to.
+    """
+
+    headline: str
+    market: Provenance
+    survivorship: str
+    first: date
+    last: date
+    sessions: int
+    committee: str
+    costs: float
+    costs_sentence: str
+    models: tuple[ModelFacts, ...]
+    config_hash: str
+    trials: int
+    looks: int
+    starting_cash: float
+    end_equity: float
+    fees: float
+    dividends: float
+    unexplained_usd: float
+    index_ticker: str
+    basis: str
+    claim: str
+    claims: bool
+    warnings: tuple[str, ...]
+    figures: tuple[CostFacts, ...]
+    benchmarks: tuple[BenchmarkFacts, ...]
+    nulls: NullFacts | None
+    years: tuple[YearRow, ...]
+    book: BookFacts
+    considered: int
+    denials: dict[str, int]
+    orders: dict[str, int]
+    latch: tuple[LatchRow, ...]
+    ic: IcFacts | None
+    splits: tuple[SplitRow, ...]
+    ablation: tuple[AblationRow, ...]
+    shadows: tuple[ShadowFacts, ...]
+    trades: tuple[Trade, ...]
+    curves: Curves
+    seconds: dict[str, float]
+
+    def as_dict(self) -> dict[str, object]:
+        """The whole report in JSON types."""
+        body = _bare(plain(self))
+        assert isinstance(body, dict)
+        return body
+
+
+def _bare(value: object) -> object:
+    """Without the names of our own types, which a reader has no use for; a market keeps its kind."""
+    if isinstance(value, list):
+        return [_bare(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {name: _bare(item) for name, item in value.items() if name != "kind"}
+    return {"kind": value["kind"], **kept} if "content_hash" in kept else kept

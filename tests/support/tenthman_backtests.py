@@ -1,0 +1,121 @@
+"""A backtest made by hand: a toy desk over random prices, so that reports can be tested without an engine."""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+import numpy as np
+
+from tenthman.backtest.inputs import Inputs
+from tenthman.backtest.result import (
+    FILL,
+    ORDER,
+    PRICE_SCALE,
+    BacktestResult,
+    LatchMove,
+    OrderEnd,
+    PurposeCode,
+    ReasonCode,
+)
+
+CASH = 100_000.0
+HOSTILE = "Own <script>alert('x')</script> market & \"more\""
+ENDS = (PurposeCode.TARGET, PurposeCode.STOP, PurposeCode.EXIT)
+
+
+def toy_inputs(count: int = 80, width: int = 6, seed: int = 3) -> Inputs:
+    """Random walks of `width` - 1 names and an index, the last column; scores that know a little of what comes."""
+    draw = np.random.default_rng(seed)
+    sessions = np.arange(np.datetime64("2019-01-02"), np.datetime64("2019-01-02") + 2 * count)
+    sessions = sessions[np.is_busday(sessions)][:count]
+    moves = draw.normal(0.0004, 0.012, (count, width))
+    moves[:, -1] = moves[:, :-1].mean(axis=1)
+    close = np.round(50.0 * np.exp(np.cumsum(moves, axis=0)), 2)
+    last_close = np.vstack([np.full(width, 50.0), close[:-1]])
+    excess = np.repeat((moves + draw.normal(0.0, 0.05, moves.shape))[:, np.newaxis], 2, axis=1)
+    excess[:, :, -1] = np.nan
+    return Inputs(
+        sessions=sessions,
+        tickers=(*(f"T{number:02d}" for number in range(width - 1)), "IDX"),
+        open=last_close.copy(),
+        high=np.maximum(close, last_close) * 1.002,
+        low=np.minimum(close, last_close) * 0.998,
+        close=close,
+        last_close=last_close,
+        gone=np.zeros((count, width), dtype=np.bool_),
+        dividends=np.zeros((count, width)),
+        excess=excess,
+        order=np.argsort(-excess, axis=2, kind="stable").astype(np.int32),
+        known=np.full((count, 2), width - 1, dtype=np.int32),
+        atr=np.ones((count, width)),
+        median_volume=np.full((count, width), 1e6),
+        steps=np.tile(np.linspace(0.1, 0.9, 5), (count, 1)),
+        afternoon=np.full(count, 4, dtype=np.int32),
+        issuer=np.arange(width, dtype=np.int32),
+        sector=np.zeros(width, dtype=np.int32),
+    )
+
+
+@dataclass
+class _Desk:
+    """What the toy desk does and holds; money in whole 1/10,000 USD."""
+
+    cash: int = round(CASH) * PRICE_SCALE
+    held: dict[int, tuple[int, int, int]] = field(default_factory=dict)
+    orders: list[tuple[int, ...]] = field(default_factory=list)
+    fills: list[tuple[float, ...]] = field(default_factory=list)
+
+    def buy(self, row: int, column: int, price: int, quantity: int) -> None:
+        order = (row, 0, column, PurposeCode.ENTRY, ReasonCode.NONE, quantity, price, 1, 2 * price, OrderEnd.FILLED)
+        self.held[column] = (quantity, len(self.orders), row)
+        self.fills.append((row, 0.0, column, PurposeCode.ENTRY, len(self.orders), quantity, price))
+        self.orders.append(order)
+        self.cash -= quantity * price
+
+    def sell(self, row: int, column: int, price: int, purpose: PurposeCode) -> None:
+        quantity, order, _ = self.held.pop(column)
+        if purpose is PurposeCode.EXIT:
+            order = len(self.orders)
+            exits = (row, 1, column, purpose, ReasonCode.TIME, quantity, 0, 0, 0, OrderEnd.FILLED)
+            self.orders.append(exits)
+        self.fills.append((row, 0.9, column, purpose, order, quantity, price))
+        self.cash += quantity * price
+
+
+def toy_result(inputs: Inputs, *, every: int = 3, hold: int = 4, fee: float = 0.01) -> BacktestResult:
+    """Every `every` sessions the next name is bought at the open with a tenth of the cash; sold `hold` sessions on."""
+    desk, count, width = _Desk(), len(inputs.sessions), len(inputs.tickers) - 1
+    equity, cash, fees = np.zeros(count), np.zeros(count), np.zeros(count)
+    marks = np.round(inputs.close * PRICE_SCALE).astype(np.int64)
+    opens = np.round(inputs.open * PRICE_SCALE).astype(np.int64)
+    for row in range(count):
+        for column, (_, _, since) in list(desk.held.items()):
+            if row - since >= hold:
+                desk.sell(row, column, int(marks[row, column]), ENDS[(row + column) % 3])
+                fees[row] += fee
+        column = (row // every) % width
+        if row % every == 0 and column not in desk.held:
+            price = int(opens[row, column])
+            desk.buy(row, column, price, desk.cash // 10 // price)
+        cash[row] = desk.cash / PRICE_SCALE
+        held = sum(quantity * int(marks[row, column]) for column, (quantity, _, _) in desk.held.items())
+        equity[row] = (desk.cash + held) / PRICE_SCALE
+    days: list[date] = inputs.sessions.tolist()
+    return BacktestResult(
+        sessions=inputs.sessions,
+        tickers=inputs.tickers,
+        starting_cash=CASH,
+        equity=equity,
+        cash=cash,
+        held_value=equity - cash,
+        fees=fees,
+        dividends=np.zeros(count),
+        orders=np.array(desk.orders, dtype=ORDER),
+        fills=np.array(desk.fills, dtype=FILL),
+        denials={"max_positions": 7, "risk_fraction_per_trade": 12},
+        considered=len(desk.orders) + 19,
+        latch=(
+            LatchMove(session=days[count // 2], step=3, state="reducing"),
+            LatchMove(session=days[count // 2], step=5, state="halted"),
+            LatchMove(session=days[count // 2 + 10], step=0, state="active"),
+        ),
+    )
