@@ -1,21 +1,24 @@
 """The signal models of a run: trained on what was known before them, or loaded when that was done before."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, time, timedelta
 
 from tenthman.config import Config
+from tenthman.data.calendar import sessions_between
 from tenthman.data.market import MarketHistory, MarketView
 from tenthman.db.pool import Pool
 from tenthman.decision import compute_features, membership
 from tenthman.domain.canonical import content_hash
 from tenthman.domain.errors import DataMissing
 from tenthman.domain.features import FeaturePanel
+from tenthman.domain.market import Panel
 from tenthman.features.scaling import PREFIX
 from tenthman.features.technical import atr
+from tenthman.ml.drift import deciles
 from tenthman.ml.inference import SignalModel
-from tenthman.ml.labels import triple_barrier
-from tenthman.ml.registry import TrainingInputs, find, load, save
+from tenthman.ml.labels import Labels, Mask, triple_barrier
+from tenthman.ml.registry import Registry, TrainingInputs
 from tenthman.ml.training import TrainedModel, train
 from tenthman.scheduler.clock import wall_now
 from tenthman.scheduler.timeline import NEW_YORK
@@ -65,10 +68,39 @@ def trained_model(config: Config, pool: Pool, market_id: str, data_hash: str, vi
     Only what `view` serves is read, so nothing after its last session is touched. Raises DataMissing when it holds
     no session.
     """
+    registry = registry_of(config, pool)
+    material = training_material(config, data_hash, view)
+    known = registry.find(market_id, material.inputs.key)
+    if known is not None:
+        return known
+    return registry.load(save_trained(config, registry, market_id, material, train_on(config, material)))
+
+
+def registry_of(config: Config, pool: Pool) -> Registry:
+    """The registry of this home and database."""
+    return Registry(pool=pool, folder=config.home / "models")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Material:
+    """What one model is trained on: arrays of shape (sessions, tickers[, names]), and what they are described by.
+
+    `levels` holds everything that was computed; `features` is the part of it that the model reads.
+    """
+
+    inputs: TrainingInputs
+    levels: FeaturePanel
+    features: FeaturePanel
+    panel: Panel
+    eligible: Mask
+
+
+def training_material(config: Config, data_hash: str, view: MarketView) -> Material:
+    """Features and membership of everything that `view` serves. DataMissing when it holds no session."""
     if view.last_session is None:
         raise DataMissing(f"`view` must hold sessions to train on, held none at {view.as_of}")
-    features = compute_features(view, config)
-    features = features.select(tuple(name for name in features.names if name.startswith(PREFIX)))
+    levels = compute_features(view, config)
+    features = levels.select(tuple(name for name in levels.names if name.startswith(PREFIX)))
     inputs = TrainingInputs(
         content_hash=_knowledge_hash(config, data_hash),
         trained_until=view.last_session,
@@ -76,19 +108,60 @@ def trained_model(config: Config, pool: Pool, market_id: str, data_hash: str, vi
         settings=config.models.signal,
         rules=config.risk_rules.stops,
     )
-    known = find(pool, market_id, inputs.key)
-    if known is not None:
-        return known
-    return load(pool, save(pool, market_id, _train(config, view, features), inputs, wall_now()))
+    return Material(
+        inputs=inputs,
+        levels=levels,
+        features=features,
+        panel=view.panel,
+        eligible=membership(view.panel, view.universe),
+    )
+
+
+def labels_of(config: Config, material: Material) -> Labels:
+    """What became of each entry, as far as the material reaches."""
+    stops = config.risk_rules.stops
+    return triple_barrier(material.panel, atr(material.panel, stops.atr_sessions), stops)
+
+
+def train_on(config: Config, material: Material) -> TrainedModel:
+    """A model of `material`."""
+    horizon = config.risk_rules.stops.horizon_sessions
+    return train(material.features, labels_of(config, material), material.eligible, material.inputs.settings, horizon)
+
+
+def save_trained(
+    config: Config,
+    registry: Registry,
+    market_id: str,
+    material: Material,
+    trained: TrainedModel,
+    extra: Mapping[str, object] | None = None,
+) -> str:
+    """Put `trained` into the registry, with its expiry and the deciles of what it was trained on."""
+    return registry.save(
+        market_id,
+        trained,
+        material.inputs,
+        wall_now(),
+        expires=expiry_of(material.inputs.trained_until, config.models.signal.expires_after_sessions),
+        extra={**(extra or {}), "deciles": _deciles(config, material)},
+    )
+
+
+def expiry_of(trained_until: date, sessions: int) -> date:
+    """The `sessions`-th session of the exchange after `trained_until`: the last one a model may enter positions in."""
+    begin = trained_until + timedelta(days=1)
+    return sessions_between(begin, begin + timedelta(days=2 * sessions + 14))[sessions - 1].session
+
+
+def _deciles(config: Config, material: Material) -> dict[str, dict[str, object]]:
+    chosen = material.eligible.copy()
+    chosen[: max(0, len(chosen) - config.models.signal.history_sessions)] = False
+    rows = material.levels.values[chosen]
+    return {name: asdict(deciles(rows[:, place])) for place, name in enumerate(material.levels.names)}
 
 
 def _knowledge_hash(config: Config, data_hash: str) -> str:
     """The data, and the settings that say what of it was known when."""
     news, morning = config.settings.news, config.settings.schedule.morning
     return content_hash([data_hash, news.archive_lag_minutes, news.sentiment_half_life_days, morning.isoformat()])
-
-
-def _train(config: Config, view: MarketView, features: FeaturePanel) -> TrainedModel:
-    panel, stops = view.panel, config.risk_rules.stops
-    labels = triple_barrier(panel, atr(panel, stops.atr_sessions), stops)
-    return train(features, labels, membership(panel, view.universe), config.models.signal, stops.horizon_sessions)
