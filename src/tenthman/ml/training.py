@@ -1,9 +1,10 @@
-"""Training the signal model: purged, embargoed, weighted by uniqueness, the same bits on every run.
+"""Training the signal model: purged, embargoed, weighted by uniqueness, calibrated, the same bits on every run.
 
 The caller cuts the data: nothing after the last session before the first one traded may be in the panels. Labels whose
 window reaches beyond the cut are unknown and never used.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +14,13 @@ from tenthman.config import SignalModelSettings
 from tenthman.domain.errors import DataMissing
 from tenthman.domain.features import FeaturePanel
 from tenthman.domain.market import Floats
-from tenthman.ml.inference import BASE_SCORE
+from tenthman.ml import baselines
+from tenthman.ml.calibration import Calibration, cross_fitted, fit, uncalibrated
+from tenthman.ml.inference import BASE_SCORE, CALIBRATION, margins
 from tenthman.ml.labels import BUY, SELL, UNKNOWN, Labels, Mask, average_uniqueness
+from tenthman.ml.measures import Integers, Scores, score
 
-CODE = "training-1"
+CODE = "training-2"
 """Changes whenever the same inputs would train another model."""
 
 CLASS_NAMES = ("sell", "hold", "buy")
@@ -26,15 +30,19 @@ MAX_BINS = 64  # 256 took a fifth longer and changed the validation loss in the 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
-    """What the validation block says. Losses are multi-class log loss (nats), lower is better.
+    """What rows say that neither trained the trees nor stopped them ("validation").
 
-    `prior_mlogloss` is what the class shares of the training rows alone would score. `rank_ic` is the mean over
-    `rank_ic_sessions` sessions of Spearman's correlation between score and class (SELL < HOLD < BUY) across tickers;
-    None when no session has both spread in scores and in classes. `class_shares` are of the training rows, by weight.
+    `slope` is that of the calibration. `calibrated` are the model's scores with a slope fitted on the other half of
+    the sessions, `uncalibrated` those of the trees alone, `baselines` ("linear", "prior", "always_hold") what does
+    without trees; all on the same rows. `validation_mlogloss`, `prior_mlogloss` (class shares of the training rows),
+    `rank_ic` and `rank_ic_sessions` repeat the main ones (None and 0 when no session has spread in both scores and
+    classes). `class_shares` are of the training rows, by weight. Losses are multi-class log loss (nats).
     """
 
     train_rows: int
     train_sessions: int
+    stopping_rows: int
+    stopping_sessions: int
     validation_rows: int
     validation_sessions: int
     rounds: int
@@ -44,6 +52,10 @@ class Metrics:
     rank_ic: float | None
     rank_ic_sessions: int
     class_shares: dict[str, float]
+    slope: float
+    calibrated: Scores
+    uncalibrated: Scores
+    baselines: dict[str, Scores]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +68,30 @@ class TrainedModel:
     metrics: Metrics
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Block:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rows:
+    """Labelled rows, session by session: `values` (rows, features), classes, weights (mean 1) and session rows."""
+
     values: Floats
-    y: Floats
+    y: Integers
     weight: Floats
-    row: np.ndarray[tuple[int, ...], np.dtype[np.intp]]
+    row: Integers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fitted:
+    """A booster and its calibration, with the rows that trained it, stopped it, and calibrated it, in that order."""
+
+    booster: Any
+    calibration: Calibration
+    training: Rows
+    stopping: Rows
+    validation: Rows
+
+    @property
+    def shares(self) -> Floats:
+        """Class shares (SELL, HOLD, BUY) of the training rows, by weight."""
+        return np.array(self.calibration.shares)
 
 
 def train(
@@ -70,61 +100,109 @@ def train(
     """A model of the last `settings.history_sessions` sessions of `features`.
 
     `eligible` (bool, sessions x tickers) says who belonged to the universe. The last `settings.validation_fraction` of
-    the labelled sessions decide when to stop; training rows end `horizon_sessions` + `settings.embargo_sessions`
-    before them, so that no label window reaches in. Raises DataMissing with the counts when there are too few
-    sessions or rows, a class without rows, or a feature that is undefined throughout.
+    the labelled sessions decide when to stop (first half) and calibrate (second half). Each part begins
+    `horizon_sessions` + `settings.embargo_sessions` after the one before it, so that no label window reaches in.
+    Raises DataMissing with the counts when there are too few sessions or rows, a class without rows, or a feature
+    that is undefined throughout.
     """
-    shape = features.values.shape[:2]
-    if labels.y.shape != shape or eligible.shape != shape:
-        raise ValueError(f"`labels` and `eligible` must be of shape {shape}, were {labels.y.shape}, {eligible.shape}")
-    usable = eligible & (labels.y != UNKNOWN) & ~np.isnan(features.values).all(axis=2)
-    usable[: max(0, shape[0] - settings.history_sessions)] = False
-    in_training, in_validation = _split(usable, settings, horizon_sessions)
-    training = _block(features, labels, in_training)
-    validation = _block(features, labels, in_validation)
-    _require_enough(training, validation, features.names)
-    booster, history = _fit(training, validation, features.names, settings)
-    shares = np.bincount(training.y.astype(np.intp), weights=training.weight, minlength=3) / training.weight.sum()
-    booster.set_attr(**{BASE_SCORE: repr(float(shares[BUY] - shares[SELL]))})
+    usable = usable_rows(features, labels, eligible)
+    usable[: max(0, len(usable) - settings.history_sessions)] = False
+    fitted = fit_rows(features, labels, usable, settings, horizon_sessions)
+    fitted.booster.set_attr(
+        **{
+            BASE_SCORE: repr(float(fitted.shares[BUY] - fitted.shares[SELL])),
+            CALIBRATION: fitted.calibration.dumped(),
+        }
+    )
     return TrainedModel(
         feature_names=features.names,
         feature_set_hash=features.set_hash,
-        artefact=bytes(booster.save_raw(raw_format="ubj")),
-        metrics=_metrics(booster, history, training, validation, shares),
+        artefact=bytes(fitted.booster.save_raw(raw_format="ubj")),
+        metrics=_metrics(fitted, settings, horizon_sessions),
     )
 
 
-def _split(usable: Mask, settings: SignalModelSettings, horizon_sessions: int) -> tuple[Mask, Mask]:
+def shortfalls(metrics: Metrics) -> Iterator[str]:
+    """In what the model is no better than a baseline, in plain words; nothing when it beats them all."""
+    mine = metrics.calibrated
+    for name in (baselines.PRIOR, baselines.LINEAR):
+        other = metrics.baselines[name]
+        if mine.mlogloss is None or (other.mlogloss is not None and mine.mlogloss >= other.mlogloss):
+            yield f"log loss no better than {name}: {_said(mine.mlogloss)} against {_said(other.mlogloss)}"
+    theirs = metrics.baselines[baselines.LINEAR].rank_ic
+    if mine.rank_ic is None:
+        yield "no session had scores and classes with spread: its order says nothing"
+        return
+    if theirs is not None and mine.rank_ic.mean <= theirs.mean:
+        yield f"rank IC no better than linear: {_said(mine.rank_ic.mean)} against {_said(theirs.mean)}"
+    if mine.rank_ic.low is None or mine.rank_ic.low <= 0.0:
+        yield (
+            f"rank IC {_said(mine.rank_ic.mean)} not told from none: its 95 % interval is "
+            f"{_said(mine.rank_ic.low)} to {_said(mine.rank_ic.high)}"
+        )
+
+
+def usable_rows(features: FeaturePanel, labels: Labels, eligible: Mask) -> Mask:
+    """Who belonged to the universe, has a known label and at least one feature. ValueError for unlike shapes."""
+    shape = features.values.shape[:2]
+    if labels.y.shape != shape or eligible.shape != shape:
+        raise ValueError(f"`labels` and `eligible` must be of shape {shape}, were {labels.y.shape}, {eligible.shape}")
+    usable: Mask = eligible & (labels.y != UNKNOWN) & ~np.isnan(features.values).all(axis=2)
+    return usable
+
+
+def fit_rows(
+    features: FeaturePanel, labels: Labels, usable: Mask, settings: SignalModelSettings, horizon_sessions: int
+) -> Fitted:
+    """Trees and calibration from the rows in `usable`, split as `train` says; it raises what `train` raises."""
+    parts = _split(usable, settings, horizon_sessions)
+    training, stopping, validation = (_rows(features, labels, part) for part in parts)
+    _require_enough(training, features.names)
+    booster = _boost(training, stopping, features.names, settings)
+    shares = np.bincount(training.y, weights=training.weight, minlength=3) / training.weight.sum()
+    calibration = uncalibrated(shares)
+    if settings.calibration == "temperature":
+        calibration = fit(margins(booster, validation.values), validation.y, shares)
+    return Fitted(booster=booster, calibration=calibration, training=training, stopping=stopping, validation=validation)
+
+
+def _split(usable: Mask, settings: SignalModelSettings, horizon_sessions: int) -> tuple[Mask, Mask, Mask]:
     sessions = np.flatnonzero(usable.any(axis=1))
     if len(sessions) < settings.min_history_sessions:
         raise DataMissing(
             f"`min_history_sessions` asks for {settings.min_history_sessions} sessions with labels before the first "
             f"one traded, there were {len(sessions)}; begin later or use a longer history"
         )
-    first_validation = sessions[len(sessions) - max(1, round(len(sessions) * settings.validation_fraction))]
-    first_dropped = first_validation - horizon_sessions - settings.embargo_sessions
-    training, validation = usable.copy(), usable.copy()
-    training[max(0, first_dropped) :] = False
-    validation[:first_validation] = False
-    return training, validation
+    # By the whole horizon, not by where each window ends: near a cut only the quick ends would be left to learn from.
+    gap = horizon_sessions + settings.embargo_sessions
+    held = sessions[len(sessions) - round(len(sessions) * settings.validation_fraction) :]
+    half = (len(held) - gap) // 2
+    if half < 1:
+        raise DataMissing(
+            f"`validation_fraction` {settings.validation_fraction} of {len(sessions)} sessions with labels must be at "
+            f"least {gap + 2} sessions (horizon and embargo lie between its halves), was {len(held)}"
+        )
+    row = np.arange(len(usable))[:, np.newaxis]
+    return (
+        usable & (row < held[0] - gap),
+        usable & (row >= held[0]) & (row <= held[half - 1]),
+        usable & (row >= held[half + gap]),
+    )
 
 
-def _block(features: FeaturePanel, labels: Labels, chosen: Mask) -> _Block:
+def _rows(features: FeaturePanel, labels: Labels, chosen: Mask) -> Rows:
     weight = average_uniqueness(labels, chosen)[chosen]
-    return _Block(
+    return Rows(
         values=features.values[chosen],
-        y=labels.y[chosen].astype(np.float64),
+        y=labels.y[chosen].astype(np.intp),
         weight=weight / weight.mean() if len(weight) else weight,
         row=np.nonzero(chosen)[0],
     )
 
 
-def _require_enough(training: _Block, validation: _Block, names: tuple[str, ...]) -> None:
-    if len(training.y) < MIN_ROWS or len(validation.y) < 1:
-        raise DataMissing(
-            f"training needs at least {MIN_ROWS} labelled rows and 1 to validate on, there were {len(training.y)} "
-            f"and {len(validation.y)}"
-        )
+def _require_enough(training: Rows, names: tuple[str, ...]) -> None:
+    if len(training.y) < MIN_ROWS:
+        raise DataMissing(f"training needs at least {MIN_ROWS} labelled rows, there were {len(training.y)}")
     counts = {name: int(np.count_nonzero(training.y == label)) for label, name in enumerate(CLASS_NAMES)}
     if min(counts.values()) == 0:
         raise DataMissing(f"training needs rows of all 3 classes, there were {counts}")
@@ -135,15 +213,12 @@ def _require_enough(training: _Block, validation: _Block, names: tuple[str, ...]
         )
 
 
-def _fit(
-    training: _Block, validation: _Block, names: tuple[str, ...], settings: SignalModelSettings
-) -> tuple[Any, dict[str, list[float]]]:
+def _boost(training: Rows, stopping: Rows, names: tuple[str, ...], settings: SignalModelSettings) -> Any:
     import xgboost
 
     options = {"feature_names": list(names), "nthread": settings.threads, "max_bin": MAX_BINS}
     matrix = xgboost.QuantileDMatrix(training.values.astype(np.float32), training.y, weight=training.weight, **options)
-    check = xgboost.QuantileDMatrix(validation.values.astype(np.float32), validation.y, ref=matrix, **options)
-    record: dict[str, dict[str, list[float]]] = {}
+    check = xgboost.QuantileDMatrix(stopping.values.astype(np.float32), stopping.y, ref=matrix, **options)
     booster = xgboost.train(
         {
             "objective": "multi:softprob",
@@ -161,50 +236,56 @@ def _fit(
         },
         matrix,
         num_boost_round=settings.max_rounds,
-        evals=[(matrix, "training"), (check, "validation")],
+        evals=[(check, "stopping")],
         early_stopping_rounds=settings.early_stopping_rounds,
-        evals_result=record,
         verbose_eval=False,
     )
-    rounds = booster.best_iteration + 1
-    return booster[:rounds], {name: losses["mlogloss"][:rounds] for name, losses in record.items()}
+    best = booster[: booster.best_iteration + 1]
+    best.set_param({"nthread": settings.threads})
+    return best
 
 
-def _metrics(
-    booster: Any, history: dict[str, list[float]], training: _Block, validation: _Block, shares: Floats
-) -> Metrics:
-    import xgboost
-
-    values = xgboost.DMatrix(validation.values.astype(np.float32), feature_names=booster.feature_names, nthread=1)
-    probabilities = booster.predict(values).astype(np.float64)
-    rank_ic, sessions = _rank_ic(probabilities[:, BUY] - probabilities[:, SELL], validation)
+def _metrics(fitted: Fitted, settings: SignalModelSettings, horizon_sessions: int) -> Metrics:
+    training, validation, shares = fitted.training, fitted.validation, fitted.shares
+    raw = margins(fitted.booster, validation.values)
+    plain = uncalibrated(shares)
+    trained_as = plain.probabilities(margins(fitted.booster, training.values))
+    without = plain.probabilities(raw)
+    with_slope = without
+    if settings.calibration == "temperature":
+        with_slope = cross_fitted(raw, validation.y, validation.row, shares)
+    said = {
+        "calibrated": with_slope,
+        "uncalibrated": without,
+        baselines.LINEAR: baselines.linear(
+            training.values, training.y, training.weight, validation.values, settings.seed
+        ),
+        baselines.PRIOR: baselines.prior(shares, len(validation.y)),
+        baselines.ALWAYS_HOLD: baselines.always_hold(len(validation.y)),
+    }
+    scores = {name: score(given, validation.y, validation.row, horizon_sessions) for name, given in said.items()}
+    calibrated = scores.pop("calibrated")
+    given = np.arange(len(validation.y))
     return Metrics(
         train_rows=len(training.y),
         train_sessions=len(np.unique(training.row)),
+        stopping_rows=len(fitted.stopping.y),
+        stopping_sessions=len(np.unique(fitted.stopping.row)),
         validation_rows=len(validation.y),
         validation_sessions=len(np.unique(validation.row)),
-        rounds=len(history["validation"]),
-        train_mlogloss=history["training"][-1],
-        validation_mlogloss=history["validation"][-1],
-        prior_mlogloss=float(-np.log(shares)[validation.y.astype(np.intp)].mean()),
-        rank_ic=rank_ic,
-        rank_ic_sessions=sessions,
+        rounds=fitted.booster.num_boosted_rounds(),
+        train_mlogloss=float(-np.log(trained_as[np.arange(len(training.y)), training.y]).mean()),
+        validation_mlogloss=float(-np.log(with_slope[given, validation.y]).mean()),
+        prior_mlogloss=float(-np.log(shares)[validation.y].mean()),
+        rank_ic=None if calibrated.rank_ic is None else calibrated.rank_ic.mean,
+        rank_ic_sessions=0 if calibrated.rank_ic is None else calibrated.rank_ic.sessions,
         class_shares={name: float(share) for name, share in zip(CLASS_NAMES, shares, strict=True)},
+        slope=fitted.calibration.slope,
+        calibrated=calibrated,
+        uncalibrated=scores.pop("uncalibrated"),
+        baselines=scores,
     )
 
 
-def _rank_ic(score: Floats, validation: _Block) -> tuple[float | None, int]:
-    found = []
-    for row in np.unique(validation.row):
-        here = validation.row == row
-        a, b = _ranks(score[here]), _ranks(validation.y[here])
-        if np.ptp(a) > 0 and np.ptp(b) > 0:
-            found.append(float(np.corrcoef(a, b)[0, 1]))
-    return (float(np.mean(found)), len(found)) if found else (None, 0)
-
-
-def _ranks(values: Floats) -> Floats:
-    """Ranks from 1, ties at their mean."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ranked: Floats = (np.cumsum(counts) - (counts - 1) / 2.0)[place]
-    return ranked
+def _said(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4f}"

@@ -4,6 +4,7 @@ from datetime import date
 
 import numpy as np
 import pytest
+import xgboost
 
 from tenthman.domain.errors import DataCorrupt
 from tenthman.domain.features import FeaturePanel
@@ -54,7 +55,7 @@ def test_contributions_explain_the_odds_of_buying_against_selling(model: SignalM
     assert np.abs(model.contributions(values)[:, 0]).mean() > 5 * np.abs(model.contributions(values)[:, 1]).mean()
 
 
-def test_signals_carry_session_action_and_their_largest_contributions(
+def test_signals_carry_session_action_and_when_asked_their_largest_contributions(
     model: SignalModel, features: FeaturePanel
 ) -> None:
     found = signals(
@@ -66,6 +67,7 @@ def test_signals_carry_session_action_and_their_largest_contributions(
         entry_fraction=0.1,
         exit_fraction=0.1,
         top_contributions=2,
+        explained=tuple(Action),
     )
     assert [signal.ticker for signal in found] == ["T03", "T01", "T02"]
     assert {signal.session for signal in found} == {date(2019, 5, 31)}
@@ -76,6 +78,16 @@ def test_signals_carry_session_action_and_their_largest_contributions(
         for part in signal.contributions:
             value = features.values[150, column, features.names.index(part.feature)]
             assert part.value is None if np.isnan(value) else part.value == value
+
+
+def test_only_what_may_be_traded_is_explained_unless_asked(model: SignalModel, features: FeaturePanel) -> None:
+    options = {"horizon_sessions": 5, "entry_fraction": 0.3, "exit_fraction": 0.2}
+    found = signals(model, features, 150, features.tickers, **options)
+    asked = signals(model, features, 150, features.tickers, **options, explained=tuple(Action))
+    assert {signal.action for signal in found} == set(Action)
+    for signal, explained in zip(found, asked, strict=True):
+        assert explained.contributions
+        assert signal.contributions == (() if signal.action is Action.HOLD else explained.contributions)
 
 
 def test_only_the_best_above_the_base_are_bought_and_only_the_worst_below_it_sold(
@@ -150,6 +162,19 @@ def test_values_of_another_width_are_refused(model: SignalModel) -> None:
 def test_bytes_that_are_no_model_are_refused(trained: TrainedModel) -> None:
     with pytest.raises(DataCorrupt, match="is not a model"):
         open_model(b"{}", version="v", feature_names=trained.feature_names, feature_set_hash="h")
+
+
+def test_a_model_without_a_calibration_is_refused(trained: TrainedModel) -> None:
+    booster = xgboost.Booster(model_file=bytearray(trained.artefact))
+    for spoilt, complaint in ((None, "must hold base_score_of_classes and calibration"), ("{}", "`calibration` must")):
+        booster.set_attr(calibration=spoilt)
+        with pytest.raises(DataCorrupt, match=complaint):
+            open_model(
+                bytes(booster.save_raw(raw_format="ubj")),
+                version="v",
+                feature_names=trained.feature_names,
+                feature_set_hash="h",
+            )
 
 
 def test_a_model_of_other_features_is_refused(trained: TrainedModel) -> None:

@@ -55,9 +55,10 @@ def test_training_again_gives_the_same_bytes(
     assert train(features, labels, eligible, settings, HORIZON) == trained
 
 
-def test_validation_comes_last_and_training_ends_a_horizon_and_an_embargo_before_it(trained: TrainedModel) -> None:
-    # 200 sessions of history, of which 5 have no label yet: 195; a fifth is 39; 8 are dropped between.
-    assert trained.metrics.validation_sessions == 39
+def test_each_part_begins_a_horizon_and_an_embargo_after_the_one_before_it(trained: TrainedModel) -> None:
+    # 200 sessions of history, of which 5 have no label yet: 195; a fifth is 39; 8 are dropped before it and inside it.
+    assert trained.metrics.validation_sessions == 16
+    assert trained.metrics.stopping_sessions == 39 - 8 - 16
     assert trained.metrics.train_sessions == 195 - 39 - 8
     assert trained.metrics.train_rows == (195 - 39 - 8) * 11
 
@@ -91,7 +92,7 @@ def test_too_few_rows_are_refused_with_the_counts(
     features: FeaturePanel, labels: Labels, eligible: np.ndarray, settings: SignalModelSettings
 ) -> None:
     few = eligible & (np.arange(eligible.shape[1]) < 3)
-    with pytest.raises(DataMissing, match="at least 500 labelled rows and 1 to validate on, there were 296 and 78"):
+    with pytest.raises(DataMissing, match="at least 500 labelled rows, there were 296"):
         train(features, labels, few, settings, HORIZON)
 
 
