@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from tenthman.agents.committee import Standing, review
 from tenthman.config import Agents, Config, RiskRules
 from tenthman.data.market import MarketView
 from tenthman.domain.audit import Decision, Slot, decision_id
@@ -26,7 +25,6 @@ from tenthman.domain.news import Passage
 from tenthman.domain.opinion import (
     Abstain,
     Action,
-    Ask,
     Case,
     Enter,
     Exit,
@@ -57,6 +55,9 @@ Instants = np.ndarray[tuple[int], np.dtype[np.datetime64]]
 Quote = Callable[[str, str, datetime], tuple[Passage, ...]]
 """Headlines that a case on (ticker, name) may quote as of an instant."""
 
+Reviewer = Callable[[Case, float], Review]
+"""The committee's whole answer on a case, given how far the book is below its peak (fraction)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
@@ -83,11 +84,10 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holes:
-    """The two openings to the outside: headlines to quote, and the committee's `ask` (None: rules critic alone)."""
+    """The two openings to the outside: headlines to quote, and the committee that a sized entry is put to."""
 
     quote: Quote
-    ask: Ask | None
-    standing: Standing
+    review: Reviewer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +142,21 @@ def prepare(view: MarketView, model: SignalModel, prices: Mapping[str, Decimal],
         raise DataMissing(f"`view` must hold at least one session, held none at {view.as_of}")
     features = compute_features(view, config, NEWS_CHANGE_ROWS)
     average_range = atr(panel, config.risk_rules.stops.atr_sessions)[-1]
+    return prepare_on(view, features, average_range, model, prices, config)
+
+
+def prepare_on(
+    view: MarketView,
+    features: FeaturePanel,
+    average_range: Floats,
+    model: SignalModel,
+    prices: Mapping[str, Decimal],
+    config: Config,
+) -> Prepared:
+    """`prepare` where the numbers are there already: the last row of `features` is what is known at `view.as_of`.
+
+    `average_range` (tickers,) is the average true range at the last session, USD.
+    """
     facts, skipped = _facts(view, features, average_range, prices)
     found = signals(
         model,
@@ -235,7 +250,7 @@ def _decide_entry(
         denied = Hold(reason=f"risk: {sized.rule}")
         return Decided(decision=_decision(question, signal.ticker, signal, denied, sized), case=None)
     case = _case(signal, facts, question.as_of, holes.quote).with_figures(_plan_figures(sized, signal, facts, book))
-    answer = review(case, holes.ask, config.agents, holes.standing, float(book.drawdown))
+    answer = holes.review(case, float(book.drawdown))
     outcome, shadow = _settle(sized, answer, config.agents)
     return Decided(
         decision=_decision(question, signal.ticker, signal, answer.verdict, outcome, case, answer, shadow), case=case

@@ -10,8 +10,8 @@ import numpy as np
 from tenthman_checker import BookFigures, EntryFigures, Held
 from tenthman_markets import INDEX, NEW_YORK, small_market
 
-from tenthman.agents.committee import NO_MODEL, Standing
-from tenthman.config import Config, load_config
+from tenthman.agents.committee import NO_MODEL, Standing, review
+from tenthman.config import Agents, Config, load_config
 from tenthman.data.market import MarketHistory, known_at_close
 from tenthman.decision import Decided, Facts, Holes, Prepared, Question, compute_features
 from tenthman.domain.audit import Slot
@@ -39,9 +39,10 @@ def no_quote(_ticker: str, _name: str, _as_of: datetime) -> tuple[Passage, ...]:
     return ()
 
 
-def holes(ask: Ask | None = None, standing: Standing = BINDING) -> Holes:
+def holes(ask: Ask | None = None, standing: Standing = BINDING, agents: Agents = CONFIG.agents) -> Holes:
     """Holes without headlines; without `ask` there is no model."""
-    return Holes(quote=no_quote, ask=ask, standing=NO_MODEL if ask is None else standing)
+    known = NO_MODEL if ask is None else standing
+    return Holes(quote=no_quote, review=lambda case, drawdown: review(case, ask, agents, known, drawdown))
 
 
 @cache

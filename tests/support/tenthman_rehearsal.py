@@ -13,11 +13,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from tenthman.agents.committee import NO_MODEL
 from tenthman.config import Config, RiskRules, decision_hash, load_config
 from tenthman.data.calendar import sessions_between
 from tenthman.db.pool import Pool
-from tenthman.decision import Holes
 from tenthman.domain.market import Bar, MarketData, Period
 from tenthman.domain.news import NewsItem
 from tenthman.domain.order import Book, Broker
@@ -29,8 +27,9 @@ from tenthman.news.storage import NewsStore
 from tenthman.scheduler import rehearsal
 from tenthman.scheduler.clock import VirtualClock
 from tenthman.scheduler.gather import Gatherer
-from tenthman.scheduler.holes import quote_from
+from tenthman.scheduler.holes import CycleHoles, quote_from, rules_alone
 from tenthman.scheduler.orchestrator import Desk
+from tenthman.scheduler.sight import GatheredSight
 from tenthman.scheduler.signal_model import trained_model
 from tenthman.scheduler.storage import open_storage
 from tenthman.scheduler.timeline import NEW_YORK, Step
@@ -66,9 +65,9 @@ def small_config(home: Path, database_url: str | None = None, **rules: object) -
 
 
 @contextmanager
-def no_language_model(config: Config, _pool: Pool, news_store: NewsStore, gatherer: Gatherer) -> Iterator[Holes]:
-    """Stands in for `open_holes`: headlines are quoted, nobody is asked."""
-    yield Holes(quote=quote_from(gatherer, news_store, config), ask=None, standing=NO_MODEL)
+def no_language_model(config: Config, _pool: Pool, news_store: NewsStore, gatherer: Gatherer) -> Iterator[CycleHoles]:
+    """Stands in for `open_holes`: headlines are quoted, no model is asked."""
+    yield rules_alone(quote_from(gatherer, news_store, config), config.agents)
 
 
 @dataclass
@@ -154,16 +153,15 @@ def rehearse_in_process(config: Config, market: MarketData, period: Period) -> s
         ):
             desk = Desk(
                 config=config,
-                pool=pool,
-                market_id=stores.market_id,
                 broker=InProcessBroker(exchange),
-                gatherer=gatherer,
+                sight=GatheredSight(gatherer, pool, stores.market_id, config),
                 ledger=ledger,
-                model=model,
+                model_of=lambda _session: model,
                 holes=holes,
                 universe=market.universe,
                 hours=market.hours,
                 pause=time.sleep,
+                rearm_after_sessions=config.risk_rules.drawdown.rearm_after_sessions,
             )
             rehearsal._trade(
                 desk, VirtualClock(start, exchange.advance), rehearsal.sessions_of(market, period), Notes()

@@ -1,5 +1,6 @@
 """The book: the broker's truth joined with what the desk knows of where each holding came from."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -74,8 +75,12 @@ def flatten(orders: Sequence[BrokerOrder]) -> list[BrokerOrder]:
 
 
 def sessions_between(hours: Sequence[SessionHours], first: date, last: date) -> int:
-    """How many sessions after `first` up to and with `last`."""
-    return sum(first < item.session <= last for item in hours)
+    """How many sessions of `hours` (in order) after `first` up to and with `last`; 0 or less when `last` is before."""
+    return bisect_right(hours, last, key=_session_of) - bisect_right(hours, first, key=_session_of)
+
+
+def _session_of(item: SessionHours) -> date:
+    return item.session
 
 
 def _position(

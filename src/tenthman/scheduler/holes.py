@@ -1,29 +1,31 @@
-"""The decision's openings to the outside: headlines to quote, and a language model to ask, with its standing."""
+"""The decision's openings to the outside, made anew for each cycle: headlines to quote, and the committee."""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
 
-from tenthman.agents.committee import NO_MODEL
+from tenthman.agents.committee import NO_MODEL, Standing, review
 from tenthman.agents.exam import standing_of
 from tenthman.agents.llm_interface import open_language_model
 from tenthman.agents.tape import taped
-from tenthman.config import Config
+from tenthman.config import Agents, Config
 from tenthman.db.pool import Pool
 from tenthman.decision import Holes, Quote
 from tenthman.domain.news import Passage
-from tenthman.domain.opinion import Ask, Prompt, Reply, ReplyState
+from tenthman.domain.opinion import Ask, Case, Enter, Prompt, Reply, ReplyState, Review
 from tenthman.news.embedder import Embedder
 from tenthman.news.rag import passages
 from tenthman.news.storage import NewsStore
 from tenthman.scheduler.clock import wall_now
 from tenthman.scheduler.gather import Gatherer
 
+CycleHoles = Callable[[], Holes]
+"""Opens the holes of one cycle: the committee's deadline runs from the call."""
+
 
 @contextmanager
-def open_holes(config: Config, pool: Pool, news_store: NewsStore, gatherer: Gatherer) -> Iterator[Holes]:
+def open_holes(config: Config, pool: Pool, news_store: NewsStore, gatherer: Gatherer) -> Iterator[CycleHoles]:
     """Start the language model, tape it, look up or hold its examination; stop it at the end of the block.
 
     With every role switched off no model is started, and none need be there.
@@ -31,12 +33,36 @@ def open_holes(config: Config, pool: Pool, news_store: NewsStore, gatherer: Gath
     quote = quote_from(gatherer, news_store, config)
     roles = config.agents.roles
     if not any(role.enabled for role in (roles.analyst, roles.bull, roles.bear, roles.risk, roles.committee)):
-        yield Holes(quote=quote, ask=None, standing=NO_MODEL)
+        yield rules_alone(quote, config.agents)
         return
     with open_language_model(config.models.language, config.home) as language:
         ask = taped(language.ask, pool, language.digest)
         standing = standing_of(pool, language, config.agents, wall_now())
-        yield Holes(quote=quote, ask=ask, standing=standing)
+        yield committee(quote, ask, config.agents, standing)
+
+
+def committee(quote: Quote, ask: Ask, agents: Agents, standing: Standing) -> CycleHoles:
+    """The rules critic and the model behind `ask`, which is asked until the cycle's deadline has passed."""
+
+    def opened() -> Holes:
+        bounded = within(ask, agents.cycle_deadline_s)
+        return Holes(quote=quote, review=lambda case, drawdown: review(case, bounded, agents, standing, drawdown))
+
+    return opened
+
+
+def rules_alone(quote: Quote, agents: Agents) -> CycleHoles:
+    """The rules critic, and no model."""
+    return lambda: Holes(quote=quote, review=lambda case, drawdown: review(case, None, agents, NO_MODEL, drawdown))
+
+
+def nobody() -> Holes:
+    """No critic at all: every entry that risk sized passes, at its full size. For measuring what critics are worth."""
+    return Holes(quote=lambda _ticker, _name, _as_of: (), review=_pass)
+
+
+def _pass(_case: Case, _drawdown: float) -> Review:
+    return Review(critiques=(), verdict=Enter(size_fraction=1.0))
 
 
 def quote_from(gatherer: Gatherer, news_store: NewsStore, config: Config) -> Quote:
@@ -74,8 +100,3 @@ def within(ask: Ask, seconds: float, monotonic: Callable[[], float] = time.monot
         )
 
     return asked
-
-
-def for_one_cycle(holes: Holes, deadline_s: float) -> Holes:
-    """The same holes with the cycle's deadline on the model, counted from now."""
-    return holes if holes.ask is None else replace(holes, ask=within(holes.ask, deadline_s))

@@ -1,17 +1,27 @@
 """Intraday: watch the account, latch the drawdown stop, close what must be closed. It never opens anything."""
 
-from tenthman.decision import Question, decide_exits
+from tenthman.decision import decide_exits
 from tenthman.domain.audit import EventKind, Slot
 from tenthman.domain.opinion import Exit
 from tenthman.domain.order import Book, TradingState
 from tenthman.risk.emergency import next_state
-from tenthman.scheduler.orchestrator import Desk, act, cancel_entries, run_cycle, set_state, settle
-from tenthman.scheduler.timeline import Step, StepKind
+from tenthman.scheduler.book import sessions_between
+from tenthman.scheduler.orchestrator import (
+    Desk,
+    act,
+    cancel_entries,
+    question_of,
+    run_cycle,
+    set_state,
+    settle,
+)
+from tenthman.scheduler.timeline import NEW_YORK, Step, StepKind
 
 
 def run_step(desk: Desk, step: Step) -> Book:
     """Do what the step asks for; returns the book as the step found it."""
     if step.kind is StepKind.MORNING:
+        _rearm_if_due(desk, step)
         return run_cycle(desk, step)
     book = check(desk, step)
     if step.kind is StepKind.AFTERNOON:
@@ -41,19 +51,23 @@ def _close(desk: Desk, step: Step) -> Book:
     """After the close: entries that did not fill are withdrawn, and the session's bars come in."""
     cancel_entries(desk, "not filled by the close", step.at)
     book = settle(desk, step)
-    desk.gatherer.refresh(step.at)
+    desk.sight.after_close(step.at)
     return book
+
+
+def _rearm_if_due(desk: Desk, step: Step) -> None:
+    """Where a rule re-arms: back to ACTIVE once the desk has been halted for so many sessions."""
+    needed = desk.rearm_after_sessions
+    if needed is None or desk.ledger.trading_state() is not TradingState.HALTED:
+        return
+    halted = desk.ledger.state_since().astimezone(NEW_YORK).date()
+    if sessions_between(desk.hours, halted, step.session) >= needed:
+        desk.ledger.rearm(f"halted for {needed} sessions", "rule: drawdown.rearm_after_sessions", step.at)
 
 
 def _close_all(desk: Desk, step: Step) -> None:
     book = settle(desk, step)
-    question = Question(
-        session=step.session,
-        slot=Slot.CHECK,
-        as_of=step.at,
-        config_hash=desk.config.hash,
-        model_version=desk.model.version,
-    )
+    question = question_of(desk, step, Slot.CHECK)
     for decided in decide_exits(book, question, desk.config.risk_rules):
         if isinstance(decided.decision.verdict, Exit):
             act(desk, decided, step.at)

@@ -35,6 +35,7 @@ from tenthman.scheduler.gather import Gatherer, Source
 from tenthman.scheduler.holes import open_holes
 from tenthman.scheduler.intraday import run_step
 from tenthman.scheduler.orchestrator import Desk, settle_doubts
+from tenthman.scheduler.sight import GatheredSight
 from tenthman.scheduler.signal_model import trained_model
 from tenthman.scheduler.state import Ledger, newest_run
 from tenthman.scheduler.storage import open_storage
@@ -113,16 +114,15 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
         ledger = stack.enter_context(_ledger(config, pool, world, hours, model.version, begun))
         desk = Desk(
             config=config,
-            pool=pool,
-            market_id=MARKET_ID,
             broker=world.broker,
-            gatherer=gatherer,
+            sight=GatheredSight(gatherer, pool, MARKET_ID, config),
             ledger=ledger,
-            model=model,
+            model_of=lambda _session: model,
             holes=holes,
             universe=world.universe,
             hours=hours,
             pause=time.sleep,
+            rearm_after_sessions=None,
         )
         settle_doubts(desk, begun)
         with bind(run_id=ledger.run_id):

@@ -8,17 +8,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import structlog
 
 from tenthman.config import Config
-from tenthman.db.pool import Pool
-from tenthman.decision import Decided, Holes, Prepared, Question, decide, prepare
+from tenthman.decision import Decided, Question, decide
 from tenthman.domain.audit import EventKind, Slot
 from tenthman.domain.market import SessionHours, Universe
-from tenthman.domain.opinion import Action
 from tenthman.domain.order import (
     Book,
     Broker,
@@ -31,12 +29,11 @@ from tenthman.domain.order import (
 )
 from tenthman.execution.fees import regulatory_fees
 from tenthman.execution.orders import Refused, Sent, Unknown, send
-from tenthman.features.store import save_rows
 from tenthman.ml.inference import SignalModel
 from tenthman.scheduler.book import BrokerState, Origin, build_book, flatten
-from tenthman.scheduler.gather import Gatherer
-from tenthman.scheduler.holes import for_one_cycle
-from tenthman.scheduler.state import Ledger
+from tenthman.scheduler.holes import CycleHoles
+from tenthman.scheduler.record import Record
+from tenthman.scheduler.sight import Sight
 from tenthman.scheduler.timeline import Step, StepKind
 from tenthman.utils.logging import bind
 
@@ -48,19 +45,22 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """The parts one run is made of. Which world it trades in shows only in what was put here."""
+    """The parts one run is made of. Which world it trades in shows only in what was put here.
+
+    `model_of` names the model that decides in a session. `rearm_after_sessions`: how long the desk stays halted where
+    a rule stands in for the person who re-arms; None where it is a person.
+    """
 
     config: Config
-    pool: Pool
-    market_id: str
     broker: Broker
-    gatherer: Gatherer
-    ledger: Ledger
-    model: SignalModel
-    holes: Holes
+    sight: Sight
+    ledger: Record
+    model_of: Callable[[date], SignalModel]
+    holes: CycleHoles
     universe: Universe
     hours: tuple[SessionHours, ...]
     pause: Callable[[float], None]
+    rearm_after_sessions: int | None
 
 
 def run_cycle(desk: Desk, step: Step) -> Book:
@@ -69,14 +69,11 @@ def run_cycle(desk: Desk, step: Step) -> Book:
     desk.ledger.event(EventKind.CYCLE_STARTED, f"{step.session}-{slot.value}", {"kind": step.kind.value}, step.at)
     settle_doubts(desk, step.at)
     book = settle(desk, step)
-    view = desk.gatherer.refresh(step.at)
-    tickers = [listing.ticker for listing in view.members()]
-    prepared = prepare(view, desk.model, desk.gatherer.prices(tickers), desk.config)
-    question = _question(desk, step, slot)
-    _store_features(desk, prepared, book)
+    model = desk.model_of(step.session)
+    prepared = desk.sight.prepare(step.at, model, book)
+    question = question_of(desk, step, slot)
     counts = {"signals": len(prepared.signals), "skipped": len(prepared.skipped), "sent": 0, "decisions": 0}
-    holes = for_one_cycle(desk.holes, desk.config.agents.cycle_deadline_s)
-    for decided in decide(prepared, book, holes, question, desk.config):
+    for decided in decide(prepared, book, desk.holes(), question, desk.config):
         counts["decisions"] += 1
         counts["sent"] += act(desk, decided, step.at)
     desk.ledger.event(EventKind.CYCLE_FINISHED, f"{step.session}-{slot.value}", counts, step.at)
@@ -148,22 +145,14 @@ def set_state(desk: Desk, state: TradingState, reason: str, at: datetime) -> Non
     log.warning("trading state changed", state=state.value, reason=reason)
 
 
-def _store_features(desk: Desk, prepared: Prepared, book: Book) -> None:
-    """Keep the feature rows of everything that is decided now: what is held, and what the model would buy."""
-    wanted = {signal.ticker for signal in prepared.signals if signal.action is Action.BUY}
-    wanted |= {position.ticker for position in book.positions if position.ticker in prepared.facts}
-    features = prepared.features
-    row = len(features.sessions) - 1
-    save_rows(desk.pool, desk.market_id, features, row, tuple(sorted(wanted)), prepared.as_of)
-
-
-def _question(desk: Desk, step: Step, slot: Slot) -> Question:
+def question_of(desk: Desk, step: Step, slot: Slot) -> Question:
+    """When and under what the decisions of this step are made."""
     return Question(
         session=step.session,
         slot=slot,
         as_of=step.at,
         config_hash=desk.config.hash,
-        model_version=desk.model.version,
+        model_version=desk.model_of(step.session).version,
     )
 
 

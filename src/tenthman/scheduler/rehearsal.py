@@ -39,6 +39,7 @@ from tenthman.scheduler.holes import open_holes
 from tenthman.scheduler.intraday import run_step
 from tenthman.scheduler.orchestrator import Desk
 from tenthman.scheduler.shadows import settle_shadows
+from tenthman.scheduler.sight import GatheredSight
 from tenthman.scheduler.signal_model import trained_model
 from tenthman.scheduler.state import Interrupted, Ledger
 from tenthman.scheduler.storage import open_storage
@@ -129,16 +130,15 @@ def rehearse(config: Config, market: MarketData, period: Period, watcher: Watche
         ledger = stack.enter_context(_ledger(config, stores, market, period, model.version, start))
         desk = Desk(
             config=config,
-            pool=stores.pool,
-            market_id=stores.market_id,
             broker=AlpacaBroker(exchange.rest_url, exchange.key, exchange.secret, config.settings.broker),
-            gatherer=gatherer,
+            sight=GatheredSight(gatherer, stores.pool, stores.market_id, config),
             ledger=ledger,
-            model=model,
+            model_of=lambda _session: model,
             holes=holes,
             universe=market.universe,
             hours=market.hours,
             pause=time.sleep,
+            rearm_after_sessions=config.risk_rules.drawdown.rearm_after_sessions,
         )
         with spent("trading"), bind(run_id=ledger.run_id):
             _trade(desk, VirtualClock(start, exchange.advance), sessions, watcher)

@@ -34,6 +34,7 @@ from tenthman.domain.order import (
     SizedOrder,
     TradingState,
 )
+from tenthman.scheduler.record import OpenTrade, OrderInDoubt, Unfinished
 from tenthman.scheduler.round_trip import RoundTrip, increased, opened, reduced
 from tenthman.scheduler.rows import critique_row, decision_row, shadow_row
 
@@ -53,35 +54,6 @@ class Interrupted:
 
     run_id: str
     reached: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenTrade:
-    """A trade that is on: the decision it came from, when it opened, and its entry order."""
-
-    decision_id: str
-    opened_session: date
-    entry_client_order_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderInDoubt:
-    """An order that may or may not be with the broker: look it up before anything else."""
-
-    client_order_id: str
-    decision_id: str
-    ticker: str
-    purpose: Purpose
-    status: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unfinished:
-    """An order that may still change; `waits_for_legs`: it is over itself, and a leg of it is not."""
-
-    client_order_id: str
-    broker_order_id: str
-    waits_for_legs: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -458,6 +430,14 @@ class Ledger:
         with self._recording() as cursor:
             return self._state(cursor)
 
+    def state_since(self) -> datetime:
+        """When the latch came to stand as it does (aware UTC)."""
+        row = self._row("state_since")
+        if row is None:
+            raise ValueError(f"run {self.run_id} must have been started")
+        since: datetime = row[0]
+        return since
+
     def _state(self, cursor: Cursor) -> TradingState:
         row = cursor.execute(_SQL["trading_state"], [self.run_id]).fetchone()
         if row is None:
@@ -477,7 +457,7 @@ class Ledger:
         return True
 
     def rearm(self, reason: str, person: str, at: datetime) -> None:
-        """Back to ACTIVE, by a person's command. The peak that drawdown is measured from begins anew here."""
+        """Back to ACTIVE, by a person or a stated rule. The peak that drawdown is measured from begins anew here."""
         require_text("reason", reason)
         require_text("person", person)
         with self._recording() as cursor:

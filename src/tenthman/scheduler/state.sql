@@ -164,5 +164,8 @@ SELECT 1 FROM runs WHERE id = %s FOR UPDATE
 -- name: trading_state
 SELECT state FROM trading_state WHERE run_id = %s ORDER BY sequence DESC LIMIT 1
 
+-- name: state_since
+SELECT changed_at FROM trading_state WHERE run_id = %s ORDER BY sequence DESC LIMIT 1
+
 -- name: insert_trading_state
 INSERT INTO trading_state (run_id, state, reason, changed_by, changed_at) VALUES (%s, %s, %s, %s, %s)

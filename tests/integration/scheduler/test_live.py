@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tenthman.agents.committee import NO_MODEL
 from tenthman.config import Config, load_config
 from tenthman.data.alpaca import AlpacaMarketSource
 from tenthman.data.calendar import sessions_between
 from tenthman.db.audit import verify
-from tenthman.decision import Holes
 from tenthman.domain.errors import BrokerUnavailable, ConfigError
 from tenthman.domain.order import TradingState
 from tenthman.exchange.practice import make_practice_market, practice_range
@@ -21,7 +19,7 @@ from tenthman.exchange.process import ExchangeProcess
 from tenthman.execution.client import AlpacaBroker
 from tenthman.scheduler import live
 from tenthman.scheduler.clock import VirtualClock
-from tenthman.scheduler.holes import quote_from
+from tenthman.scheduler.holes import quote_from, rules_alone
 from tenthman.scheduler.live import World, paper_world, trade
 from tenthman.scheduler.state import Ledger, newest_run
 from tenthman.scheduler.storage import open_storage
@@ -37,10 +35,10 @@ def config(reachable_home) -> Config:
 @pytest.fixture
 def without_a_language_model(monkeypatch):
     @contextmanager
-    def rules_alone(config, _pool, news_store, gatherer):
-        yield Holes(quote=quote_from(gatherer, news_store, config), ask=None, standing=NO_MODEL)
+    def no_model(config, _pool, news_store, gatherer):
+        yield rules_alone(quote_from(gatherer, news_store, config), config.agents)
 
-    monkeypatch.setattr(live, "open_holes", rules_alone)
+    monkeypatch.setattr(live, "open_holes", no_model)
 
 
 @contextmanager

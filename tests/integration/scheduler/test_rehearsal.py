@@ -92,7 +92,13 @@ def stored(config: Config, undisturbed: Done) -> Iterator[Pool]:
 @pytest.fixture(scope="module")
 def fallen(module_home: Path, stored: Pool) -> Done:
     """A run under a drawdown limit so low that the costs of the first entries reach it."""
-    return run(small_config(module_home, drawdown={"limit_fraction": 0.0005, "references": ("peak", "day_start")}))
+    drawdown = {
+        "limit_fraction": 0.0005,
+        "references": ("peak", "day_start"),
+        "open_risk_per_distance": 10.0,
+        "rearm_after_sessions": None,
+    }
+    return run(small_config(module_home, drawdown=drawdown))
 
 
 def rows(pool: Pool, query: str, *values: object) -> list[tuple[Any, ...]]:

@@ -73,7 +73,7 @@ def never(_prompts: tuple[Prompt, ...]) -> tuple[Reply, ...]:
 
 
 def decided(prepared: Prepared, book: Book, ask: Ask | None = None, config: Config = CONFIG) -> list[Decided]:
-    return list(decide(prepared, book, holes(ask), a_question(), config))
+    return list(decide(prepared, book, holes(ask, agents=config.agents), a_question(), config))
 
 
 def holding(position: Position, signal: Signal | None = None, state: TradingState = TradingState.ACTIVE) -> Decided:

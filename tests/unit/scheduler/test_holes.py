@@ -1,11 +1,20 @@
-"""The deadline of a cycle on the model: what comes after it is answered without being asked."""
+"""The openings of a cycle: the deadline on the model, and the committee that nobody sits on."""
 
 import pytest
+from tenthman_decision import AS_OF, BINDING, CONFIG, a_question, facts_of, holes, prepared_of, signal_of
+from tenthman_risk import a_book
 
-from tenthman.agents.committee import NO_MODEL
-from tenthman.decision import Holes
-from tenthman.domain.opinion import Prompt, Reply, ReplyState, Role
-from tenthman.scheduler.holes import for_one_cycle, within
+from tenthman.decision import decide
+from tenthman.domain.opinion import Case, Enter, Prompt, Reply, ReplyState, Review, Role
+from tenthman.scheduler.holes import committee, nobody, within
+
+
+def a_case() -> Case:
+    """The case of one ordinary entry."""
+    prepared = prepared_of([facts_of("T0")], [signal_of("T0")])
+    (answer,) = decide(prepared, a_book(), holes(), a_question(), CONFIG)
+    assert answer.case is not None
+    return answer.case
 
 
 class Watch:
@@ -89,15 +98,20 @@ def test_each_cycle_has_the_whole_of_its_time() -> None:
     assert second((a_prompt(1),))[0].state is ReplyState.ANSWERED
 
 
-def test_holes_without_a_model_need_no_deadline() -> None:
-    holes = Holes(quote=lambda _ticker, _name, _as_of: (), ask=None, standing=NO_MODEL)
-    assert for_one_cycle(holes, 1.0) is holes
+def test_nobody_lets_every_entry_pass_whole_and_quotes_nothing() -> None:
+    openings = nobody()
+    assert openings.quote("AAA", "Aaa", AS_OF) == ()
+    assert openings.review(a_case(), 0.5) == Review(critiques=(), verdict=Enter(size_fraction=1.0))
 
 
-def test_the_deadline_is_put_on_the_model_and_on_nothing_else() -> None:
+def test_each_opening_of_the_committee_starts_the_deadline_anew() -> None:
     model = Model()
-    holes = Holes(quote=lambda _ticker, _name, _as_of: (), ask=model, standing=NO_MODEL)
-    bounded = for_one_cycle(holes, 3600.0)
-    assert bounded.ask is not None
-    assert bounded.ask((a_prompt(1),))[0].state is ReplyState.ANSWERED
-    assert (bounded.quote, bounded.standing) == (holes.quote, holes.standing)
+    agents = CONFIG.agents.model_copy(update={"cycle_deadline_s": 3600.0})
+    opened = committee(lambda _ticker, _name, _as_of: (), model, agents, BINDING)
+    first, second = opened(), opened()
+    assert first is not second
+    first.review(a_case(), 0.0)
+    asked = len(model.asked)
+    second.review(a_case(), 0.0)
+    assert asked > 0
+    assert len(model.asked) == 2 * asked

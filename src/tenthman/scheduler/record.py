@@ -1,0 +1,120 @@
+"""What the desk must be able to write down and look up. PostgreSQL keeps it for trading, memory for a backtest."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Protocol
+
+from tenthman.domain.audit import Decision, EventKind
+from tenthman.domain.opinion import Case
+from tenthman.domain.order import BrokerOrder, Fill, Purpose, TradingState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenTrade:
+    """A trade that is on: the decision it came from, when it opened, and its entry order."""
+
+    decision_id: str
+    opened_session: date
+    entry_client_order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderInDoubt:
+    """An order that may or may not be with the broker: look it up before anything else."""
+
+    client_order_id: str
+    decision_id: str
+    ticker: str
+    purpose: Purpose
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """An order that may still change; `waits_for_legs`: it is over itself, and a leg of it is not."""
+
+    client_order_id: str
+    broker_order_id: str
+    waits_for_legs: bool
+
+
+class Record(Protocol):
+    """The record of one run. Each call is complete when it returns."""
+
+    def event(self, kind: EventKind, subject: str, payload: object, at: datetime) -> None:
+        """Something happened that has no place of its own."""
+        ...
+
+    def reached(self, at: datetime) -> None:
+        """A step is finished."""
+        ...
+
+    def record_decision(self, decision: Decision, case: Case | None) -> None:
+        """A decision was made; only after this may its order leave."""
+        ...
+
+    def record_submitted(self, client_order_id: str, broker_order: BrokerOrder, at: datetime) -> None:
+        """The broker has the order."""
+        ...
+
+    def record_refused(self, client_order_id: str, reason: str, at: datetime) -> None:
+        """The broker does not have the order, and will not."""
+        ...
+
+    def record_unknown(self, client_order_id: str, reason: str, at: datetime) -> None:
+        """The broker may have the order."""
+        ...
+
+    def record_cancel_requested(self, client_order_id: str, reason: str, at: datetime) -> None:
+        """A cancel is about to be asked for."""
+        ...
+
+    def orders_in_doubt(self) -> tuple[OrderInDoubt, ...]:
+        """Orders of which the broker's answer is not known, oldest first."""
+        ...
+
+    def unfinished_orders(self) -> tuple[Unfinished, ...]:
+        """Entries and exits that may still change, themselves or through a leg, oldest first."""
+        ...
+
+    def sync_orders(self, orders: Sequence[BrokerOrder], at: datetime) -> int:
+        """Take over what the broker says of orders, legs included; how many changed."""
+        ...
+
+    def record_fills(self, fills: Sequence[Fill], fees: Mapping[str, Decimal], at: datetime) -> tuple[Fill, ...]:
+        """Book executions, each once however often it is reported; the new ones."""
+        ...
+
+    def open_trades(self) -> Mapping[str, OpenTrade]:
+        """Trades that are on, by ticker."""
+        ...
+
+    def record_equity(
+        self,
+        at: datetime,
+        session: date,
+        equity: Decimal,
+        cash: Decimal,
+        day_start: Decimal,
+        holdings: Mapping[str, tuple[Decimal, Decimal]],
+    ) -> Decimal:
+        """One point of the equity curve; returns the peak since the run began or was last re-armed (USD)."""
+        ...
+
+    def trading_state(self) -> TradingState:
+        """The latch as it stands."""
+        ...
+
+    def state_since(self) -> datetime:
+        """When the latch came to stand as it does."""
+        ...
+
+    def set_trading_state(self, state: TradingState, reason: str, changed_by: str, at: datetime) -> bool:
+        """Tighten the latch; False when it stands there already."""
+        ...
+
+    def rearm(self, reason: str, person: str, at: datetime) -> None:
+        """Back to ACTIVE; drawdown is measured anew from here."""
+        ...
