@@ -8,7 +8,7 @@
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -31,6 +31,7 @@ from tenthman.domain.market import MarketData, Period, SessionHours
 from tenthman.domain.order import Book
 from tenthman.exchange.process import ExchangeProcess
 from tenthman.execution.client import AlpacaBroker
+from tenthman.ml.inference import SignalModel
 from tenthman.news.linker import Linker
 from tenthman.news.storage import NewsStore
 from tenthman.scheduler.clock import VirtualClock, wall_now
@@ -40,7 +41,7 @@ from tenthman.scheduler.intraday import run_step
 from tenthman.scheduler.orchestrator import Desk
 from tenthman.scheduler.shadows import settle_shadows
 from tenthman.scheduler.sight import GatheredSight
-from tenthman.scheduler.signal_model import trained_model
+from tenthman.scheduler.signal_model import retraining_sessions, start_of, trained_model
 from tenthman.scheduler.state import Interrupted, Ledger
 from tenthman.scheduler.storage import open_storage
 from tenthman.scheduler.timeline import NEW_YORK, Step, session_steps
@@ -90,6 +91,30 @@ class Stopwatch:
             self.seconds[stage] = round(time.monotonic() - begun, 3)
 
 
+class _Models:
+    """The model of each session: the first one is given, the others are trained as their time comes."""
+
+    def __init__(
+        self,
+        config: Config,
+        stores: Stores,
+        content: str,
+        sessions: Sequence[SessionHours],
+        gatherer: Gatherer,
+        first: SignalModel,
+    ) -> None:
+        every = config.models.signal.retrain_sessions
+        self._config, self._stores, self._content, self._gatherer = config, stores, content, gatherer
+        self._due = list(retraining_sessions([item.session for item in sessions], every)[1:])
+        self._model = first
+
+    def __call__(self, session: date) -> SignalModel:
+        while self._due and session >= self._due[0]:
+            view = self._gatherer.look(start_of(self._due.pop(0)))
+            self._model = trained_model(self._config, self._stores.pool, self._stores.market_id, self._content, view)
+        return self._model
+
+
 def rehearse(config: Config, market: MarketData, period: Period, watcher: Watcher) -> Rehearsed:
     """Trade `period` on `market`; returns once the last session is closed and recorded.
 
@@ -110,9 +135,8 @@ def rehearse(config: Config, market: MarketData, period: Period, watcher: Watche
             history = store_history(stores, market, period.first, start)
         watcher.stage("training the signal model, or loading it")
         with spent("training"):
-            model = trained_model(
-                config, stores.pool, stores.market_id, market.provenance.content_hash, history.serve(start)
-            )
+            content = market.provenance.content_hash
+            model = trained_model(config, stores.pool, stores.market_id, content, history.serve(start))
         watcher.stage(f"starting the exchange on {market.provenance.name}")
         with spent("exchange"):
             exchange = stack.enter_context(_exchange(config, market, period, start))
@@ -133,7 +157,7 @@ def rehearse(config: Config, market: MarketData, period: Period, watcher: Watche
             broker=AlpacaBroker(exchange.rest_url, exchange.key, exchange.secret, config.settings.broker),
             sight=GatheredSight(gatherer, stores.pool, stores.market_id, config),
             ledger=ledger,
-            model_of=lambda _session: model,
+            model_of=_Models(config, stores, content, sessions, gatherer, model),
             holes=holes,
             universe=market.universe,
             hours=market.hours,
