@@ -21,6 +21,7 @@ It is never shown as real. Bars and headlines are calibrated to published facts 
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
@@ -61,18 +62,39 @@ def practice_range() -> tuple[date, date]:
     return _FIRST, _LAST
 
 
-def make_practice_market(seed: int, truth: Truth, hours: tuple[SessionHours, ...]) -> MarketData:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PracticeMarket:
+    """A market and its answer key: `expected` (sessions, tickers without the index), what each earns over others.
+
+    `expected` is the log return, known at the open, that the planted drift adds until the close nine sessions on. For
+    "null" it is that of the same order as if it had been planted: nothing of it is in the prices.
+    """
+
+    market: MarketData
+    expected: Floats
+
+
+def make_practice_market(seed: int, truth: Truth, hours: tuple[SessionHours, ...], strength: float = 1.0) -> MarketData:
     """The market of `seed`, always the same: bars for the sessions of `hours` up to `practice_range()[1]`.
 
     Later hours are kept as the sessions that follow. The two truths of one seed share every random draw; they differ
-    by the planted drift alone. Raises ValueError for fewer than `MIN_SESSIONS` sessions or a negative seed.
+    by the planted drift alone, which is `strength` times the documented one. Raises ValueError for fewer than
+    `MIN_SESSIONS` sessions, a negative seed or a strength outside 0 to 10.
     """
+    return make_with_answer(seed, truth, hours, strength).market
+
+
+def make_with_answer(seed: int, truth: Truth, hours: tuple[SessionHours, ...], strength: float = 1.0) -> PracticeMarket:
+    """What `make_practice_market` makes, with the whole answer key."""
     traded = tuple(item for item in hours if item.session <= _LAST)
     if len(traded) < MIN_SESSIONS:
         raise ValueError(f"`hours` must hold at least {MIN_SESSIONS} sessions up to {_LAST}, had {len(traded)}")
     if seed < 0:
         raise ValueError(f"`seed` must be at least 0, was {seed}")
+    if not 0.0 < strength <= 10.0:
+        raise ValueError(f"`strength` must be above 0 and at most 10, was {strength}")
     planted = truth == "planted"
+    drift, momentum = risk.PLANTED_DRIFT * strength, risk.PLANTED_MOMENTUM * strength
     count = len(traded)
     scenarios = _scenarios(traded)
     roster = firms.companies()
@@ -84,25 +106,27 @@ def make_practice_market(seed: int, truth: Truth, hours: tuple[SessionHours, ...
         seed,
         load,
         happenings.gaps(events, count, load.own_risk),
-        happenings.drifts(events, count, len(roster)) * (risk.PLANTED_DRIFT if planted else 0.0),
-        risk.PLANTED_MOMENTUM if planted else 0.0,
+        happenings.drifts(events, count, len(roster)) * (drift if planted else 0.0),
+        momentum if planted else 0.0,
         _rows(traded, scenarios["crash"]),
     )
     days = np.array([item.session for item in traded], dtype="datetime64[D]")
     company_of = firms.share_classes(roster)
     bars = make_bars(seed, days, firms.ticker_order(roster), company_of, lives, paths, load, halted)
     headlines = make_headlines(seed, traded, roster, lives, events, halted, paths.own, bars.index_return)
-    score = happenings.remaining_drifts(events, count, len(roster)) * risk.PLANTED_DRIFT
-    score += paths.momentum * risk.PLANTED_MOMENTUM * HORIZON
-    return MarketData(
-        provenance=_provenance(seed, truth, bars.panel, headlines),
+    score = happenings.remaining_drifts(events, count, len(roster)) * drift
+    score += paths.momentum * momentum * HORIZON
+    expected = score[:, company_of]
+    market = MarketData(
+        provenance=_provenance(seed, truth, strength, bars.panel, headlines),
         panel=bars.panel,
         hours=hours,
         headlines=headlines,
         universe=firms.universe(roster, lives, traded),
         scenarios=scenarios,
-        truth=_answer_key(truth, bars.panel, score[:, company_of]),
+        truth=_answer_key(truth, drift, momentum, bars.panel, expected),
     )
+    return PracticeMarket(market=market, expected=expected)
 
 
 def _scenarios(traded: tuple[SessionHours, ...]) -> Mapping[str, Period]:
@@ -123,26 +147,27 @@ def _rows(traded: tuple[SessionHours, ...], period: Period) -> range:
     return range(inside[0], inside[-1] + 1)
 
 
-def _answer_key(truth: Truth, panel: Panel, score: Floats) -> Mapping[str, str]:
+def _answer_key(truth: Truth, drift: float, momentum: float, panel: Panel, score: Floats) -> Mapping[str, str]:
     """What is planted, and how far it orders ten-session returns; for "null", the same order without the drift."""
     measured = rank_ic(score, forward_returns(panel, score.shape[1]))
     planted = truth == "planted"
     return {
         "truth": truth,
-        "drift_bp_per_session": f"{risk.PLANTED_DRIFT * 1e4 if planted else 0.0:.2f}",
+        "drift_bp_per_session": f"{drift * 1e4 if planted else 0.0:.2f}",
         "drift_sessions": str(happenings.DRIFT_SESSIONS),
-        "momentum_bp_per_session_and_score": f"{risk.PLANTED_MOMENTUM * 1e4 if planted else 0.0:.2f}",
+        "momentum_bp_per_session_and_score": f"{momentum * 1e4 if planted else 0.0:.2f}",
         "momentum_sessions": str(risk.MOMENTUM_SESSIONS),
         "oracle_rank_ic_10": f"{measured.mean:.4f}",
         "oracle_rank_ic_10_standard_error": f"{measured.standard_error:.4f}",
     }
 
 
-def _provenance(seed: int, truth: Truth, panel: Panel, headlines: tuple[NewsItem, ...]) -> Provenance:
+def _provenance(seed: int, truth: Truth, strength: float, panel: Panel, headlines: tuple[NewsItem, ...]) -> Provenance:
     planted = "a documented edge is planted" if truth == "planted" else "no edge exists"
+    times = "" if strength == 1.0 else f"-strength{strength:g}"
     return Provenance(
         kind=MarketKind.PRACTICE,
-        name=f"practice-{truth}-seed{seed}",
+        name=f"practice-{truth}-seed{seed}{times}",
         description=f"Fictional companies, prices and headlines from a random generator; {planted}",
         source="generated by tenthman",
         price_basis="split-adjusted, no dividends; fictional USD",
