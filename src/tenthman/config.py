@@ -8,22 +8,49 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import time
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
 import platformdirs
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from tenthman.domain.canonical import content_hash
 from tenthman.domain.errors import ConfigError
+
+
+def _at_most(decimals: int) -> AfterValidator:
+    """Refuses what the desk's arithmetic, which is in whole numbers, could not hold exactly."""
+
+    def checked(value: float) -> float:
+        scaled = Decimal(str(value)).scaleb(decimals)
+        if scaled != scaled.to_integral_value():
+            raise ValueError(f"must have at most {decimals} decimals")
+        return value
+
+    return AfterValidator(checked)
+
 
 Fraction = Annotated[float, Field(gt=0.0, le=1.0)]
 PositiveInt = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0.0, le=3600.0)]
 PositiveFloat = Annotated[float, Field(gt=0.0)]
 Depth = Annotated[int, Field(ge=1, le=12)]
-BasisPoints = Annotated[float, Field(ge=0.0, le=1000.0)]
+BasisPoints = Annotated[float, Field(ge=0.0, le=1000.0), _at_most(2)]
+RiskFraction = Annotated[float, Field(gt=0.0, le=1.0), _at_most(6)]
+CashFraction = Annotated[float, Field(ge=0.0, lt=1.0), _at_most(6)]
+Multiple = Annotated[float, Field(gt=0.0, le=20.0), _at_most(6)]
+Dollars = Annotated[float, Field(ge=0.0, le=1e12), _at_most(4)]
 
 FILES = ("settings", "models", "agents", "risk_rules")
 
@@ -286,34 +313,34 @@ class Agents(Section):
 
 class StopRules(Section):
     atr_sessions: Annotated[int, Field(ge=2, le=250)]
-    stop_atr: Annotated[float, Field(gt=0.0, le=20.0)]
-    reward_risk: Annotated[float, Field(gt=0.0, le=20.0)]
+    stop_atr: Multiple
+    reward_risk: Multiple
     horizon_sessions: Annotated[int, Field(ge=1, le=250)]
     limit_offset_bp: BasisPoints
 
 
 class DrawdownRules(Section):
-    limit_fraction: Fraction
+    limit_fraction: RiskFraction
     references: Annotated[tuple[Literal["peak", "day_start"], ...], Field(min_length=1)]
-    open_risk_per_distance: Annotated[float, Field(gt=0.0, le=10.0)]
+    open_risk_per_distance: Annotated[Multiple, Field(le=10.0)]
     rearm_after_sessions: Annotated[int, Field(ge=1, le=250)] | None
 
 
 class RiskRules(Section):
     """risk_rules.yaml"""
 
-    risk_fraction_per_trade: Annotated[float, Field(gt=0.0, le=0.05)]
-    max_open_risk_fraction: Fraction
+    risk_fraction_per_trade: Annotated[RiskFraction, Field(le=0.05)]
+    max_open_risk_fraction: RiskFraction
     max_positions: Annotated[int, Field(ge=1, le=500)]
-    max_position_fraction: Fraction
-    max_sector_fraction: Fraction
-    max_gross_fraction: Fraction
-    min_cash_fraction: Annotated[float, Field(ge=0.0, lt=1.0)]
+    max_position_fraction: RiskFraction
+    max_sector_fraction: RiskFraction
+    max_gross_fraction: RiskFraction
+    min_cash_fraction: CashFraction
     max_positions_per_issuer: PositiveInt
     max_entries_per_run: PositiveInt
-    min_price_usd: Annotated[float, Field(ge=1.0)]
-    min_dollar_volume_usd: Annotated[float, Field(ge=0.0)]
-    max_volume_fraction: Fraction
+    min_price_usd: Annotated[Dollars, Field(ge=1.0)]
+    min_dollar_volume_usd: Dollars
+    max_volume_fraction: RiskFraction
     stops: StopRules
     drawdown: DrawdownRules
 

@@ -35,13 +35,14 @@ from tenthman.domain.opinion import (
     Verdict,
     Veto,
 )
-from tenthman.domain.order import EXTERNAL, Book, Denial, PendingEntry, Position, SizedOrder, TradingState
+from tenthman.domain.order import EXTERNAL, Book, Denial, PendingEntry, Position, SizedOrder
 from tenthman.features.panel import concat
 from tenthman.features.scaling import PREFIX, Mask, ranked
 from tenthman.features.sentiment import sentiment_features
 from tenthman.features.technical import atr, technical
 from tenthman.ml.inference import SignalModel, signals
-from tenthman.risk.constraints import Candidate, exposure, fraction_of, open_risk
+from tenthman.risk import arithmetic
+from tenthman.risk.constraints import STATES, Candidate, exposure, open_risk
 from tenthman.risk.controller import assess, exit_order, shrink
 from tenthman.risk.stops import propose
 
@@ -49,6 +50,17 @@ NEW_YORK = ZoneInfo("America/New_York")
 LIQUIDITY_SESSIONS = 20
 NEWS_CHANGE_ROWS = 11
 """How many rows of news features are computed to have the last one whole: it looks back 10 sessions."""
+
+_HOLDING_VERDICTS: Mapping[int, Exit | Hold] = {
+    arithmetic.HOLD: Hold(reason="nothing says sell"),
+    arithmetic.HOLD_EXTERNAL: Hold(reason="not opened by the desk"),
+    arithmetic.HOLD_EXITING: Hold(reason="an exit is already at work"),
+    arithmetic.HOLD_HALTED: Hold(reason="halted; resting stops protect it"),
+    arithmetic.EXIT_DRAWDOWN: Exit(reason="drawdown stop"),
+    arithmetic.EXIT_UNPROTECTED: Exit(reason="unprotected"),
+    arithmetic.EXIT_TIME: Exit(reason="time"),
+    arithmetic.EXIT_SIGNAL: Exit(reason="signal"),
+}
 
 Instants = np.ndarray[tuple[int], np.dtype[np.datetime64]]
 
@@ -207,21 +219,16 @@ def _decide_holding(
 
 
 def _holding_verdict(position: Position, signal: Signal | None, book: Book, rules: RiskRules) -> Exit | Hold:
-    if position.decision_id == EXTERNAL:
-        return Hold(reason="not opened by the desk")
-    if position.ticker in book.exiting:
-        return Hold(reason="an exit is already at work")
-    if book.state is TradingState.HALTED:
-        return Hold(reason="halted; resting stops protect it")
-    if book.state is TradingState.REDUCING:
-        return Exit(reason="drawdown stop")
-    if position.stop_price is None:
-        return Exit(reason="unprotected")
-    if position.sessions_held >= rules.stops.horizon_sessions:
-        return Exit(reason="time")
-    if signal is not None and signal.action is Action.SELL:
-        return Exit(reason="signal")
-    return Hold(reason="nothing says sell")
+    code = arithmetic.holding_reason(
+        STATES.index(book.state),
+        position.decision_id == EXTERNAL,
+        position.ticker in book.exiting,
+        position.stop_price is not None,
+        position.sessions_held,
+        rules.stops.horizon_sessions,
+        signal is not None and signal.action is Action.SELL,
+    )
+    return _HOLDING_VERDICTS[code]
 
 
 def _decide_entry(
@@ -324,7 +331,7 @@ def _plan_figures(sized: SizedOrder, signal: Signal, facts: Facts, book: Book) -
     limit, stop, target = sized.limit_price, sized.stop_price, sized.target_price
     if limit is None or stop is None or target is None:
         raise ValueError(f"{sized.client_order_id}: an entry must carry limit, stop and target prices")
-    equity = fraction_of(book.equity, 1.0)
+    equity = book.equity
     sector = exposure(book, facts.listing.sector) + sized.quantity * limit
     values = {
         "score": signal.excess,

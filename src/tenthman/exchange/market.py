@@ -13,6 +13,7 @@ from uuid import UUID, uuid5
 from tenthman.config import CostSettings
 from tenthman.domain.checks import require_aware
 from tenthman.domain.market import Bar, MarketData, SessionHours
+from tenthman.domain.money import e4
 from tenthman.domain.news import NewsItem
 from tenthman.domain.order import (
     Account,
@@ -50,7 +51,7 @@ class ReplayExchange:
     ) -> None:
         require_aware("start", start)
         self.market = market
-        self._costs = _decimal_costs(costs)
+        self._costs = FillCosts.of(costs)
         self._holdings = Holdings(starting_cash)
         self._starting_cash = starting_cash
         self._account_id = account_id
@@ -178,7 +179,7 @@ class ReplayExchange:
         if row is not None and path is not None:
             return quoted(path.price_at(self._timetable.fraction(row, self._now)))
         close = self._prices.last_close(self._timetable.closed_by(self._now), symbol)
-        return None if close is None else quoted(close)
+        return None if close is None else quoted(e4(close))
 
     def bars(self, symbol: str, first: date, last: date) -> list[Bar]:
         """Daily bars of the sessions `first`..`last` that have closed by now, oldest first."""
@@ -378,15 +379,6 @@ class ReplayExchange:
         price = self.price(symbol)
         assert price is not None
         return price
-
-
-def _decimal_costs(costs: CostSettings) -> FillCosts:
-    return FillCosts(
-        half_spread=Decimal(str(costs.half_spread_bp)),
-        slippage=Decimal(str(costs.slippage_bp)),
-        open=Decimal(str(costs.open_slippage_bp)),
-        stop=Decimal(str(costs.stop_slippage_bp)),
-    )
 
 
 def _leg(entry: ExchangeOrder, identity: str, kind: OrderType, price: Decimal | None) -> ExchangeOrder:

@@ -15,23 +15,33 @@ Both the backtest and the exchange server trade through this module. The rules:
 import heapq
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 from enum import Enum
 
+from tenthman.config import CostSettings
+from tenthman.domain.money import basis_points, floor_e4, usd
 from tenthman.domain.order import OrderType, Side
-from tenthman.exchange.path import Path, Segment
-
-_BASIS = Decimal(10_000)
+from tenthman.exchange import arithmetic
+from tenthman.exchange.path import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FillCosts:
-    """Costs a side in basis points of price. `open` stands for slippage at the opening print, `stop` for stops."""
+    """Costs a side in millionths of price, half the spread included: inside the session, at its open, of stops."""
 
-    half_spread: Decimal
-    slippage: Decimal
-    open: Decimal
-    stop: Decimal
+    day: int
+    open: int
+    stop: int
+
+    @classmethod
+    def of(cls, costs: CostSettings) -> "FillCosts":
+        """The costs of `settings.yaml`; ValueError when one is finer than a hundredth of a basis point."""
+        half = basis_points("half_spread_bp", costs.half_spread_bp)
+        return cls(
+            day=half + basis_points("slippage_bp", costs.slippage_bp),
+            open=half + basis_points("open_slippage_bp", costs.open_slippage_bp),
+            stop=half + basis_points("stop_slippage_bp", costs.stop_slippage_bp),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +97,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Touch:
-    """The first instant of a window at which an order can fill, and the raw path price then."""
+    """The first instant of a window at which an order can fill, and the raw path price then, 1/10,000 USD."""
 
     fraction: float
-    price: float
+    price: int
 
 
 class Book:
@@ -148,7 +158,7 @@ def match(
 
     `book` is left holding what still works. `cash` is what the account has at `start`.
     """
-    queue: list[tuple[float, int, str, float]] = []
+    queue: list[tuple[float, int, str, int]] = []
     orders: dict[str, Resting] = {}
 
     def watch(order: Resting, since: float) -> None:
@@ -182,59 +192,31 @@ def first_touch(order: Resting, path: Path, start: float, stop: float) -> Touch 
     """The first instant in `start`..`stop` at which `order` can fill on `path`; None if there is none."""
     if order.level is None:
         return Touch(fraction=start, price=path.price_at(start))
-    level, below = float(order.level), order.fills_below
-    if level < path.low if below else level > path.high:
+    level = floor_e4(order.level)
+    fraction = path.first_touch(level, start, stop, below=order.fills_below)
+    if fraction is None:
         return None
-    for segment in path.segments(start, stop):
-        touch = _touch(segment, level, below=below)
-        if touch is not None:
-            return touch
-    return None
+    price = path.price_at(fraction)
+    return Touch(fraction=fraction, price=min(price, level) if order.fills_below else max(price, level))
 
 
-def fill_price(order: Resting, raw: float, costs: FillCosts, *, opening: bool) -> Decimal:
-    """Price after half the spread and slippage, to the tick, against the trader; `raw` is the path price, USD.
+def fill_price(order: Resting, raw: int, costs: FillCosts, *, opening: bool) -> Decimal:
+    """Price (USD) after half the spread and slippage, to the tick, against the trader; `raw` is the path price.
 
     A limit order is bounded by its limit, which `raw` must have reached.
     """
-    slippage = costs.open if opening else costs.slippage
+    share = costs.open if opening else costs.day
     if order.order_type is OrderType.STOP:
-        slippage = costs.stop
-    share = (costs.half_spread + slippage) / _BASIS
-    exact = Decimal(repr(raw))
-    if order.side is Side.BUY:
-        price = to_tick(exact * (1 + share), up=True)
-        return price if order.limit_price is None else min(price, order.limit_price)
-    price = to_tick(exact * (1 - share), up=False)
-    return price if order.limit_price is None else max(price, order.limit_price)
+        share = costs.stop
+    price = usd(arithmetic.fill_price(raw, share, order.side is Side.BUY))
+    if order.limit_price is None:
+        return price
+    return min(price, order.limit_price) if order.side is Side.BUY else max(price, order.limit_price)
 
 
 def tick(price: Decimal) -> Decimal:
     """Smallest price step: a cent from one dollar on, a hundredth of a cent below (Rule 612)."""
     return Decimal("0.01") if price >= 1 else Decimal("0.0001")
-
-
-def to_tick(price: Decimal, *, up: bool) -> Decimal:
-    """`price` on the tick above or below; never under one tick."""
-    step = tick(price)
-    return max(price.quantize(step, rounding=ROUND_CEILING if up else ROUND_FLOOR), step)
-
-
-def _touch(segment: Segment, level: float, *, below: bool) -> Touch | None:
-    first, last = segment.first_price, segment.last_price
-    begins = first <= level if below else first >= level
-    ends = last <= level if below else last >= level
-    if not begins and not ends:
-        return None
-    opens_at = segment.first if begins else segment.crossing(level)
-    shuts_at = segment.last if ends else segment.crossing(level)
-    instant = max(opens_at, segment.start)
-    if instant > min(shuts_at, segment.stop):
-        return None
-    if not begins and instant == opens_at:
-        return Touch(fraction=instant, price=level)
-    price = segment.price(instant)
-    return Touch(fraction=instant, price=min(price, level) if below else max(price, level))
 
 
 def _fill(book: Book, order: Resting, fraction: float, price: Decimal) -> Iterator[Step]:

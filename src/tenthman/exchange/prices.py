@@ -13,8 +13,6 @@ from tenthman.domain.news import NewsItem
 from tenthman.exchange.path import Path
 from tenthman.exchange.sessions import Timetable
 
-_QUOTE = Decimal("0.0001")
-
 
 class PriceTape:
     """Reads the panel by session row and symbol, and caches the paths of the latest session it was asked for."""
@@ -77,10 +75,10 @@ class PriceTape:
         if column is None or row >= len(self._panel.sessions) or np.isnan(self._panel.close[row, column]):
             return None
         panel = self._panel
-        return Path(
-            open=float(panel.open[row, column]),
-            low=float(panel.low[row, column]),
+        return Path.of(
+            open_=float(panel.open[row, column]),
             high=float(panel.high[row, column]),
+            low=float(panel.low[row, column]),
             close=float(panel.close[row, column]),
         )
 
@@ -108,6 +106,6 @@ def sessions_closed(
     return (timetable.closed_by(hours[0].open_at) if hours else 0), hours
 
 
-def quoted(price: float) -> Decimal:
-    """A float price as the exchange quotes it: four decimals."""
-    return Decimal(repr(price)).quantize(_QUOTE)
+def quoted(price: int) -> Decimal:
+    """A price in 1/10,000 USD as the exchange quotes it: USD with four decimals."""
+    return Decimal(price).scaleb(-4)

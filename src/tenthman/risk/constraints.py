@@ -1,19 +1,29 @@
 """Constraints: what must hold before an entry is sized, and how many shares each limit leaves room for.
 
 Two kinds. A gate passes or fails. A cap names the largest quantity it allows; the smallest cap sizes the order.
-Unknown means no: a fact that is missing or not finite fails its gate or caps at zero.
+Unknown means no: a fact that is missing or not finite fails its gate or caps at zero. The sums are those of
+`arithmetic`; here the book's decimals become whole numbers, rounded against the trader where they are finer (a
+fraction of a share, or a price beyond four decimals, counts with the next 1/10,000 USD), and the records get words.
 """
 
-import math
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from tenthman.config import RiskRules
+from tenthman.domain.money import ONE, PRICE_SCALE, ceil_e4, floor_e4, usd
 from tenthman.domain.opinion import Proposal
 from tenthman.domain.order import Book, Check, TradingState
+from tenthman.risk import arithmetic
+from tenthman.risk.numbers import RuleNumbers, rule_numbers
 
-ZERO = Decimal(0)
+STATES = (TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED)
+"""The latch as `arithmetic` numbers it."""
+
+BEYOND_ALL = 10**20
+"""A sum (1/10,000 USD) that is not known: more than any limit leaves room for."""
+
+_TOTALS = arithmetic.RESERVED + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +34,11 @@ class Candidate:
     issuer: str
     sector: str
     median_volume: float | None
+
+    @property
+    def whole_volume(self) -> int:
+        """The median volume in whole shares, 0 when unknown."""
+        return 0 if self.median_volume is None else arithmetic.whole_volume(self.median_volume)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,126 +51,145 @@ class Cap:
     limit: str
 
 
-def fraction_of(equity: Decimal, fraction: float) -> Decimal:
-    """`fraction` of `equity`, exactly as the YAML spelled it."""
-    return equity * Decimal(str(fraction))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """Every cap in order, and the one that allows the fewest shares (the first among equals)."""
+
+    caps: tuple[Cap, ...]
+    tightest: Cap
 
 
 def gates(
     proposal: Proposal, candidate: Candidate, book: Book, rules: RiskRules, entries_so_far: int
 ) -> tuple[Check, ...]:
     """Every yes-or-no rule, each applied whether or not an earlier one failed, so that a denial shows them all."""
-    return (
-        _gate("trading_state", book.state.value, TradingState.ACTIVE.value, book.state is TradingState.ACTIVE),
-        _gate("equity_known", f"{book.equity:.2f}", "above 0", book.equity.is_finite() and book.equity > 0),
-        _drawdown(book, rules),
-        _at_most("max_entries_per_run", entries_so_far + 1, rules.max_entries_per_run),
-        _not_held(proposal.ticker, book),
-        _at_most("max_positions", len(book.positions) + len(book.pending) + 1, rules.max_positions),
-        _at_most("max_positions_per_issuer", _of_issuer(candidate.issuer, book) + 1, rules.max_positions_per_issuer),
-        _at_least("min_price_usd", proposal.limit_price, Decimal(str(rules.min_price_usd))),
-        _liquidity(proposal, candidate, rules),
+    numbers = rule_numbers(rules)
+    count = len(arithmetic.GATES)
+    observed, limits, passed = [0] * count, [0] * count, [False] * count
+    arithmetic.gates(
+        STATES.index(book.state),
+        _known(book.equity),
+        max(drawdown_from(reference, book) for reference in rules.drawdown.references),
+        entries_so_far,
+        floor_e4(proposal.limit_price),
+        candidate.whole_volume,
+        totals(book, candidate.ticker, candidate.issuer, candidate.sector),
+        numbers,
+        observed,
+        limits,
+        passed,
+    )
+    words = _gate_words(observed, numbers, proposal, candidate, book)
+    return tuple(
+        Check(rule=rule, observed=seen, limit=limit, passed=passed[place])
+        for place, (rule, (seen, limit)) in enumerate(zip(arithmetic.GATES, words, strict=True))
     )
 
 
-def caps(proposal: Proposal, candidate: Candidate, book: Book, rules: RiskRules) -> Iterator[Cap]:
-    """The room each quantitative rule leaves, in shares (not yet whole)."""
-    equity = book.equity
-    risk_per_share = proposal.limit_price - proposal.stop_price
-    yield _cap("risk_fraction_per_trade", fraction_of(equity, rules.risk_fraction_per_trade), ZERO, risk_per_share)
-    yield _cap(
-        "max_open_risk_fraction", fraction_of(equity, rules.max_open_risk_fraction), open_risk(book), risk_per_share
+def caps(proposal: Proposal, candidate: Candidate, book: Book, rules: RiskRules) -> Room:
+    """The room each quantitative rule leaves, in whole shares."""
+    numbers = rule_numbers(rules)
+    count = len(arithmetic.CAPS)
+    used, budgets, shares = [0] * count, [0] * count, [0] * count
+    limit, stop = ceil_e4(proposal.limit_price), floor_e4(proposal.stop_price)
+    equity = _known(book.equity)
+    tightest = arithmetic.caps(
+        equity,
+        _known(book.cash),
+        min(
+            arithmetic.distance(equity, _reference(reference, book), numbers.drawdown_limit)
+            for reference in rules.drawdown.references
+        ),
+        limit,
+        stop,
+        candidate.whole_volume,
+        totals(book, candidate.ticker, candidate.issuer, candidate.sector),
+        numbers,
+        used,
+        budgets,
+        shares,
     )
-    price = proposal.limit_price
-    yield _cap("max_position_fraction", fraction_of(equity, rules.max_position_fraction), ZERO, price)
-    yield _cap(
-        "max_sector_fraction", fraction_of(equity, rules.max_sector_fraction), exposure(book, candidate.sector), price
+    found = []
+    for place, rule in enumerate(arithmetic.CAPS):
+        a_share = limit - stop if place <= arithmetic.BUDGET_CAP else limit
+        seen, most = f"{usd(used[place]):.2f} used, {usd(a_share):.2f} a share", f"{usd(budgets[place]):.2f}"
+        if place == arithmetic.VOLUME_CAP:
+            seen, most = f"median volume {candidate.whole_volume or 'unknown'}", f"{budgets[place]} shares"
+        found.append(Cap(rule=rule, shares=Decimal(shares[place]), observed=seen, limit=most))
+    return Room(caps=tuple(found), tightest=found[tightest])
+
+
+def totals(book: Book, ticker: str, issuer: str, sector: str) -> list[int]:
+    """The book's lines added up as a candidate meets them, by the places that `arithmetic` names."""
+    held, waiting = book.positions, book.pending
+    costs = [_at_least(item.quantity * item.limit_price) for item in waiting]
+    found = [0] * _TOTALS
+    arithmetic.tally(
+        [*(item.ticker for item in held), *(item.ticker for item in waiting)],
+        [*(item.issuer for item in held), *(item.issuer for item in waiting)],
+        [*(item.sector for item in held), *(item.sector for item in waiting)],
+        [*(_at_least(item.market_value) for item in held), *costs],
+        [
+            *(_at_least(item.open_risk_usd) for item in held),
+            *(_at_least(item.quantity * (item.limit_price - item.stop_price)) for item in waiting),
+        ],
+        [*([0] * len(held)), *costs],
+        ticker,
+        issuer,
+        sector,
+        found,
     )
-    yield _cap("max_gross_fraction", fraction_of(equity, rules.max_gross_fraction), exposure(book, None), price)
-    reserve = fraction_of(equity, rules.min_cash_fraction) + sum(
-        (entry.quantity * entry.limit_price for entry in book.pending), ZERO
-    )
-    yield _cap("min_cash_fraction", book.cash, reserve, price)
-    yield _volume_cap(candidate, rules)
+    found[arithmetic.TAKEN] += ticker in book.exiting
+    return found
 
 
 def open_risk(book: Book) -> Decimal:
     """USD lost if every stop fills at its price, pending entries counted as filled at their limit."""
-    held = sum((position.open_risk_usd for position in book.positions), ZERO)
-    return held + sum((entry.quantity * (entry.limit_price - entry.stop_price) for entry in book.pending), ZERO)
+    return usd(totals(book, "", "", "")[arithmetic.AT_RISK])
 
 
 def exposure(book: Book, sector: str | None) -> Decimal:
     """USD in positions and pending entries, of one sector or (None) of all."""
-    held = sum((item.market_value for item in book.positions if sector in (None, item.sector)), ZERO)
-    return held + sum(
-        (item.quantity * item.limit_price for item in book.pending if sector in (None, item.sector)), ZERO
-    )
+    found = totals(book, "", "", sector or "")
+    return usd(found[arithmetic.EXPOSURE if sector is None else arithmetic.OF_SECTOR])
 
 
-def drawdown_from(reference: str, book: Book) -> Decimal:
-    """Fraction lost since `reference` ("peak" or "day_start"); 1 when the reference is not a positive number."""
+def drawdown_from(reference: str, book: Book) -> int:
+    """Millionths lost since `reference` ("peak" or "day_start"); ONE when it or equity is not a known number."""
+    return arithmetic.drawdown(_known(book.equity), _reference(reference, book)) if book.equity.is_finite() else ONE
+
+
+def _gate_words(
+    observed: Sequence[int], numbers: RuleNumbers, proposal: Proposal, candidate: Candidate, book: Book
+) -> list[tuple[str, str]]:
+    """What each gate saw and what it asks for, in the order of `arithmetic.GATES`."""
+    dollars = candidate.whole_volume * proposal.limit_price
+    return [
+        (book.state.value, TradingState.ACTIVE.value),
+        (f"{book.equity:.2f}", "above 0"),
+        (f"{observed[arithmetic.DRAWDOWN] / ONE:.4f}", f"below {numbers.drawdown_limit / ONE:g}"),
+        (str(observed[arithmetic.ENTRIES]), f"at most {numbers.max_entries_per_run}"),
+        ("held or pending" if observed[arithmetic.FREE] else "free", "free"),
+        (str(observed[arithmetic.POSITIONS]), f"at most {numbers.max_positions}"),
+        (str(observed[arithmetic.ISSUERS]), f"at most {numbers.max_positions_per_issuer}"),
+        (str(proposal.limit_price), f"at least {usd(numbers.min_price)}"),
+        (
+            f"{dollars:.0f}" if candidate.whole_volume else "unknown",
+            f"at least {numbers.min_dollar_volume // PRICE_SCALE}",
+        ),
+    ]
+
+
+def _reference(reference: str, book: Book) -> int:
     start = book.peak_equity if reference == "peak" else book.day_start_equity
-    if not start.is_finite() or start <= 0 or not book.equity.is_finite():
-        return Decimal(1)
-    return max(ZERO, (start - book.equity) / start)
+    return ceil_e4(start) if start.is_finite() else 0
 
 
-def _drawdown(book: Book, rules: RiskRules) -> Check:
-    worst = max(drawdown_from(reference, book) for reference in rules.drawdown.references)
-    limit = Decimal(str(rules.drawdown.limit_fraction))
-    return _gate("drawdown", f"{worst:.4f}", f"below {limit}", worst < limit)
+def _known(amount: Decimal) -> int:
+    """A sum rounded down, 0 when it is not finite."""
+    return floor_e4(amount) if amount.is_finite() else 0
 
 
-def _not_held(ticker: str, book: Book) -> Check:
-    taken = {item.ticker for item in book.positions} | {item.ticker for item in book.pending} | book.exiting
-    return _gate("not_already_held", "held or pending" if ticker in taken else "free", "free", ticker not in taken)
-
-
-def _of_issuer(issuer: str, book: Book) -> int:
-    held = sum(item.issuer == issuer for item in book.positions)
-    return held + sum(item.issuer == issuer for item in book.pending)
-
-
-def _liquidity(proposal: Proposal, candidate: Candidate, rules: RiskRules) -> Check:
-    limit = f"at least {rules.min_dollar_volume_usd:.0f}"
-    volume = candidate.median_volume
-    if volume is None or not math.isfinite(volume) or volume <= 0:
-        return _gate("min_dollar_volume_usd", "unknown", limit, passed=False)
-    dollars = volume * float(proposal.limit_price)
-    return _gate("min_dollar_volume_usd", f"{dollars:.0f}", limit, dollars >= rules.min_dollar_volume_usd)
-
-
-def _volume_cap(candidate: Candidate, rules: RiskRules) -> Cap:
-    volume = candidate.median_volume
-    known = volume is not None and math.isfinite(volume) and volume > 0
-    shares = Decimal(str(rules.max_volume_fraction)) * Decimal(repr(float(volume))) if known and volume else ZERO
-    return Cap(
-        rule="max_volume_fraction",
-        shares=shares,
-        observed=f"median volume {volume:.0f}" if known else "median volume unknown",
-        limit=f"{shares:.0f} shares",
-    )
-
-
-def _cap(rule: str, budget: Decimal, used: Decimal, per_share: Decimal) -> Cap:
-    left = max(ZERO, budget - used)
-    known = left.is_finite() and per_share.is_finite() and per_share > 0
-    return Cap(
-        rule=rule,
-        shares=left / per_share if known else ZERO,
-        observed=f"{used:.2f} used, {per_share:.2f} a share",
-        limit=f"{budget:.2f}",
-    )
-
-
-def _gate(rule: str, observed: str, limit: str, passed: bool) -> Check:
-    return Check(rule=rule, observed=observed, limit=limit, passed=passed)
-
-
-def _at_most(rule: str, observed: int, limit: int) -> Check:
-    return _gate(rule, str(observed), f"at most {limit}", observed <= limit)
-
-
-def _at_least(rule: str, observed: Decimal, limit: Decimal) -> Check:
-    return _gate(rule, str(observed), f"at least {limit}", observed.is_finite() and observed >= limit)
+def _at_least(amount: Decimal) -> int:
+    """A sum rounded up, more than any limit when it is not finite."""
+    return ceil_e4(amount) if amount.is_finite() else BEYOND_ALL

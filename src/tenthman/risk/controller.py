@@ -21,7 +21,7 @@ from tenthman.domain.order import (
     TimeInForce,
 )
 from tenthman.risk.constraints import Candidate, Cap, caps, gates
-from tenthman.risk.sizing import tightest, whole_shares
+from tenthman.risk.sizing import whole_shares
 
 
 def assess(
@@ -37,13 +37,12 @@ def assess(
     failed = next((check for check in checked if not check.passed), None)
     if failed is not None:
         return Denial(ticker=proposal.ticker, rule=failed.rule, checks=checked)
-    room = tuple(caps(proposal, candidate, book, rules))
-    binding = tightest(room)
-    quantity = whole_shares(binding.shares)
-    checks = (*checked, *(_as_check(cap, cap is binding) for cap in room))
-    if quantity < 1:
+    room = caps(proposal, candidate, book, rules)
+    binding = room.tightest
+    checks = (*checked, *(_as_check(cap, cap is binding) for cap in room.caps))
+    if binding.shares < 1:
         return Denial(ticker=proposal.ticker, rule=binding.rule, checks=checks)
-    return _entry(proposal, quantity, checks, decision_id)
+    return _entry(proposal, binding.shares, checks, decision_id)
 
 
 def shrink(order: SizedOrder, size_fraction: float) -> SizedOrder | Denial:

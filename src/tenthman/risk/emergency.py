@@ -1,11 +1,12 @@
-"""Emergency: the drawdown stop. It latches; only a person re-arms it."""
+"""Emergency: the drawdown stop. It latches; only a person re-arms it, or in a rehearsal the stated rule."""
 
 from dataclasses import dataclass
-from decimal import Decimal
 
 from tenthman.config import DrawdownRules
+from tenthman.domain.money import millionths
 from tenthman.domain.order import Book, TradingState
-from tenthman.risk.constraints import drawdown_from
+from tenthman.risk import arithmetic
+from tenthman.risk.constraints import STATES, drawdown_from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,18 +21,24 @@ def next_state(book: Book, rules: DrawdownRules) -> Change | None:
     """What the latch must become now, or None to leave it.
 
     ACTIVE becomes REDUCING when any reference's drawdown reaches the limit; REDUCING becomes HALTED when nothing is
-    held or pending. It never moves back: re-arming is a person's command.
+    held or pending. It never moves back here.
     """
-    if book.state is TradingState.REDUCING and not book.positions and not book.pending:
-        return Change(state=TradingState.HALTED, reason="all positions are closed after the drawdown stop")
-    if book.state is not TradingState.ACTIVE:
+    limit = millionths("limit_fraction", rules.limit_fraction)
+    lost = {reference: drawdown_from(reference, book) for reference in rules.references}
+    is_flat = not book.positions and not book.pending
+    state = STATES[arithmetic.latch(STATES.index(book.state), is_flat, max(lost.values()), limit)]
+    if state is book.state:
         return None
-    limit = Decimal(str(rules.limit_fraction))
-    for reference in rules.references:
-        lost = drawdown_from(reference, book)
-        if lost >= limit:
-            return Change(
-                state=TradingState.REDUCING,
-                reason=f"drawdown from {reference} must be below {limit}, was {lost:.4f}",
-            )
-    return None
+    if state is TradingState.HALTED:
+        return Change(state=state, reason="all positions are closed after the drawdown stop")
+    reference = next(name for name, fraction in lost.items() if fraction >= limit)
+    return Change(
+        state=state,
+        reason=f"drawdown from {reference} must be below {rules.limit_fraction}, "
+        f"was {lost[reference] / arithmetic.ONE:.4f}",
+    )
+
+
+def rearms(state: TradingState, session: int, halted_in: int, rules: DrawdownRules) -> bool:
+    """Whether the stated rule (`rearm_after_sessions`) re-arms in the morning of `session`; both are session rows."""
+    return arithmetic.rearms(STATES.index(state), session, halted_in, rules.rearm_after_sessions or 0)

@@ -1,14 +1,6 @@
 """Sizing: whole shares, no more than the tightest cap allows."""
 
-from collections.abc import Sequence
 from decimal import ROUND_FLOOR, Decimal
-
-from tenthman.risk.constraints import Cap
-
-
-def tightest(caps: Sequence[Cap]) -> Cap:
-    """The cap that allows the fewest shares; the first in order among equals."""
-    return min(caps, key=lambda cap: cap.shares)
 
 
 def whole_shares(shares: Decimal) -> Decimal:
