@@ -29,6 +29,7 @@ from tenthman.execution.client import AlpacaBroker
 from tenthman.news.fetcher import FeedFetcher
 from tenthman.news.linker import Linker
 from tenthman.news.storage import NewsStore
+from tenthman.scheduler.challenger import WatchedSight, live_models
 from tenthman.scheduler.clock import Clock, WallClock, wall_now
 from tenthman.scheduler.feeds import WithFeeds, user_agent
 from tenthman.scheduler.gather import Gatherer, Source
@@ -36,7 +37,6 @@ from tenthman.scheduler.holes import open_holes
 from tenthman.scheduler.intraday import run_step
 from tenthman.scheduler.orchestrator import Desk, settle_doubts
 from tenthman.scheduler.sight import GatheredSight
-from tenthman.scheduler.signal_model import trained_model
 from tenthman.scheduler.state import Ledger, newest_run
 from tenthman.scheduler.storage import open_storage
 from tenthman.scheduler.timeline import Step, session_steps
@@ -106,7 +106,8 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
         say("bringing the history of prices up to date")
         _backfill(world, bars, hours, begun)
         history = _history(world, bars, news, hours, begun)
-        model = trained_model(config, pool, MARKET_ID, MARKET_ID, history.serve(_month_start(begun)))
+        models = live_models(config, pool, MARKET_ID, MARKET_ID, history.serve(_month_start(begun)), begun)
+        model = models.champion
         since = begun - NEWS_ON_FIRST_START
         source = stack.enter_context(_with_feeds(config, world.source))
         gatherer = Gatherer(source, history, bars, news, Linker(world.universe), since)
@@ -115,7 +116,9 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
         desk = Desk(
             config=config,
             broker=world.broker,
-            sight=GatheredSight(gatherer, pool, MARKET_ID, config),
+            sight=WatchedSight(
+                GatheredSight(gatherer, pool, MARKET_ID, config), models, config, pool, gatherer.look, ledger
+            ),
             ledger=ledger,
             model_of=lambda _session: model,
             holes=holes,
