@@ -1,6 +1,6 @@
 """What any broker of the desk must do, as sentences. A test class inherits BrokerBattery and gives the `desk` fixture.
 
-The broker under test must trade `battery_market()` with BATTERY_CASH and BATTERY_COSTS, and stand at
+The broker under test must trade `battery_market()` with BATTERY_CASH and BATTERY_COSTS, pay dividends, and stand at
 `battery_start(market)` when the fixture hands it over.
 """
 
@@ -34,7 +34,10 @@ _PASSED = (Check(rule="battery", observed="1", limit="1", passed=True),)
 
 
 def battery_market() -> MarketData:
-    """Four sessions: AAA climbs and then gaps down, BBB swings two per cent a day, HLT is halted in the second."""
+    """Four sessions: AAA climbs and then gaps down, BBB swings two per cent a day, HLT is halted in the second.
+
+    PAY goes ex 0.50 USD in the second; END has its last bar there.
+    """
     climbs = [(100.0, 104.0, 98.0, 103.0), (103.0, 112.0, 101.0, 110.0)]
     falls = [(90.0, 95.0, 85.0, 92.0), (92.0, 96.0, 91.0, 95.0)]
     return small_market(
@@ -42,7 +45,10 @@ def battery_market() -> MarketData:
             "AAA": climbs + falls,
             "BBB": [(50.0, 51.0, 49.0, 50.0)] * 4,
             "HLT": [(20.0, 21.0, 19.0, 20.0), HALT, (18.0, 22.0, 17.0, 20.0), (20.0, 21.0, 19.0, 20.0)],
-        }
+            "PAY": [(40.0, 41.0, 39.0, 40.0)] + [(39.5, 40.0, 39.0, 39.5)] * 3,
+            "END": [(30.0, 31.0, 29.0, 30.0), (30.0, 31.5, 29.0, 31.0), HALT, HALT],
+        },
+        dividends={"PAY": {1: 0.5}},
     )
 
 
@@ -318,3 +324,57 @@ class BrokerBattery:
         assert at_the_close.last_equity == BATTERY_CASH
         desk.to(1, 0.5)
         assert desk.broker.account().last_equity == at_the_close.equity
+
+    def test_a_dividend_is_paid_once_at_the_open_of_the_ex_date_to_who_held_at_the_close_before(
+        self, desk: Desk
+    ) -> None:
+        desk.broker.submit(entry("before", "PAY", 10, limit="41.00", stop="30.00", target="60.00"))
+        desk.to(0, 1.0)
+        held = desk.broker.account()
+        assert held.cash == BATTERY_CASH - 10 * Decimal("40.02")
+        desk.broker.submit(entry("after", "PAY", 10, limit="38.00", stop="30.00", target="60.00"))
+        desk.to(1, 0.0)
+        paid = desk.broker.account()
+        assert paid.cash == held.cash + 5
+        assert paid.equity == held.equity + 5 - 10 * Decimal("0.5")
+        desk.to(1, 0.0)
+        desk.to(1, 0.5)
+        assert desk.broker.account().cash == paid.cash
+
+    def test_who_buys_at_the_open_of_the_ex_date_is_paid_no_dividend(self, desk: Desk) -> None:
+        desk.to(0, 1.0)
+        desk.broker.submit(entry("e", "PAY", 10, limit="41.00", stop="30.00", target="60.00"))
+        desk.to(3, 1.0)
+        assert desk.broker.account().cash == BATTERY_CASH - 10 * Decimal("39.52")
+
+    def test_a_delisted_holding_is_paid_out_at_its_last_close_and_its_orders_are_cancelled(self, desk: Desk) -> None:
+        desk.broker.submit(entry("e", "END", 10, limit="31.00", stop="20.00", target="60.00"))
+        desk.to(1, 1.0)
+        before = desk.broker.account()
+        desk.broker.submit(entry("late", "END", 10, limit="31.00", stop="20.00", target="60.00"))
+        desk.to(2, 0.0)
+        fill = desk.broker.fills(None)[-1]
+        assert (fill.is_payout, fill.side, fill.quantity, fill.price) == (True, Side.SELL, Decimal(10), Decimal(31))
+        assert fill.filled_at == desk.market.hours[2].open_at
+        assert [item.is_payout for item in desk.broker.fills(None)] == [False, True]
+        after = desk.broker.account()
+        assert (after.cash, after.equity) == (before.equity, before.equity)
+        assert after.buying_power == after.cash
+        assert desk.holding("END") == 0
+        assert list(desk.broker.open_orders()) == []
+        assert {leg.status for leg in desk.found("e").legs} == {OrderStatus.CANCELED}
+        assert {order.status for order in _every([desk.found("late")])} == {OrderStatus.CANCELED}
+
+    def test_the_order_of_a_pay_out_can_be_looked_up_and_is_filled(self, desk: Desk) -> None:
+        desk.broker.submit(entry("e", "END", 10, limit="31.00", stop="20.00", target="60.00"))
+        desk.to(2, 0.5)
+        order = desk.found(desk.broker.fills(None)[-1].broker_order_id)
+        assert (order.ticker, order.side, order.order_type) == ("END", Side.SELL, OrderType.MARKET)
+        assert (order.status, order.filled_quantity) == (OrderStatus.FILLED, Decimal(10))
+        assert (order.filled_avg_price, order.legs) == (Decimal(31), ())
+
+    def test_an_order_in_a_delisted_name_is_refused_from_the_open_without_it_on(self, desk: Desk) -> None:
+        desk.to(2, 0.0)
+        with pytest.raises(OrderRejected, match="not active"):
+            desk.broker.submit(entry("e", "END", 10, limit="31.00", stop="20.00", target="60.00"))
+        assert desk.broker.find("e") is None

@@ -18,10 +18,17 @@ ACCOUNT = "9d1f4a5e-3c55-4f0e-9f8e-7a4f6e2b1c01"
 
 @contextmanager
 def served(
-    market: MarketData, start: datetime, folder: Path, costs: CostSettings = COSTS, cash: Decimal = Decimal(100_000)
+    market: MarketData,
+    start: datetime,
+    folder: Path,
+    costs: CostSettings = COSTS,
+    cash: Decimal = Decimal(100_000),
+    *,
+    pays_dividends: bool = False,
 ) -> Iterator[ExchangeProcess]:
     """An exchange process on `market`, standing at `start`; its log lies in `folder`."""
-    with ExchangeProcess(market, costs, cash, ACCOUNT, start, folder / "exchange.log") as process:
+    log = folder / "exchange.log"
+    with ExchangeProcess(market, costs, cash, ACCOUNT, start, log, pays_dividends=pays_dividends) as process:
         yield process
 
 

@@ -44,11 +44,12 @@ def small_market(
     headlines: Sequence[NewsItem] = (),
     sessions_beyond: int = 2,
     early_closes: Sequence[date] = (),
+    dividends: Mapping[str, Mapping[int, float]] | None = None,
 ) -> MarketData:
     """A market of (open, high, low, close) bars, one sequence a ticker, from 2020-01-06 on.
 
     All sequences have one length; HALT stands for a session without a bar. The index SPY is added, flat at 300, when
-    it is not given. `sessions_beyond` sessions follow the last bar.
+    it is not given. `sessions_beyond` sessions follow the last bar. `dividends` are USD a share by ticker and row.
     """
     table = {ticker: list(rows) for ticker, rows in bars.items()}
     length = len(next(iter(table.values())))
@@ -70,7 +71,13 @@ def small_market(
         close=close,
         volume=np.where(np.isnan(close), np.nan, 1_000_000.0),
     )
+    paid = None if dividends is None else np.zeros(close.shape)
+    for ticker, amounts in (dividends or {}).items():
+        for row, amount in amounts.items():
+            assert paid is not None
+            paid[row, tickers.index(ticker)] = amount
     return MarketData(
+        dividends=paid,
         provenance=Provenance(
             kind=MarketKind.PRACTICE,
             name="small",

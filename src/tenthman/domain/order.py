@@ -6,6 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Protocol
+from uuid import UUID, uuid5
 
 from tenthman.domain.checks import require_aware, require_positive, require_text
 
@@ -71,12 +72,13 @@ class TradingState(Enum):
 
 
 class Purpose(Enum):
-    """Why an order exists; TARGET and STOP are the legs of an entry's bracket."""
+    """Why an order exists. TARGET and STOP are the legs of an entry's bracket; DELISTED is the exchange's own."""
 
     ENTRY = "entry"
     EXIT = "exit"
     TARGET = "target"
     STOP = "stop"
+    DELISTED = "delisted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +194,19 @@ class Fill:
         require_positive("quantity", self.quantity)
         require_positive("price", self.price)
         require_aware("filled_at", self.filled_at)
+
+    @property
+    def is_payout(self) -> bool:
+        """Whether nobody traded: a delisted holding was paid out by the exchange's own order."""
+        return self.broker_order_id == payout_order_id(self.ticker)
+
+
+_PAYOUTS = UUID("0b6f5f0e-55a4-5f0c-9d0b-6f1f3a7e2c44")
+
+
+def payout_order_id(ticker: str) -> str:
+    """Id of the order by which our exchange pays out what is held of `ticker` when it is delisted, which is once."""
+    return str(uuid5(_PAYOUTS, ticker))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,14 +148,17 @@ def delete_position(exchange: ReplayExchange, call: Call) -> Reply:
 
 
 def get_assets(exchange: ReplayExchange, call: Call) -> Reply:
-    """GET /v2/assets: what the market has prices of; all of it is active."""
+    """GET /v2/assets: what the market has prices of, inactive once it is delisted; without `status`, what is active."""
     query = call.query
-    inactive = query.get("status", "active") not in ("active", "")
-    if inactive or query.get("asset_class", "us_equity") not in ("us_equity", ""):
+    status = query.get("status", "active") or "active"
+    if query.get("asset_class", "us_equity") not in ("us_equity", ""):
         return Reply(body=[])
     listings = _listings(exchange)
     symbols = sorted(exchange.market.panel.tickers)
-    return Reply(body=[wire.asset_body(symbol, listings.get(symbol), tradable=True) for symbol in symbols])
+    rows = [
+        wire.asset_body(symbol, listings.get(symbol), tradable=not exchange.is_delisted(symbol)) for symbol in symbols
+    ]
+    return Reply(body=[row for row in rows if row["status"] == status])
 
 
 def get_asset(exchange: ReplayExchange, call: Call) -> Reply:
@@ -163,18 +166,22 @@ def get_asset(exchange: ReplayExchange, call: Call) -> Reply:
     symbol = _resolve(exchange, call.path["symbol"])
     if symbol is None:
         raise Refusal(404, Code.NOT_FOUND, "asset not found")
-    return Reply(body=wire.asset_body(symbol, _listings(exchange).get(symbol), tradable=True))
+    tradable = not exchange.is_delisted(symbol)
+    return Reply(body=wire.asset_body(symbol, _listings(exchange).get(symbol), tradable=tradable))
 
 
 def get_activities(exchange: ReplayExchange, call: Call) -> Reply:
-    """GET /v2/account/activities[/{type}]: fills; the exchange has no other activity."""
+    """GET /v2/account/activities[/{type}]: fills and dividends; the exchange has no other activity."""
     query = call.query
-    kinds = call.path.get("kind") or query.get("activity_types", "")
-    if (kinds and "FILL" not in kinds.upper().split(",")) or query.get("category") == "non_trade_activity":
-        return Reply(body=[])
+    kinds = (call.path.get("kind") or query.get("activity_types", "")).upper()
     size = ask.read_whole(query, "page_size", default=100, most=100)
     is_within = _window(query)
-    rows = [row for fill, row in _fill_rows(exchange) if is_within(fill.filled_at)]
+    found: list[tuple[datetime, Json]] = []
+    if _wants(kinds, query, "DIV", "non_trade_activity"):
+        found += [(payment.paid_at, wire.dividend_body(payment)) for payment in exchange.dividends()]
+    if _wants(kinds, query, "FILL", "trade_activity"):
+        found += [(fill.filled_at, row) for fill, row in _fill_rows(exchange)]
+    rows = [row for at, row in sorted(found, key=lambda item: item[0]) if is_within(at)]
     if ask.read_option(query, "direction", ("desc", "asc")) == "desc":
         rows.reverse()
     return Reply(body=_rows_after(rows, query.get("page_token", ""))[:size])
@@ -240,6 +247,11 @@ def _page(orders: list[ExchangeOrder], query: Mapping[str, str], *, ascending: b
         if place is not None:
             orders = orders[place + 1 :] if is_start else orders[:place]
     return orders
+
+
+def _wants(kinds: str, query: Mapping[str, str], kind: str, category: str) -> bool:
+    """Whether activities of that kind are asked for: by its name, by its category, or with everything."""
+    return (not kinds or kind in kinds.split(",")) and query.get("category", "") in ("", category)
 
 
 def _rows_after(rows: list[Json], token: str) -> list[Json]:

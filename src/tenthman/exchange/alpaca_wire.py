@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from tenthman.domain.market import Bar, Listing, SessionHours
 from tenthman.domain.news import NewsItem
 from tenthman.domain.order import Account, BrokerClock, BrokerPosition, Fill
-from tenthman.exchange.orders import ExchangeOrder, OrderEvent
+from tenthman.exchange.orders import DividendPayment, ExchangeOrder, OrderEvent
 from tenthman.utils.symbols import to_wire
 
 Json = Mapping[str, object]
@@ -227,10 +227,24 @@ def asset_body(symbol: str, listing: Listing | None, *, tradable: bool) -> Json:
     }
 
 
-def activity_id(fill: Fill) -> str:
-    """New York time to the millisecond and the execution's id, as Alpaca builds it."""
-    local = fill.filled_at.astimezone(NEW_YORK)
-    return f"{local:%Y%m%d%H%M%S}{local.microsecond // 1000:03d}::{fill.execution_id}"
+def activity_id(at: datetime, identity: str) -> str:
+    """New York time to the millisecond and an id of the exchange's, as Alpaca builds it."""
+    local = at.astimezone(NEW_YORK)
+    return f"{local:%Y%m%d%H%M%S}{local.microsecond // 1000:03d}::{identity}"
+
+
+def dividend_body(payment: DividendPayment) -> Json:
+    """A DIV activity."""
+    return {
+        "activity_type": "DIV",
+        "id": activity_id(payment.paid_at, payment.id),
+        "date": payment.session.isoformat(),
+        "net_amount": number(payment.amount),
+        "symbol": to_wire(payment.symbol),
+        "qty": number(payment.quantity),
+        "per_share_amount": number(payment.per_share),
+        "status": "executed",
+    }
 
 
 def fill_body(fill: Fill, order: ExchangeOrder, cumulative: Decimal) -> Json:
@@ -238,7 +252,7 @@ def fill_body(fill: Fill, order: ExchangeOrder, cumulative: Decimal) -> Json:
     left = order.quantity - cumulative
     return {
         "activity_type": "FILL",
-        "id": activity_id(fill),
+        "id": activity_id(fill.filled_at, fill.execution_id),
         "order_id": fill.broker_order_id,
         "symbol": to_wire(fill.ticker),
         "side": fill.side.value,

@@ -38,6 +38,7 @@ class Orders:
     starting_cash: Decimal
     account_id: str
     start: datetime
+    pays_dividends: bool
     key: str
     secret: str
     control_token: str
@@ -56,7 +57,14 @@ def run(commands: BinaryIO) -> None:
     """Serve what `commands` orders until it ends. The port is told on standard output, as JSON."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     orders: Orders = pickle.load(commands)  # noqa: S301 -- written by our own parent through a private pipe
-    exchange = ReplayExchange(orders.market, orders.costs, orders.starting_cash, orders.account_id, orders.start)
+    exchange = ReplayExchange(
+        orders.market,
+        orders.costs,
+        orders.starting_cash,
+        orders.account_id,
+        orders.start,
+        pays_dividends=orders.pays_dividends,
+    )
     server = _Server(
         uvicorn.Config(
             build_app(exchange, orders.key, orders.secret, orders.control_token),

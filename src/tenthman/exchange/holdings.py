@@ -1,4 +1,4 @@
-"""Cash and shares of one account. Money is conserved: cash changes by price x quantity of each fill alone."""
+"""Cash and shares of one account. Money is conserved: cash changes by price x quantity of each fill, and by credits."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -34,6 +34,12 @@ class Holdings:
         """Shares held of `symbol`."""
         lot = self.lots.get(symbol)
         return Decimal(0) if lot is None else lot.quantity
+
+    def credit(self, amount: Decimal) -> None:
+        """Take in cash that no fill brought, USD; ValueError if it is not above 0."""
+        if not amount > 0:
+            raise ValueError(f"`amount` must be above 0, was {amount}")
+        self.cash += amount
 
     def book(self, fill: Fill) -> Decimal:
         """Apply one execution and return the shares then held; ValueError if it would overdraw cash or shares."""

@@ -1,7 +1,8 @@
 """The replayed market: an exchange whose time is moved by its owner and whose prices are the paths of daily bars.
 
-Prices of a market are split-adjusted and no dividends are paid, so there are no corporate actions to apply: a
-position's shares and an order's prices hold through a split. Settlement is immediate.
+Prices of a market are split-adjusted, so a position's shares and an order's prices hold through a split. At each open,
+before anything trades, what is left of the corporate actions happens: dividends are paid to who held at the close
+before, where they are wanted and known, and delisted names are closed out. Settlement is immediate.
 """
 
 from collections.abc import Sequence
@@ -24,11 +25,12 @@ from tenthman.domain.order import (
     OrderType,
     Side,
     TimeInForce,
+    payout_order_id,
 )
 from tenthman.exchange import admission
 from tenthman.exchange.holdings import Holdings
 from tenthman.exchange.matching import Book, FillCosts, Outcome, Resting, Step, match
-from tenthman.exchange.orders import Code, EventName, ExchangeOrder, OrderEvent, OrderRequest, Refusal
+from tenthman.exchange.orders import Code, DividendPayment, EventName, ExchangeOrder, OrderEvent, OrderRequest, Refusal
 from tenthman.exchange.path import Path
 from tenthman.exchange.prices import NewsTape, PriceTape, quoted, sessions_closed
 from tenthman.exchange.sessions import NEW_YORK, Timetable
@@ -43,11 +45,18 @@ class ReplayExchange:
 
     A cash account (multiplier 1, long only). `advance` is the only thing that moves time. An order that can fill at
     once does so inside `submit`, at the price now; what `submit` and `cancel` caused is handed out by `drain`, or
-    else by the next `advance`.
+    else by the next `advance`. Dividends are paid only with `pays_dividends`, and where the market knows them.
     """
 
     def __init__(
-        self, market: MarketData, costs: CostSettings, starting_cash: Decimal, account_id: str, start: datetime
+        self,
+        market: MarketData,
+        costs: CostSettings,
+        starting_cash: Decimal,
+        account_id: str,
+        start: datetime,
+        *,
+        pays_dividends: bool = False,
     ) -> None:
         require_aware("start", start)
         self.market = market
@@ -64,7 +73,10 @@ class ReplayExchange:
         self._ids: dict[str, str] = {}
         self._fills: list[Fill] = []
         self._events: list[OrderEvent] = []
+        self._pays_dividends = pays_dividends
+        self._dividends: list[DividendPayment] = []
         self._close_marks: list[tuple[date, Decimal]] = []
+        self._opened: int | None = None
         self._row = self._timetable.closed_by(start)
         self._now = start
 
@@ -82,7 +94,7 @@ class ReplayExchange:
         while self._row < len(hours) and hours[self._row].open_at <= to:
             session = hours[self._row]
             begin, end = max(self._now, session.open_at), min(to, session.close_at)
-            if self._now <= session.open_at:
+            if self._now <= session.open_at and self._opened != self._row:
                 self._open(session)
             self._walk(begin, end)
             self._now = end
@@ -118,9 +130,7 @@ class ReplayExchange:
         if order.status.is_final:
             message = f'order is already in "{order.status.value}" state'
             raise Refusal(422, Code.RULE, message, {"id": order_id})
-        for member in self._book.family(order_id):
-            self._book.take(member.id)
-            self._change("canceled", member.id, self._now, status=OrderStatus.CANCELED, canceled_at=self._now)
+        self._withdraw(order_id, self._now)
 
     def order(self, order_id: str) -> ExchangeOrder:
         """The order as it stands; Refusal 404."""
@@ -172,6 +182,15 @@ class ReplayExchange:
         """All executions, oldest first."""
         return list(self._fills)
 
+    def dividends(self) -> list[DividendPayment]:
+        """All dividends paid, oldest first."""
+        return list(self._dividends)
+
+    def is_delisted(self, symbol: str) -> bool:
+        """Whether `symbol` has had its last bar in this market and a session without it has begun."""
+        row = self._prices.ended(symbol)
+        return row is not None and self._timetable.hours[row].open_at <= self._now
+
     def price(self, symbol: str) -> Decimal | None:
         """Path price now; the last close outside hours and in a halt; None when no price is known."""
         row = self._timetable.open_row(self._now)
@@ -204,6 +223,8 @@ class ReplayExchange:
             raise Refusal(422, Code.INVALID, "client_order_id must be unique")
         if not self._prices.knows(request.symbol):
             raise Refusal(422, Code.RULE, f'asset "{request.symbol}" not found')
+        if self.is_delisted(request.symbol):
+            raise Refusal(422, Code.RULE, f'asset "{request.symbol}" is not active')
         price = self.price(request.symbol)
         base = request.limit_price if request.limit_price is not None else request.stop_price
         admission.require_bracket(request, price if base is None else base)
@@ -264,9 +285,53 @@ class ReplayExchange:
         return replace(_resting(order, sequence), reserve=reserve, legs=stop_first)
 
     def _open(self, session: SessionHours) -> None:
+        self._opened = self._row
+        if self._pays_dividends:
+            self._pay_dividends(session)
+        self._close_out(session.open_at)
         for resting in self._book:
             if self._orders[resting.id].status is OrderStatus.ACCEPTED:
                 self._change("new", resting.id, session.open_at, status=OrderStatus.NEW)
+
+    def _pay_dividends(self, session: SessionHours) -> None:
+        for symbol, lot in sorted(self._holdings.lots.items()):
+            per_share = self._prices.dividend(self._row, symbol)
+            amount = quoted(e4(per_share * float(lot.quantity)))
+            if amount <= 0:
+                continue
+            self._holdings.credit(amount)
+            self._dividends.append(
+                DividendPayment(
+                    id=str(uuid5(_NAMES, f"dividend/{symbol}/{session.session}")),
+                    session=session.session,
+                    symbol=symbol,
+                    quantity=lot.quantity,
+                    per_share=Decimal(repr(per_share)),
+                    amount=amount,
+                    paid_at=session.open_at,
+                )
+            )
+
+    def _close_out(self, at: datetime) -> None:
+        """Cancel the orders of names that will not trade again, and pay out what is held of them at the last close."""
+        for resting in self._book:
+            if self._has_ended(resting.symbol):
+                self._withdraw(resting.id, at)
+        for symbol, lot in sorted(self._holdings.lots.items()):
+            close = self._prices.last_close(self._row, symbol)
+            if self._has_ended(symbol) and close is not None:
+                order = _payout(symbol, lot.quantity, at)
+                self._keep(order)
+                self._execute(_resting(order, len(self._orders)), quoted(e4(close)), at)
+
+    def _has_ended(self, symbol: str) -> bool:
+        row = self._prices.ended(symbol)
+        return row is not None and row <= self._row
+
+    def _withdraw(self, order_id: str, at: datetime) -> None:
+        for member in self._book.family(order_id):
+            self._book.take(member.id)
+            self._change("canceled", member.id, at, status=OrderStatus.CANCELED, canceled_at=at)
 
     def _close(self, session: SessionHours) -> None:
         day = [order.id for order in self._book if self._orders[order.id].time_in_force is TimeInForce.DAY]
@@ -393,6 +458,31 @@ def _leg(entry: ExchangeOrder, identity: str, kind: OrderType, price: Decimal | 
         stop_price=price if kind is OrderType.STOP else None,
         parent_id=entry.id,
         legs=(),
+    )
+
+
+def _payout(symbol: str, quantity: Decimal, at: datetime) -> ExchangeOrder:
+    """The exchange's own order that closes a delisted holding; it is filled as soon as it is there."""
+    identity = payout_order_id(symbol)
+    return ExchangeOrder(
+        id=identity,
+        client_order_id=identity,
+        symbol=symbol,
+        side=Side.SELL,
+        order_type=OrderType.MARKET,
+        time_in_force=TimeInForce.DAY,
+        status=OrderStatus.NEW,
+        quantity=quantity,
+        filled_quantity=Decimal(0),
+        filled_avg_price=None,
+        limit_price=None,
+        stop_price=None,
+        order_class="simple",
+        parent_id=None,
+        legs=(),
+        created_at=at,
+        submitted_at=at,
+        updated_at=at,
     )
 
 

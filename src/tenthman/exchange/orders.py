@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Literal
@@ -87,6 +87,19 @@ class OrderEvent:
     price: Decimal | None = None
     quantity: Decimal | None = None
     position_quantity: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DividendPayment:
+    """Cash for the shares held at the close before the ex-date, paid at the open of it; sums in USD."""
+
+    id: str
+    session: date
+    symbol: str
+    quantity: Decimal
+    per_share: Decimal
+    amount: Decimal
+    paid_at: datetime
 
 
 class Refusal(Exception):

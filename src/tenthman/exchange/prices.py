@@ -8,7 +8,7 @@ from math import isnan
 
 import numpy as np
 
-from tenthman.domain.market import Bar, MarketData, SessionHours
+from tenthman.domain.market import Bar, Floats, MarketData, SessionHours
 from tenthman.domain.news import NewsItem
 from tenthman.exchange.path import Path
 from tenthman.exchange.sessions import Timetable
@@ -19,6 +19,8 @@ class PriceTape:
 
     def __init__(self, market: MarketData) -> None:
         self._panel = market.panel
+        self._dividends = market.dividends
+        self._ended = _ended(market.panel.close)
         self._columns = {ticker: column for column, ticker in enumerate(market.panel.tickers)}
         self._row = -1
         self._paths: dict[str, Path | None] = {}
@@ -45,6 +47,18 @@ class PriceTape:
             if not isnan(close):
                 return close
         return None
+
+    def ended(self, symbol: str) -> int | None:
+        """Row of the first session after the last bar of `symbol`; None when it trades to the end, or never."""
+        column = self._columns.get(symbol)
+        return None if column is None else self._ended[column]
+
+    def dividend(self, row: int, symbol: str) -> float:
+        """USD a share of `symbol` that goes ex in session `row`; 0 where there is none or nothing is known of it."""
+        column = self._columns.get(symbol)
+        if self._dividends is None or column is None or row >= len(self._dividends):
+            return 0.0
+        return float(self._dividends[row, column])
 
     def bars(self, symbol: str, hours: Sequence[SessionHours], first_row: int) -> list[Bar]:
         """Bars of `symbol` in the sessions `hours`, the first of which is row `first_row`; a halt has none."""
@@ -96,6 +110,12 @@ class NewsTape:
         found = self._items[begin : bisect_right(self._known, until)]
         wanted = frozenset(symbols)
         return [item for item in found if not wanted or not wanted.isdisjoint(item.tickers)]
+
+
+def _ended(closes: Floats) -> list[int | None]:
+    """By column, the row after the last close; None where that is the end of the market, or there is no close."""
+    rows = [np.flatnonzero(~np.isnan(column)) for column in closes.T]
+    return [int(found[-1]) + 1 if len(found) and found[-1] + 1 < len(closes) else None for found in rows]
 
 
 def sessions_closed(

@@ -51,6 +51,8 @@ class ExchangeProcess:
         account_id: str,
         start: datetime,
         log: Path,
+        *,
+        pays_dividends: bool = False,
     ) -> None:
         self.key = f"TM{secrets.token_hex(9).upper()}"
         self.secret = secrets.token_urlsafe(30)
@@ -61,6 +63,7 @@ class ExchangeProcess:
             starting_cash=starting_cash,
             account_id=account_id,
             start=start,
+            pays_dividends=pays_dividends,
             key=self.key,
             secret=self.secret,
             control_token=self._token,

@@ -14,6 +14,7 @@ class TestAlpacaBroker(BrokerBattery):
     @pytest.fixture
     def desk(self, tmp_path: Path) -> Iterator[Desk]:
         market = battery_market()
-        with served(market, battery_start(market), tmp_path, BATTERY_COSTS, BATTERY_CASH) as process:
+        start = battery_start(market)
+        with served(market, start, tmp_path, BATTERY_COSTS, BATTERY_CASH, pays_dividends=True) as process:
             broker = AlpacaBroker(process.rest_url, process.key, process.secret, SETTINGS)
             yield Desk(broker=broker, advance=process.advance, market=market)

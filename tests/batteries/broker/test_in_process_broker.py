@@ -11,5 +11,6 @@ class TestInProcessBroker(BrokerBattery):
     @pytest.fixture
     def desk(self) -> Desk:
         market = battery_market()
-        exchange = ReplayExchange(market, BATTERY_COSTS, BATTERY_CASH, "battery", battery_start(market))
+        start = battery_start(market)
+        exchange = ReplayExchange(market, BATTERY_COSTS, BATTERY_CASH, "battery", start, pays_dividends=True)
         return Desk(broker=InProcessBroker(exchange), advance=exchange.advance, market=market)
