@@ -133,13 +133,18 @@ def compute_features(view: MarketView, config: Config, last_rows: int | None = N
     members of the session (`rank_*`): the model reads ranks, people and the rules critic read levels.
     """
     panel = view.panel
-    prices = technical(panel, view.universe.index_ticker)
     count = len(panel.sessions) if last_rows is None else min(last_rows, len(panel.sessions))
+    prices = technical(panel, view.universe.index_ticker)
+    last = replace(prices, sessions=panel.sessions[-count:].copy(), values=prices.values[-count:])
     half_life = config.settings.news.sentiment_half_life_days
     cutoffs = _cutoffs(view, config.settings.schedule.morning, count)
-    news = sentiment_features(view.news, panel.tickers, panel.sessions[-count:], cutoffs, half_life)
-    levels = concat((replace(prices, sessions=news.sessions, values=prices.values[-count:]), news))
-    among = membership(panel, view.universe)[-count:]
+    news = sentiment_features(view.news, panel.tickers, last.sessions, cutoffs, half_life)
+    return join_features(last, news, membership(panel, view.universe)[-count:])
+
+
+def join_features(prices: FeaturePanel, news: FeaturePanel, among: Mask) -> FeaturePanel:
+    """Levels of prices and news, then the ranks of all of them `among` the members of each session."""
+    levels = concat((prices, news))
     return concat((levels, ranked(levels, among)))
 
 

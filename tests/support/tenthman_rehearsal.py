@@ -67,7 +67,7 @@ def small_config(home: Path, database_url: str | None = None, **rules: object) -
 @contextmanager
 def no_language_model(config: Config, _pool: Pool, news_store: NewsStore, gatherer: Gatherer) -> Iterator[CycleHoles]:
     """Stands in for `open_holes`: headlines are quoted, no model is asked."""
-    yield rules_alone(quote_from(gatherer, news_store, config), config.agents)
+    yield rules_alone(quote_from(gatherer.look, news_store, config), config.agents)
 
 
 @dataclass

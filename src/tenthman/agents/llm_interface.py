@@ -82,6 +82,22 @@ def open_language_model(settings: LanguageModelSettings, home: Path) -> Iterator
                 yield _model(settings, ollama_digest(host, settings.model), ollama_wire(host, settings))
 
 
+def recorded_digest(settings: LanguageModelSettings, home: Path) -> str:
+    """The digest under which the tape holds the replies of this model; no server is started.
+
+    Raises SetupError when the weights are not there, or the model is Ollama's and its server does not answer.
+    """
+    match settings.backend:
+        case "embedded":
+            weights = weights_digest(find_weights(settings.model), home)
+        case "openai":
+            weights = openai_digest(settings)
+        case "ollama":
+            host = ollama.Client(host=_address(settings), timeout=_timeout(settings), follow_redirects=False)
+            weights = ollama_digest(host, settings.model)
+    return _digest(settings, weights)
+
+
 def asking(wire: Wire, name: str, digest: str, parallel: int) -> Ask:
     """An `ask` over `wire` with at most `parallel` questions at once; every failure becomes a reply's state."""
 
@@ -109,8 +125,7 @@ def asking(wire: Wire, name: str, digest: str, parallel: int) -> Ask:
 
 
 def _model(settings: LanguageModelSettings, weights: str, wire: Wire) -> LanguageModel:
-    sampling = [settings.backend, settings.temperature, settings.seed, settings.context_tokens]
-    digest = content_hash([weights, *sampling])
+    digest = _digest(settings, weights)
     return LanguageModel(
         name=settings.model,
         digest=digest,
@@ -119,6 +134,11 @@ def _model(settings: LanguageModelSettings, weights: str, wire: Wire) -> Languag
         parallel=settings.parallel,
         prose=settings.prose,
     )
+
+
+def _digest(settings: LanguageModelSettings, weights: str) -> str:
+    sampling = [settings.backend, settings.temperature, settings.seed, settings.context_tokens]
+    return content_hash([weights, *sampling])
 
 
 def _outcome(wire: Wire, prompt: Prompt) -> Answer:

@@ -90,7 +90,7 @@ class AlpacaMarketSource:
         """
         request = NewsRequest(start=after, end=until, sort=Sort.ASC, include_content=False)
         answer = _ask("news", lambda: _as_object(self._stories.get_news(request)))
-        items = (_read_story(row, seen_at) for row in _as_list("news", answer.get("news", [])))
+        items = (read_story(row, seen_at) for row in _as_list("news", answer.get("news", [])))
         return [item for item in items if item is not None]
 
     def latest_prices(self, tickers: Sequence[str]) -> dict[str, Decimal]:
@@ -148,7 +148,8 @@ def _read_bar(ticker: str, row: object, seen_at: datetime) -> Bar:
         raise DataCorrupt(f"bars of {ticker}: {error}") from error
 
 
-def _read_story(row: object, seen_at: datetime) -> NewsItem | None:
+def read_story(row: object, seen_at: datetime) -> NewsItem | None:
+    """A story as the news service sends it, stamped as seen; None without a headline. DataCorrupt for nonsense."""
     try:
         fields = _as_object(row)
         headline = str(fields.get("headline") or "").strip()

@@ -1,5 +1,6 @@
 """The replayed market as a broker in the same process: for backtests, and for parity with the server."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -83,7 +84,8 @@ class InProcessBroker:
 
     def fills(self, after: datetime | None) -> Sequence[Fill]:
         """Executions after that instant (None: all), oldest first."""
-        return [fill for fill in self._exchange.fills() if after is None or fill.filled_at > after]
+        every = self._exchange.fills()
+        return every if after is None else every[bisect_right(every, after, key=lambda fill: fill.filled_at) :]
 
     def _told(self, order: ExchangeOrder) -> BrokerOrder:
         legs = tuple(self._told(self._exchange.order(leg)) for leg in order.legs)

@@ -105,6 +105,7 @@ def sentiment_features(
     sessions: Sessions,
     cutoffs: Instants,
     half_life_days: float,
+    base: FeaturePanel | None = None,
 ) -> FeaturePanel:
     """What the news of each ticker says at each cut-off: shape (sessions, tickers, 3), names as in `NAMES`.
 
@@ -113,7 +114,8 @@ def sentiment_features(
 
     - sentiment: the mean of the scores under these weights, in -1..1; 0 where there is no news.
     - news_count: the sum of the weights; 0 where there is no news.
-    - sentiment_change: sentiment minus that of 10 sessions before; NaN in the first 10 rows.
+    - sentiment_change: sentiment minus that of 10 sessions before; NaN in the first 10 rows. Where the rows are those
+      of a run later in the day, `base` holds the same sessions' features of the first run, which the change is from.
 
     Items must be the latest version of each article known; pass each article once.
     """
@@ -126,8 +128,9 @@ def sentiment_features(
     total = np.bincount(cells, weights=weights * scores, minlength=shape[0] * shape[1]).reshape(shape)
     sentiment = np.divide(total, count, out=np.zeros(shape), where=count > 0.0)
     np.clip(sentiment, -1.0, 1.0, out=sentiment)
+    before = sentiment if base is None else _sentiment_of(base, sessions, tickers)
     change = np.full(shape, np.nan)
-    change[CHANGE_SESSIONS:] = sentiment[CHANGE_SESSIONS:] - sentiment[:-CHANGE_SESSIONS]
+    change[CHANGE_SESSIONS:] = sentiment[CHANGE_SESSIONS:] - before[:-CHANGE_SESSIONS]
     return FeaturePanel(
         sessions=sessions.copy(),
         tickers=tickers,
@@ -135,6 +138,12 @@ def sentiment_features(
         values=np.ascontiguousarray(np.stack([sentiment, count, change], axis=2)),
         definitions=(f"{DEFINITION}:{half_life_days!r}",),
     )
+
+
+def _sentiment_of(base: FeaturePanel, sessions: Sessions, tickers: tuple[str, ...]) -> Floats:
+    if base.tickers != tickers or not np.array_equal(base.sessions, sessions):
+        raise ValueError("`base` must be of the same sessions and tickers")
+    return base.values[:, :, base.names.index("sentiment")]
 
 
 def _check(sessions: Sessions, cutoffs: Instants, half_life_days: float) -> None:

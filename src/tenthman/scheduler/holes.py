@@ -10,6 +10,7 @@ from tenthman.agents.exam import standing_of
 from tenthman.agents.llm_interface import open_language_model
 from tenthman.agents.tape import taped
 from tenthman.config import Agents, Config
+from tenthman.data.market import MarketView
 from tenthman.db.pool import Pool
 from tenthman.decision import Holes, Quote
 from tenthman.domain.news import Passage
@@ -30,7 +31,7 @@ def open_holes(config: Config, pool: Pool, news_store: NewsStore, gatherer: Gath
 
     With every role switched off no model is started, and none need be there.
     """
-    quote = quote_from(gatherer, news_store, config)
+    quote = quote_from(gatherer.look, news_store, config)
     roles = config.agents.roles
     if not any(role.enabled for role in (roles.analyst, roles.bull, roles.bear, roles.risk, roles.committee)):
         yield rules_alone(quote, config.agents)
@@ -65,13 +66,13 @@ def _pass(_case: Case, _drawdown: float) -> Review:
     return Review(critiques=(), verdict=Enter(size_fraction=1.0))
 
 
-def quote_from(gatherer: Gatherer, news_store: NewsStore, config: Config) -> Quote:
+def quote_from(look: Callable[[datetime], MarketView], news_store: NewsStore, config: Config) -> Quote:
     """Quote the headlines on a ticker that the gate of time lets through, nearest to what moves a share first."""
     embedder = Embedder(config.models.embedding.threads)
     look_back = timedelta(days=config.settings.news.lookback_days)
 
     def quote(ticker: str, name: str, as_of: datetime) -> tuple[Passage, ...]:
-        items = gatherer.look(as_of).news_for(ticker, as_of - look_back)
+        items = look(as_of).news_for(ticker, as_of - look_back)
         query = f"{name} shares results guidance deal lawsuit rating"
         return passages(news_store, embedder, items, query, as_of, config.agents.case_passages)
 

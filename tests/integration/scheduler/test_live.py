@@ -36,7 +36,7 @@ def config(reachable_home) -> Config:
 def without_a_language_model(monkeypatch):
     @contextmanager
     def no_model(config, _pool, news_store, gatherer):
-        yield rules_alone(quote_from(gatherer, news_store, config), config.agents)
+        yield rules_alone(quote_from(gatherer.look, news_store, config), config.agents)
 
     monkeypatch.setattr(live, "open_holes", no_model)
 

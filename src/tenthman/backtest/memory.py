@@ -1,0 +1,221 @@
+"""The record of a run in memory: what the desk must be able to look up while it runs, and what a result is made of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+
+from tenthman.domain.audit import Decision, EventKind
+from tenthman.domain.opinion import Case
+from tenthman.domain.order import BrokerOrder, Fill, Purpose, Side, SizedOrder, TradingState
+from tenthman.scheduler.record import OpenTrade, OrderInDoubt, Unfinished
+from tenthman.scheduler.timeline import NEW_YORK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateChange:
+    """A move of the latch."""
+
+    state: TradingState
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EquityPoint:
+    """The account at one look, USD."""
+
+    at: datetime
+    equity: Decimal
+    cash: Decimal
+
+
+@dataclass(slots=True)
+class SentOrder:
+    """An order with the broker: the decision's order and the broker's latest word on it."""
+
+    order: SizedOrder
+    at: datetime
+    told: BrokerOrder
+
+
+@dataclass(slots=True)
+class MemoryRecord:
+    """Keeps the promise of `Record` for one run in one process; nothing survives it.
+
+    `refused` and `doubts` stay empty on an exchange in the same process; they are kept because the promise says so.
+    """
+
+    starting_cash: Decimal
+    begun: datetime
+    decisions: list[Decision] = field(default_factory=list)
+    cases: dict[str, Case] = field(default_factory=dict)
+    sent: dict[str, SentOrder] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    doubts: dict[str, OrderInDoubt] = field(default_factory=dict)
+    fills: list[tuple[Fill, Decimal]] = field(default_factory=list)
+    states: list[StateChange] = field(default_factory=list)
+    alerts: list[tuple[str, object, datetime]] = field(default_factory=list)
+    points: list[EquityPoint] = field(default_factory=list)
+    _intents: dict[str, SizedOrder] = field(default_factory=dict)
+    _by_broker_id: dict[str, str] = field(default_factory=dict)
+    _unfinished: dict[str, Unfinished] = field(default_factory=dict)
+    _booked: set[str] = field(default_factory=set)
+    _trades: dict[str, OpenTrade] = field(default_factory=dict)
+    _held: dict[str, Decimal] = field(default_factory=dict)
+    _peak: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        self.states.append(StateChange(state=TradingState.ACTIVE, reason="run started", at=self.begun))
+        self._peak = self.starting_cash
+
+    def event(self, kind: EventKind, subject: str, payload: object, at: datetime) -> None:
+        """Alerts are kept; the rest tells a story that nobody reads here."""
+        if kind is EventKind.ALERT:
+            self.alerts.append((subject, payload, at))
+
+    def reached(self, at: datetime) -> None:
+        """Nothing to go back to after an interruption."""
+
+    def record_decision(self, decision: Decision, case: Case | None) -> None:
+        """Keep the decision, its case and the order that it may send."""
+        self.decisions.append(decision)
+        if case is not None:
+            self.cases[case.hash] = case
+        if isinstance(decision.outcome, SizedOrder):
+            self._intents[decision.outcome.client_order_id] = decision.outcome
+
+    def record_submitted(self, client_order_id: str, broker_order: BrokerOrder, at: datetime) -> None:
+        """The broker has the order. KeyError for one that no decision sent."""
+        self.doubts.pop(client_order_id, None)
+        self.sent[client_order_id] = SentOrder(self._intents[client_order_id], at, broker_order)
+        for order in (broker_order, *broker_order.legs):
+            self._by_broker_id[order.id] = client_order_id
+        self._note(client_order_id, broker_order)
+
+    def record_refused(self, client_order_id: str, reason: str, at: datetime) -> None:
+        """The broker does not have the order."""
+        self.doubts.pop(client_order_id, None)
+        self.refused[client_order_id] = reason
+
+    def record_unknown(self, client_order_id: str, reason: str, at: datetime) -> None:
+        """The broker may have the order."""
+        order = self._intents[client_order_id]
+        self.doubts[client_order_id] = OrderInDoubt(
+            client_order_id=client_order_id,
+            decision_id=order.decision_id,
+            ticker=order.ticker,
+            purpose=order.purpose,
+            status="unknown",
+        )
+
+    def record_cancel_requested(self, client_order_id: str, reason: str, at: datetime) -> None:
+        """The broker's next word on the order says what came of it."""
+
+    def orders_in_doubt(self) -> tuple[OrderInDoubt, ...]:
+        """Orders of which the broker's answer is not known."""
+        return tuple(self.doubts.values())
+
+    def unfinished_orders(self) -> tuple[Unfinished, ...]:
+        """Entries and exits that may still change, themselves or through a leg."""
+        return tuple(self._unfinished.values())
+
+    def sync_orders(self, orders: Sequence[BrokerOrder], at: datetime) -> int:
+        """Take over the broker's word on the orders that this run sent; how many changed."""
+        changed = 0
+        for told in orders:
+            sent = self.sent.get(told.client_order_id)
+            if sent is not None and sent.told != told:
+                sent.told = told
+                for order in (told, *told.legs):
+                    self._by_broker_id[order.id] = told.client_order_id
+                self._note(told.client_order_id, told)
+                changed += 1
+        return changed
+
+    def record_fills(self, fills: Sequence[Fill], fees: Mapping[str, Decimal], at: datetime) -> tuple[Fill, ...]:
+        """Book executions, each once; one of an order that this run never sent is left alone."""
+        fresh = [
+            fill
+            for fill in fills
+            if fill.execution_id not in self._booked and fill.broker_order_id in self._by_broker_id
+        ]
+        for fill in fresh:
+            self._booked.add(fill.execution_id)
+            self.fills.append((fill, fees.get(fill.execution_id, Decimal(0))))
+            self._hold(fill)
+        return tuple(fresh)
+
+    def open_trades(self) -> Mapping[str, OpenTrade]:
+        """Trades that are on, by ticker."""
+        return self._trades
+
+    def record_equity(
+        self,
+        at: datetime,
+        session: date,
+        equity: Decimal,
+        cash: Decimal,
+        day_start: Decimal,
+        holdings: Mapping[str, tuple[Decimal, Decimal]],
+    ) -> Decimal:
+        """Keep the point; the peak since the run began or was last re-armed (USD)."""
+        self.points.append(EquityPoint(at=at, equity=equity, cash=cash))
+        self._peak = equity if self._peak is None else max(self._peak, equity)
+        return self._peak
+
+    def trading_state(self) -> TradingState:
+        """The latch as it stands."""
+        return self.states[-1].state
+
+    def state_since(self) -> datetime:
+        """When the latch came to stand as it does."""
+        return self.states[-1].at
+
+    def set_trading_state(self, state: TradingState, reason: str, changed_by: str, at: datetime) -> bool:
+        """Tighten the latch; False when it stands there already."""
+        if state is self.trading_state():
+            return False
+        self.states.append(StateChange(state=state, reason=reason, at=at))
+        return True
+
+    def rearm(self, reason: str, person: str, at: datetime) -> None:
+        """Back to ACTIVE; the peak begins anew at the next point of the equity curve."""
+        self.states.append(StateChange(state=TradingState.ACTIVE, reason=reason, at=at))
+        self._peak = None
+
+    def client_order_id_of(self, broker_order_id: str) -> str:
+        """The desk's order that the broker's order, or its parent, is. KeyError for an order of somebody else."""
+        return self._by_broker_id[broker_order_id]
+
+    def _note(self, client_order_id: str, told: BrokerOrder) -> None:
+        working = any(not leg.status.is_final for leg in told.legs)
+        if told.status.is_final and not working:
+            self._unfinished.pop(client_order_id, None)
+            return
+        self._unfinished[client_order_id] = Unfinished(
+            client_order_id=client_order_id, broker_order_id=told.id, waits_for_legs=told.status.is_final
+        )
+
+    def _hold(self, fill: Fill) -> None:
+        before = self._held.get(fill.ticker, Decimal(0))
+        held = before + (fill.quantity if fill.side is Side.BUY else -fill.quantity)
+        self._held[fill.ticker] = held
+        if held <= 0:
+            self._held.pop(fill.ticker)
+            self._trades.pop(fill.ticker, None)
+        elif fill.side is Side.BUY and fill.ticker not in self._trades:
+            sent = self.sent[self._by_broker_id[fill.broker_order_id]].order
+            self._trades[fill.ticker] = OpenTrade(
+                decision_id=sent.decision_id,
+                opened_session=fill.filled_at.astimezone(NEW_YORK).date(),
+                entry_client_order_id=sent.client_order_id,
+            )
+
+
+def purpose_of(sent: SentOrder, fill: Fill) -> Purpose:
+    """Which of an order's prices `fill` was: its own, its target's or its stop's."""
+    if fill.broker_order_id == sent.told.id:
+        return sent.order.purpose
+    leg = next(item for item in sent.told.legs if item.id == fill.broker_order_id)
+    return Purpose.STOP if leg.stop_price is not None else Purpose.TARGET

@@ -1,0 +1,116 @@
+"""The desk itself over history: its own steps, decisions and orders, on the exchange in the same process.
+
+Everything the scheduler does in a rehearsal is done here by the same code; only the record is in memory, the numbers
+that decisions read were computed beforehand, and no HTTP lies between desk and exchange.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from datetime import time as time_of_day
+from decimal import Decimal
+
+from tenthman.backtest.build import Study
+from tenthman.backtest.inputs import AFTERNOON, MORNING
+from tenthman.backtest.memory import MemoryRecord
+from tenthman.backtest.result import BacktestResult
+from tenthman.backtest.tables import tabulate
+from tenthman.config import Config
+from tenthman.decision import Prepared, prepare_on
+from tenthman.domain.features import FeaturePanel
+from tenthman.domain.order import Account, Book
+from tenthman.exchange.in_process import InProcessBroker
+from tenthman.exchange.market import ReplayExchange
+from tenthman.ml.inference import SignalModel
+from tenthman.scheduler.holes import CycleHoles
+from tenthman.scheduler.intraday import run_step
+from tenthman.scheduler.orchestrator import Desk
+from tenthman.scheduler.timeline import NEW_YORK, Step, StepKind, session_steps
+
+ACCOUNT = "backtest"
+
+OnStep = Callable[[Step, Book, int, int], None]
+"""Told of every step: what it was, the book it found, how many are done, and of how many."""
+
+
+class StudiedSight:
+    """The market out of a study, through the gate of time; prices are the exchange's."""
+
+    def __init__(self, study: Study, exchange: ReplayExchange, config: Config) -> None:
+        self._study = study
+        self._exchange = exchange
+        self._config = config
+
+    def prepare(self, at: datetime, model: SignalModel, book: Book) -> Prepared:  # noqa: ARG002 # nothing is kept
+        """Signals and numbers of every member at `at`."""
+        view = self._study.history.serve(at)
+        row = len(view.panel.sessions) - 1
+        slot = MORNING if at < self._opens(row + 1) else AFTERNOON
+        return prepare_on(
+            view,
+            _one_row(self._study.features[slot], row),
+            self._study.average_range[row],
+            model,
+            self._prices([listing.ticker for listing in view.members()]),
+            self._config,
+        )
+
+    def after_close(self, at: datetime) -> None:
+        """The study holds every session."""
+
+    def _opens(self, row: int) -> datetime:
+        return self._study.market.hours[row].open_at
+
+    def _prices(self, tickers: Sequence[str]) -> dict[str, Decimal]:
+        priced = {ticker: self._exchange.price(ticker) for ticker in tickers}
+        return {ticker: price for ticker, price in priced.items() if price is not None}
+
+
+def run_stepwise(
+    study: Study, config: Config, holes: CycleHoles, on_step: OnStep = lambda _step, _book, _done, _total: None
+) -> tuple[BacktestResult, MemoryRecord]:
+    """Run the desk over the study's sessions; `holes` opens the committee. Costs, rules and cash are the config's."""
+    exchange = _exchange(study, config)
+    cash = Decimal(config.settings.rehearsal.starting_cash_usd)
+    record = MemoryRecord(starting_cash=cash, begun=exchange.now)
+    desk = Desk(
+        config=config,
+        broker=InProcessBroker(exchange),
+        sight=StudiedSight(study, exchange, config),
+        ledger=record,
+        model_of=_models(study),
+        holes=holes,
+        universe=study.market.universe,
+        hours=study.market.hours,
+        pause=lambda _seconds: None,
+        rearm_after_sessions=config.risk_rules.drawdown.rearm_after_sessions,
+    )
+    steps = [step for hours in study.sessions for step in session_steps(hours, config.settings.schedule)]
+    closes: list[Account] = []
+    for done, step in enumerate(steps, start=1):
+        exchange.advance(step.at)
+        book = run_step(desk, step)
+        if step.kind is StepKind.CLOSE:
+            closes.append(exchange.account())
+        on_step(step, book, done, len(steps))
+    return tabulate(study, record, config.settings.schedule, closes), record
+
+
+def _exchange(study: Study, config: Config) -> ReplayExchange:
+    start = datetime.combine(study.sessions[0].session, time_of_day(), NEW_YORK).astimezone(UTC)
+    cash = Decimal(config.settings.rehearsal.starting_cash_usd)
+    return ReplayExchange(study.market, config.settings.costs, cash, ACCOUNT, start)
+
+
+def _models(study: Study) -> Callable[[date], SignalModel]:
+    rows = {hours.session: study.first_row + place for place, hours in enumerate(study.sessions)}
+    return lambda session: study.model_of(rows[session])
+
+
+def _one_row(features: FeaturePanel, row: int) -> FeaturePanel:
+    return FeaturePanel(
+        sessions=features.sessions[row : row + 1].copy(),
+        tickers=features.tickers,
+        names=features.names,
+        values=features.values[row : row + 1].copy(),
+        definitions=features.definitions,
+    )
