@@ -1,0 +1,337 @@
+"""What a backtest is worth: every figure that its report shows, each with how far it can be trusted, and one claim.
+
+The claim is the only place where the project says "there is an edge"; docs/model.md states its rule in words, and
+`tenthman control` measures on markets whose truth is known how often it is wrong.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from tenthman.backtest.benchmarks import Benchmarks
+from tenthman.backtest.inputs import MORNING, Inputs
+from tenthman.backtest.nulls import NullRuns
+from tenthman.backtest.result import PRICE_SCALE, BacktestResult, PurposeCode
+from tenthman.domain.canonical import plain
+from tenthman.domain.market import Floats
+from tenthman.ml import sharpe as ratios
+from tenthman.ml import statistics
+from tenthman.ml.information import Information, information, mean_test, session_rank_ic
+from tenthman.ml.resampling import Interval, bootstrap_interval, means, sharpes
+from tenthman.ml.statistics import Drawdown, Regime, Slice
+
+MIN_TRADES = 100
+ALPHA = 0.05
+SUSPECT_SHARPE = 3.0
+ROLLING_SESSIONS = 63
+SESSIONS_A_YEAR = ratios.SESSIONS_A_YEAR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trials:
+    """How many variants were tried, this one among them, and how far their Sharpe ratios (per session) scatter.
+
+    `variance` None takes the estimate's own sampling variance: that of trials without skill over as many sessions.
+    """
+
+    count: int = 1
+    variance: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ValueError(f"`count` must be at least 1, was {self.count}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A benchmark over the same sessions, net of costs, and the run's excess over it.
+
+    `excess` is the mean difference of returns a year with its bootstrap interval, `excess_p_value` the one-sided chance
+    of so much by luck; `sharpe_difference` is Ledoit and Wolf's.
+    """
+
+    name: str
+    total_return: float
+    growth_rate: float
+    volatility: float
+    sharpe: float
+    max_drawdown: float
+    excess: Interval
+    excess_p_value: float
+    sharpe_difference: float
+    sharpe_difference_error: float
+    sharpe_difference_p_value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeFigures:
+    """Closed round trips, before regulatory fees. Returns are fractions of what was paid."""
+
+    closed: int
+    open: int
+    hit_rate: float
+    profit_factor: float
+    mean_return: float
+    mean_sessions: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NullFigures:
+    """What random entries brought under the same rules: Sharpe ratios, and the chance to do as well as the run."""
+
+    runs: int
+    p_value: float
+    sharpe_low: float
+    sharpe_median: float
+    sharpe_high: float
+    mean_entries: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Whether an edge is claimed. `against` names what speaks against it, empty exactly when `made`."""
+
+    made: bool
+    against: tuple[str, ...]
+    alpha: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """All figures of one run. Sharpe ratios are annualised, excess is a year, money is left out; NaN is undefined.
+
+    `rolling_sharpe` has one value a session over the last 63. `months` are compound net returns. `by_year` and
+    `by_regime` hold the net return of their sessions, with the mean excess over equal weight; `rank_ic_by_year` and
+    `rank_ic_by_regime` their mean rank IC. `information` and `nulls` are None when not asked for.
+    """
+
+    sessions: int
+    total_return: float
+    growth_rate: float
+    volatility: float
+    sharpe: Interval
+    probabilistic_sharpe: float
+    deflated_sharpe: float
+    trials: int
+    expected_best_sharpe: float
+    minimum_track_record: float
+    skew: float
+    kurtosis: float
+    drawdown: Drawdown
+    turnover: float
+    exposure: float
+    trades: TradeFigures
+    months: Mapping[str, float]
+    rolling_sharpe: tuple[float, ...]
+    index: Comparison
+    equal_weight: Comparison
+    by_year: Mapping[str, Slice]
+    by_regime: Mapping[str, Slice]
+    information: Information | None
+    rank_ic_by_year: Mapping[str, float]
+    rank_ic_by_regime: Mapping[str, float]
+    nulls: NullFigures | None
+    suspect: bool
+    claim: Claim
+
+    def as_dict(self) -> dict[str, object]:
+        """The evaluation in JSON types; what is undefined is None."""
+        body = _without_nan(plain(self))
+        assert isinstance(body, dict)
+        return body
+
+
+def evaluate(
+    result: BacktestResult,
+    benchmarks: Benchmarks,
+    trials: Trials,
+    seed: int,
+    *,
+    scores: Inputs | None = None,
+    horizon_sessions: int = 10,
+    nulls: NullRuns | None = None,
+    level: float = 0.95,
+    alpha: float = ALPHA,
+) -> Evaluation:
+    """Evaluate `result`; `scores` are the inputs it ran on, for its information coefficients.
+
+    `level` is that of every interval, `alpha` the stated rate of false claims. Raises ValueError when the benchmarks
+    are of other sessions.
+    """
+    if not np.array_equal(result.sessions, benchmarks.sessions):
+        raise ValueError("`benchmarks` must be of the sessions of `result`")
+    returns = result.net_returns
+    moments = ratios.sharpe_moments(returns)
+    best = _expected_best(moments, trials)
+    years = result.sessions.astype("datetime64[Y]").astype(str)
+    regimes = np.array([Regime(code).name.lower() for code in benchmarks.regime])
+    found = information(*forward(scores, horizon_sessions), horizon_sessions, level) if scores else None
+    rank_ic = session_rank_ic(*forward(scores, horizon_sessions)) if scores else np.full(len(returns), np.nan)
+    trips = _trades(result)
+    chance = _null_figures(nulls, ratios.annualised(moments.sharpe), level) if nulls else None
+    return Evaluation(
+        sessions=len(returns),
+        total_return=statistics.total_return(returns),
+        growth_rate=statistics.growth_rate(returns),
+        volatility=statistics.volatility(returns),
+        sharpe=_scaled(bootstrap_interval(returns, sharpes, level=level, seed=seed), math.sqrt(SESSIONS_A_YEAR)),
+        probabilistic_sharpe=ratios.probabilistic_sharpe(moments),
+        deflated_sharpe=ratios.probabilistic_sharpe(moments, best),
+        trials=trials.count,
+        expected_best_sharpe=ratios.annualised(best),
+        minimum_track_record=ratios.minimum_track_record(moments),
+        skew=moments.skew,
+        kurtosis=moments.kurtosis,
+        drawdown=statistics.drawdown(returns, result.sessions),
+        turnover=_turnover(result),
+        exposure=float(np.mean(result.held_value / np.maximum(result.equity, 1e-9))) if len(returns) else math.nan,
+        trades=trips,
+        months=statistics.monthly_returns(returns, result.sessions),
+        rolling_sharpe=tuple(statistics.rolling_sharpe(returns, ROLLING_SESSIONS).tolist()),
+        index=_comparison(benchmarks.index_ticker, returns, benchmarks.index, result, level, seed),
+        equal_weight=_comparison("equal weight", returns, benchmarks.equal_weight, result, level, seed),
+        by_year=statistics.slices(returns, benchmarks.equal_weight, years),
+        by_regime=statistics.slices(returns, benchmarks.equal_weight, regimes),
+        information=found,
+        rank_ic_by_year=_means_by(rank_ic, years),
+        rank_ic_by_regime=_means_by(rank_ic, regimes),
+        nulls=chance,
+        suspect=bool(ratios.annualised(moments.sharpe) > SUSPECT_SHARPE),
+        claim=decide_claim(trips.closed, chance, found, trials, alpha),
+    )
+
+
+def decide_claim(
+    closed_trades: int, nulls: NullFigures | None, found: Information | None, trials: Trials, alpha: float = ALPHA
+) -> Claim:
+    """Claim an edge only if enough was traded and both the selection and the money say so beyond chance.
+
+    1. At least 100 closed trades.
+    2. The rank IC of the scores is above zero: one-sided p at most a.
+    3. The run beats random entries under the same rules: one-sided p at most a.
+
+    a is `alpha` shared among the trials (Sidak, 1967): 1 - (1 - alpha)^(1 / trials). Either test alone keeps the rate
+    of false claims at `alpha`; together it can only be lower. What was not computed counts as not shown.
+    """
+    if not 0.0 < alpha < 1.0:
+        raise ValueError(f"`alpha` must lie between 0 and 1, was {alpha}")
+    bound = 1.0 - (1.0 - alpha) ** (1.0 / trials.count)
+    against = []
+    if closed_trades < MIN_TRADES:
+        against.append(f"{closed_trades} closed trades, fewer than {MIN_TRADES}")
+    if found is None or not found.p_value <= bound:
+        shown = "was not computed" if found is None else f"has p {found.p_value:.3f}, not at most {bound:.4f}"
+        against.append(f"the rank IC {shown}")
+    if nulls is None or not nulls.p_value <= bound:
+        shown = "were not run" if nulls is None else f"do as well with p {nulls.p_value:.3f}, not at most {bound:.4f}"
+        against.append(f"random entries {shown}")
+    return Claim(made=not against, against=tuple(against), alpha=alpha)
+
+
+def forward(inputs: Inputs, horizon_sessions: int) -> tuple[Floats, Floats]:
+    """Scores of the morning runs and the log returns that followed, both (sessions, tickers), as the IC compares them.
+
+    A return runs from the session's open, the first price at which the score can be traded, to the close of the last of
+    `horizon_sessions` sessions; NaN where either price is missing or lies beyond the period.
+    """
+    outcomes = np.full(inputs.open.shape, np.nan)
+    last = horizon_sessions - 1
+    if len(inputs.open) > last:
+        outcomes[: len(inputs.open) - last] = np.log(inputs.close[last:] / inputs.open[: len(inputs.open) - last])
+    return inputs.excess[:, MORNING], outcomes
+
+
+def _expected_best(moments: ratios.SharpeMoments, trials: Trials) -> float:
+    variance = ratios.sampling_variance(moments) if trials.variance is None else trials.variance
+    return ratios.expected_best(trials.count, variance) if math.isfinite(variance) else 0.0
+
+
+def _comparison(
+    name: str, returns: Floats, theirs: Floats, result: BacktestResult, level: float, seed: int
+) -> Comparison:
+    excess = returns - theirs
+    difference = ratios.sharpe_difference(returns, theirs)
+    return Comparison(
+        name=name,
+        total_return=statistics.total_return(theirs),
+        growth_rate=statistics.growth_rate(theirs),
+        volatility=statistics.volatility(theirs),
+        sharpe=ratios.annualised(ratios.sharpe_ratio(theirs)),
+        max_drawdown=statistics.drawdown(theirs, result.sessions).depth,
+        excess=_scaled(bootstrap_interval(excess, means, level=level, seed=seed), float(SESSIONS_A_YEAR)),
+        excess_p_value=mean_test(excess).p_value,
+        sharpe_difference=difference.difference,
+        sharpe_difference_error=difference.standard_error,
+        sharpe_difference_p_value=difference.p_value,
+    )
+
+
+def _null_figures(nulls: NullRuns, own: float, level: float) -> NullFigures:
+    low, middle, high = np.quantile(np.nan_to_num(nulls.sharpe), [(1.0 - level) / 2.0, 0.5, (1.0 + level) / 2.0])
+    return NullFigures(
+        runs=len(nulls.sharpe),
+        p_value=nulls.p_value(own),
+        sharpe_low=float(low),
+        sharpe_median=float(middle),
+        sharpe_high=float(high),
+        mean_entries=float(nulls.entries.mean()),
+    )
+
+
+def _trades(result: BacktestResult) -> TradeFigures:
+    """Round trips from the fills: within a ticker, entries and ends take turns, each for the whole quantity."""
+    fills = result.fills[np.argsort(result.fills["ticker"], kind="stable")]
+    entry = fills["purpose"] == PurposeCode.ENTRY
+    closes = np.flatnonzero(entry[:-1] & ~entry[1:] & (fills["ticker"][:-1] == fills["ticker"][1:]))
+    opened, ended = fills[closes], fills[closes + 1]
+    if len(closes) + int(entry.sum()) != len(fills) or bool(np.any(opened["quantity"] != ended["quantity"])):
+        raise ValueError("`fills` must be whole round trips, an entry and one end for all of it")
+    paid, received = opened["price_e4"] / PRICE_SCALE, ended["price_e4"] / PRICE_SCALE
+    profits = (received - paid) * opened["quantity"]
+    return TradeFigures(
+        closed=len(closes),
+        open=int(entry.sum()) - len(closes),
+        hit_rate=statistics.hit_rate(profits),
+        profit_factor=statistics.profit_factor(profits),
+        mean_return=float(np.mean(received / paid - 1.0)) if len(closes) else math.nan,
+        mean_sessions=float(np.mean(ended["session"] - opened["session"] + 1)) if len(closes) else math.nan,
+    )
+
+
+def _turnover(result: BacktestResult) -> float:
+    """Half of what changed hands over mean equity, a year."""
+    if not len(result.sessions):
+        return math.nan
+    traded = float(np.sum(result.fills["quantity"] * (result.fills["price_e4"] / PRICE_SCALE)))
+    return traded / 2.0 / float(result.equity.mean()) * SESSIONS_A_YEAR / len(result.sessions)
+
+
+def _means_by(values: Floats, keys: np.ndarray[tuple[int, ...], np.dtype[np.str_]]) -> dict[str, float]:
+    found = {}
+    for key in np.unique(keys):
+        part = values[(keys == key) & np.isfinite(values)]
+        if len(part):
+            found[str(key)] = float(part.mean())
+    return found
+
+
+def _scaled(interval: Interval, factor: float) -> Interval:
+    return Interval(
+        estimate=interval.estimate * factor,
+        low=interval.low * factor,
+        high=interval.high * factor,
+        level=interval.level,
+        block=interval.block,
+    )
+
+
+def _without_nan(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _without_nan(item) for name, item in value.items()}
+    return value
