@@ -5,7 +5,10 @@ from datetime import date
 
 import numpy as np
 
+from tenthman.backtest.benchmarks import make_benchmarks
+from tenthman.backtest.evaluation import Evaluation, Trials, evaluate
 from tenthman.backtest.inputs import Inputs
+from tenthman.backtest.nulls import NullRuns, random_entries
 from tenthman.backtest.result import (
     FILL,
     ORDER,
@@ -16,6 +19,10 @@ from tenthman.backtest.result import (
     PurposeCode,
     ReasonCode,
 )
+from tenthman.config import CostSettings
+from tenthman.dashboard.backtest_summary import ModelFacts, ShadowFacts
+from tenthman.dashboard.backtest_view import Story
+from tenthman.domain.market import MarketKind, Panel, Provenance
 
 CASH = 100_000.0
 HOSTILE = "Own <script>alert('x')</script> market & \"more\""
@@ -116,6 +123,70 @@ def toy_result(inputs: Inputs, *, every: int = 3, hold: int = 4, fee: float = 0.
         latch=(
             LatchMove(session=days[count // 2], step=3, state="reducing"),
             LatchMove(session=days[count // 2], step=5, state="halted"),
-            LatchMove(session=days[count // 2 + 10], step=0, state="active"),
+            LatchMove(session=days[count // 2 + count // 8], step=0, state="active"),
         ),
     )
+
+
+def toy_market(kind: MarketKind = MarketKind.PACK) -> Provenance:
+    """A market whose description means harm."""
+    return Provenance(
+        kind=kind,
+        name=HOSTILE,
+        description=f"Members of {HOSTILE} as listed later.",
+        source="a <b>file</b>",
+        price_basis="USD",
+        licence="none",
+        content_hash="c" * 64,
+    )
+
+
+def toy_story(
+    count: int = 80, width: int = 12, *, kind: MarketKind = MarketKind.PACK, runs: int = 20, every: int = 3
+) -> Story:
+    """All that a report is made of, around the toy desk."""
+    inputs = toy_inputs(count, width)
+    result = toy_result(inputs, every=every)
+    panel = Panel(
+        sessions=inputs.sessions,
+        tickers=inputs.tickers,
+        open=inputs.open,
+        high=inputs.high,
+        low=inputs.low,
+        close=inputs.close,
+        volume=inputs.median_volume,
+    )
+    costs = CostSettings(half_spread_bp=1.0, slippage_bp=1.0, open_slippage_bp=3.0, stop_slippage_bp=5.0)
+    benchmarks = make_benchmarks(inputs, panel, "IDX", costs)
+    nulls = random_entries(inputs, _random_engine, runs=runs, seed=1) if runs else None
+
+    def judged(scale: float, null: NullRuns | None = None) -> Evaluation:
+        dearer = toy_result(inputs, every=every, fee=40.0 * scale)
+        return evaluate(dearer, benchmarks, Trials(count=7), 1, scores=inputs, horizon_sessions=5, nulls=null)
+
+    days: list[date] = inputs.sessions.tolist()
+    return Story(
+        market=toy_market(kind),
+        index_ticker="IDX",
+        config_hash="a" * 64,
+        costs=costs,
+        cost_multiple=1.0,
+        committee="off",
+        horizon_sessions=5,
+        models=(ModelFacts(version="m-1 <i>", trained_until=date(2018, 12, 31), used_from=days[0]),),
+        result=result,
+        inputs=inputs,
+        benchmarks=benchmarks,
+        evaluation=evaluate(result, benchmarks, Trials(count=7), 1, scores=inputs, horizon_sessions=5, nulls=nulls),
+        at_costs={1.0: judged(0.0), 2.0: judged(1.0), 3.0: judged(2.0)},
+        nulls=nulls,
+        looks=2,
+        ablation={"ML alone": judged(0.0), "ML + risk": judged(0.5)},
+        shadows=(ShadowFacts(ended="stop", number=3, tickers=2, result_usd=-120.5),),
+        seconds={"engine": 0.1},
+    )
+
+
+def _random_engine(inputs: Inputs) -> BacktestResult:
+    """The toy desk, started on a session that depends on the relabelling."""
+    return toy_result(inputs, every=2 + int(np.nanargmax(inputs.excess[0, 0])) % 4, hold=3)

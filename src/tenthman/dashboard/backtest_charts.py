@@ -7,6 +7,7 @@ from tenthman.dashboard.backtest_series import ROLLING_SESSIONS, TURNOVER_SESSIO
 from tenthman.dashboard.backtest_summary import BacktestReport, IcFacts, Values
 from tenthman.dashboard.plots import AMBER, BLUE, GREY, INK, RED, TEAL, Figure, axis, curve, plain_layout
 
+A_YEAR = 260
 BAND = "rgba(178,106,0,0.13)"
 CLEAR = "rgba(0,0,0,0)"
 HALTED = "rgba(28,39,51,0.07)"
@@ -38,9 +39,9 @@ def _equity(report: BacktestReport) -> Figure:
     if _any(curves.null_low):
         data += [
             _dated("", x, curves.null_low, CLEAR, 0.0) | {"showlegend": False, "hoverinfo": "skip"},
-            _dated("Random entries, 5 to 95 %", x, curves.null_high, CLEAR, 0.0)
+            _dated(f"Random entries, {_level(report):.0%}", x, curves.null_high, CLEAR, 0.0)
             | {"fill": "tonexty", "fillcolor": BAND, "hoverinfo": "skip"},
-            _dated("Random entries, middle", x, curves.null_middle, AMBER, 1.2, "dot") | _usd("random entries"),
+            _dated("Random entries, median", x, curves.null_middle, AMBER, 1.2, "dot") | _usd("random entries"),
         ]
     data += [
         _dated(f"Index {report.index_ticker}", x, curves.index, GREY, 1.6) | _usd("index"),
@@ -63,7 +64,9 @@ def _rolling(report: BacktestReport) -> Figure:
         _dated("Equal weight", curves.sessions, curves.rolling_equal_weight, TEAL, 1.2) | hover,
         _dated(f"Desk, over {ROLLING_SESSIONS} sessions", curves.sessions, curves.rolling_sharpe, BLUE, 2.0) | hover,
     ]
-    return {"data": data, "layout": _layout(report, ".1f") | {"height": 280}}
+    layout = _layout(report, ".1f") | {"height": 280}
+    layout["yaxis"] = axis() | {"tickformat": ".1f", "zerolinecolor": GREY}
+    return {"data": data, "layout": layout}
 
 
 def _exposure(report: BacktestReport) -> Figure:
@@ -78,7 +81,14 @@ def _exposure(report: BacktestReport) -> Figure:
     ]
     layout = _layout(report, ".0%") | {"height": 280}
     layout["yaxis"] = axis() | {"tickformat": ".0%", "rangemode": "tozero"}
-    layout["yaxis2"] = {"overlaying": "y", "side": "right", "rangemode": "tozero", "showgrid": False, "nticks": 6}
+    most = max(curves.positions) + 1
+    layout["yaxis2"] = {
+        "overlaying": "y",
+        "side": "right",
+        "range": [0, most],
+        "dtick": -(-most // 6),
+        "showgrid": False,
+    }
     return {"data": data, "layout": layout}
 
 
@@ -104,12 +114,20 @@ def _ic(ic: IcFacts) -> Figure:
     data = [bars]
     if ic.rank_ic.value is not None:
         data.append(curve("Mean", [months[0], months[-1]], [ic.rank_ic.value] * 2, INK, 1.2, "dash") | _ic_hover())
-    layout = plain_layout() | {"height": 280, "xaxis": _dates(), "yaxis": axis() | {"tickformat": ".2f"}}
+    layout = plain_layout() | {
+        "height": 280,
+        "xaxis": _dates(),
+        "yaxis": axis() | {"tickformat": ".2f", "zerolinecolor": GREY},
+    }
     return {"data": data, "layout": layout}
 
 
 def _ic_hover() -> Figure:
     return {"hovertemplate": "%{y:.4f}<extra>mean</extra>"}
+
+
+def _level(report: BacktestReport) -> float:
+    return report.nulls.level if report.nulls else 0.0
 
 
 def _any(values: Values) -> bool:
@@ -130,9 +148,14 @@ def _dates() -> Figure:
     return axis() | {"type": "date", "nticks": 9, "hoverformat": "%a %d %b %Y"}
 
 
+def _sessions(count: int) -> Figure:
+    """A short period without its weekends; in a long one they do not show."""
+    return _dates() | ({"rangebreaks": [{"bounds": ["sat", "mon"]}]} if count <= A_YEAR else {})
+
+
 def _layout(report: BacktestReport, tickformat: str, title: str = "") -> Figure:
     return plain_layout() | {
-        "xaxis": _dates(),
+        "xaxis": _sessions(report.sessions),
         "yaxis": axis() | {"tickformat": tickformat, "title": {"text": title}},
         "shapes": [_span(first, last) for first, last in _stopped(report)],
     }

@@ -21,8 +21,11 @@ UNKNOWN = "–"
 _SHAPES: dict[str, Callable[[float], str]] = {
     "percent": lambda value: f"{value:+.2%}",
     "share": lambda value: f"{value:.1%}",
-    "short": lambda value: f"{100 * value:+.1f}",
+    "short": lambda value: f"{round(100 * value, 1) or 0.0:+.1f}",
     "ratio": lambda value: f"{value:.2f}",
+    "whole": lambda value: f"{value:.0%}",
+    "tenth": lambda value: f"{value:.1f}",
+    "chance": lambda value: f"{value:.3f}" if value >= 0.001 else "below 0.001",
     "fine": lambda value: f"{value:+.4f}",
 }
 
@@ -65,7 +68,7 @@ def between(estimate: Estimate, shape: str) -> str:
     """The interval of `estimate` in words."""
     if estimate.low is None or estimate.high is None:
         return "no interval: too little data"
-    return f"{100 * estimate.level:.0f} % interval {shaped(estimate.low, shape)} to {shaped(estimate.high, shape)}"
+    return f"{estimate.level:.0%} interval {shaped(estimate.low, shape)} to {shaped(estimate.high, shape)}"
 
 
 def _environment() -> Environment:

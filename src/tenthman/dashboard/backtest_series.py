@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 
 from tenthman.backtest.result import PRICE_SCALE, BacktestResult, PurposeCode
-from tenthman.dashboard.backtest_summary import BookFacts, LatchRow, Values, YearRow
+from tenthman.dashboard.backtest_summary import LatchRow, Values, YearRow
 from tenthman.dashboard.backtest_trades import Trade
 from tenthman.domain.market import Floats, Sessions
 from tenthman.ml.sharpe import SESSIONS_A_YEAR
@@ -66,24 +66,12 @@ def positions(result: BacktestResult) -> tuple[int, ...]:
     return tuple(int(number) for number in (change.cumsum(axis=0) > 0).sum(axis=1))
 
 
-def book_facts(result: BacktestResult, trades: Sequence[Trade], held: Sequence[int]) -> BookFacts:
-    """How the money was used."""
-    share = exposure(result)
-    closed = [trade for trade in trades if trade.closed is not None]
+def endings(trades: Sequence[Trade]) -> dict[str, int]:
+    """Trades by how they ended, the most frequent first."""
     ends: dict[str, int] = {}
     for trade in trades:
         ends[trade.ended_by] = ends.get(trade.ended_by, 0) + 1
-    turnover = traded_value(result).sum() / 2.0 / result.equity.mean() * SESSIONS_A_YEAR / len(result.sessions)
-    return BookFacts(
-        mean_exposure=float(share.mean()),
-        most_exposure=float(share.max()),
-        turnover_a_year=float(turnover),
-        mean_positions=float(np.mean(held)),
-        most_positions=max(held),
-        mean_sessions_held=float(np.mean([trade.sessions for trade in closed])) if closed else None,
-        won=float(np.mean([trade.result_usd > 0 for trade in closed])) if closed else None,
-        ends=dict(sorted(ends.items(), key=lambda item: (-item[1], item[0]))),
-    )
+    return dict(sorted(ends.items(), key=lambda item: (-item[1], item[0])))
 
 
 def latch_rows(result: BacktestResult) -> tuple[LatchRow, ...]:

@@ -34,7 +34,7 @@ class CostFacts:
     """The run at one multiple of the configured costs. Returns and drawdown are fractions, Sharpe is annual.
 
     `psr` is the chance that the true Sharpe is above zero, `dsr` that it is above what the best of all trials would
-    show by luck alone. Excess is a year, over the same sessions.
+    show by luck alone. Excess is a year, over the same sessions. `trades` counts the closed ones.
     """
 
     costs: float
@@ -52,7 +52,7 @@ class CostFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchmarkFacts:
-    """A benchmark over the same sessions."""
+    """A benchmark over the same sessions; `beaten_by_luck` is the chance of a Sharpe so far above its by luck alone."""
 
     name: str
     net_return: float
@@ -60,17 +60,41 @@ class BenchmarkFacts:
     volatility: float | None
     sharpe: float | None
     max_drawdown: float
+    beaten_by_luck: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NullFacts:
-    """What entries by chance brought under the same rules: `share_below` of them had a lower Sharpe than the desk."""
+    """What random entries brought under the same rules; `level` of their Sharpe ratios lie in `low`..`high`."""
 
-    number: int
-    share_below: float
-    sharpe_low: float | None
-    sharpe_middle: float | None
-    sharpe_high: float | None
+    runs: int
+    p_value: float
+    level: float
+    low: float
+    median: float
+    high: float
+    mean_entries: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShapeFacts:
+    """The returns and trades behind the ratios. `needed_sessions`: the track record that a Sharpe so high needs.
+
+    None where it cannot be computed, or would take for ever. Returns of trades are fractions of what was paid.
+    """
+
+    skew: float | None
+    kurtosis: float | None
+    needed_sessions: float | None
+    best_by_luck: float
+    hit_rate: float | None
+    profit_factor: float | None
+    mean_trade: float | None
+    mean_sessions_held: float | None
+    drawdown_peak: date | None
+    drawdown_bottom: date | None
+    drawdown_recovered: date | None
+    longest_below_peak: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,15 +110,13 @@ class YearRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookFacts:
-    """How the money was used: shares of equity at the close, round trips a year, positions."""
+    """How the money was used: shares of equity at the close, turnovers of the account a year, positions."""
 
     mean_exposure: float
     most_exposure: float
     turnover_a_year: float
     mean_positions: float
     most_positions: int
-    mean_sessions_held: float | None
-    won: float | None
     ends: dict[str, int]
 
 
@@ -118,26 +140,31 @@ class IcMonth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IcFacts:
-    """Information coefficients over `horizon` sessions ahead; `icir` is the mean over the deviation, by session."""
+    """Information coefficients over `horizon` sessions ahead; `icir` is the mean rank IC over its deviation.
+
+    `p_value` is the one-sided chance of so high a mean rank IC without any skill.
+    """
 
     horizon: int
-    ic: Estimate
+    sessions: int
+    ic: float | None
     rank_ic: Estimate
     icir: float | None
+    p_value: float | None
+    positive_share: float | None
     months: tuple[IcMonth, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitRow:
-    """One part of the period: by year, or by what the market did."""
+    """One part of the period, by year or by what the market did; `excess` over equal weight is a year."""
 
     group: str
     name: str
     sessions: int
-    net_return: float | None
+    net_return: float
     sharpe: float | None
-    index: float | None
-    equal_weight: float | None
+    excess: float
     rank_ic: float | None
 
 
@@ -147,7 +174,8 @@ class AblationRow:
 
     name: str
     net_return: float
-    sharpe: float | None
+    sharpe: Estimate
+    excess: Estimate
     max_drawdown: float
     trades: int
 
@@ -213,10 +241,12 @@ class BacktestReport:
     basis: str
     claim: str
     claims: bool
+    against: tuple[str, ...]
     warnings: tuple[str, ...]
     figures: tuple[CostFacts, ...]
     benchmarks: tuple[BenchmarkFacts, ...]
     nulls: NullFacts | None
+    shape: ShapeFacts
     years: tuple[YearRow, ...]
     book: BookFacts
     considered: int
