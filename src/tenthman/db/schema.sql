@@ -316,7 +316,7 @@ CREATE TABLE orders (
     run_id          uuid NOT NULL,
     client_order_id text NOT NULL CHECK (client_order_id <> ''),
     decision_id     text NOT NULL,
-    purpose         text NOT NULL CHECK (purpose IN ('entry', 'exit', 'target', 'stop')),
+    purpose         text NOT NULL CHECK (purpose IN ('entry', 'exit', 'target', 'stop', 'delisted')),
     parent_client_order_id text,
     broker_order_id text,
     ticker          text NOT NULL,
@@ -364,7 +364,7 @@ CREATE TABLE positions (
     opened_at      timestamptz NOT NULL,
     opened_session date NOT NULL,
     closed_at      timestamptz,
-    exit_reason    text,                                       -- target, stop, or the reason of the exit decision
+    exit_reason    text,                                       -- target, stop, delisted, or the reason of the exit decision
     avg_exit_price numeric CHECK (avg_exit_price > 0),
     fees_usd       numeric NOT NULL CHECK (fees_usd >= 0),
     realised_usd   numeric NOT NULL,                           -- after fees

@@ -83,7 +83,9 @@ _CAT_PER_SHARE: tuple[tuple[date, Decimal], ...] = (
 
 
 def regulatory_fees(fill: Fill) -> Fees:
-    """Fees of `fill` by the rates of its date in New York."""
+    """Fees of `fill` by the rates of its date in New York; none for a delisted holding paid out, which is no sale."""
+    if fill.is_payout:
+        return Fees(sec=Decimal(0), taf=Decimal(0), cat=Decimal(0))
     day = fill.filled_at.astimezone(_NEW_YORK).date()
     cat = _round_up(fill.quantity * _at(_CAT_PER_SHARE, day))
     if fill.side is Side.BUY:

@@ -228,7 +228,13 @@ def _exchange(config: Config, market: MarketData, period: Period, start: datetim
     account = uuid5(NAMESPACE_URL, f"tenthman:{market.provenance.content_hash}:{period.first}")
     cash = Decimal(config.settings.rehearsal.starting_cash_usd)
     return ExchangeProcess(
-        market, config.settings.costs, cash, str(account), start, config.home / "logs" / "exchange.log"
+        market,
+        config.settings.costs,
+        cash,
+        str(account),
+        start,
+        config.home / "logs" / "exchange.log",
+        pays_dividends=config.settings.rehearsal.dividends,
     )
 
 

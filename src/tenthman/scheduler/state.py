@@ -340,6 +340,8 @@ class Ledger:
 
     def _book(self, cursor: Cursor, fill: Fill, fees: Decimal, at: datetime) -> bool:
         row = cursor.execute(_SQL["order_of_broker"], [self.run_id, fill.broker_order_id]).fetchone()
+        if row is None and fill.is_payout:
+            row = self._enter_payout(cursor, fill, at)
         if row is None:
             _log.warning("fill of an unknown order", execution_id=fill.execution_id, order_id=fill.broker_order_id)
             return False
@@ -350,13 +352,25 @@ class Ledger:
             return False
         if fill.side is Side.BUY:
             self._buy(cursor, decision_id, fill, fees)
-        elif purpose == Purpose.EXIT.value:
+        elif purpose in (Purpose.EXIT.value, Purpose.DELISTED.value):
             self._sell(cursor, self._trips(cursor, "open_trips_of_ticker", fill.ticker), fill, fees, reason or purpose)
         else:
             self._sell(cursor, self._trips(cursor, "trip_of_decision", decision_id), fill, fees, purpose)
         payload = {"fill": fill, "fees_usd": fees, "client_order_id": client_order_id, "decision_id": decision_id}
         self._append(cursor, at, EventKind.FILL, fill.execution_id, payload)
         return True
+
+    def _enter_payout(self, cursor: Cursor, fill: Fill, at: datetime) -> tuple[Any, ...] | None:
+        """A row for the exchange's own order, under the decision of the oldest trade it closes; None without one."""
+        trips = self._trips(cursor, "open_trips_of_ticker", fill.ticker)
+        if not trips:
+            return None
+        what = {"run": self.run_id, "order": fill.broker_order_id, "decision": trips[0].decision_id, "at": at}
+        how = {"ticker": fill.ticker, "side": fill.side.value, "quantity": fill.quantity, "price": fill.price}
+        cursor.execute(_SQL["insert_payout"], {**what, **how})
+        payload = {"status": OrderStatus.FILLED.value, "reason": "delisted: paid out by the exchange"}
+        self._append(cursor, at, EventKind.ORDER_OUTCOME, fill.broker_order_id, payload)
+        return fill.broker_order_id, trips[0].decision_id, Purpose.DELISTED.value, None
 
     def _trips(self, cursor: Cursor, query: str, subject: str) -> list[RoundTrip]:
         names = tuple(RoundTrip.__dataclass_fields__)

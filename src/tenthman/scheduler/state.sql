@@ -81,6 +81,12 @@ INSERT INTO orders (run_id, client_order_id, decision_id, purpose, parent_client
 SELECT run_id, %s, decision_id, %s, client_order_id, %s, %s, %s, %s, %s, time_in_force, %s, %s, %s, %s, %s, %s, %s
 FROM orders WHERE run_id = %s AND client_order_id = %s
 
+-- name: insert_payout
+INSERT INTO orders (run_id, client_order_id, decision_id, purpose, broker_order_id, ticker, side, quantity, order_type,
+                    time_in_force, status, filled_quantity, filled_avg_price, created_at, updated_at)
+VALUES (%(run)s, %(order)s, %(decision)s, 'delisted', %(order)s, %(ticker)s, %(side)s, %(quantity)s, 'market', 'day',
+        'filled', %(quantity)s, %(price)s, %(at)s, %(at)s)
+
 -- name: lock_orders
 SELECT client_order_id, broker_order_id, status, quantity, filled_quantity, filled_avg_price
 FROM orders WHERE run_id = %s AND (client_order_id = ANY(%s) OR broker_order_id = ANY(%s)) FOR UPDATE

@@ -47,9 +47,11 @@ from tenthman.domain.order import (
     SizedOrder,
     TimeInForce,
     TradingState,
+    payout_order_id,
 )
+from tenthman.scheduler.record import OpenTrade, Unfinished
 from tenthman.scheduler.rows import body_hash
-from tenthman.scheduler.state import Ledger, OpenTrade, Unfinished
+from tenthman.scheduler.state import Ledger
 
 MORNING = datetime(2020, 1, 6, 14, 0, tzinfo=UTC)
 WALL = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -496,6 +498,30 @@ def test_an_exit_order_closes_the_trade_for_the_decisions_reason_in_parts(ledger
     assert rows(market, "SELECT quantity, exit_reason, realised_usd, avg_exit_price FROM positions") == [
         (Decimal(0), "horizon", Decimal("158.50"), Decimal("75.60"))
     ]
+
+
+def test_a_pay_out_closes_the_trade_as_delisted_by_an_order_of_its_own(ledger: Ledger, market: Pool) -> None:
+    entered = bought(ledger)
+    paid = fill("e2", payout_order_id("AAPL"), Side.SELL, 100, "80.00", minutes=90)
+    assert ledger.record_fills([paid], {}, MORNING) == (paid,)
+    assert ledger.record_fills([paid], {}, MORNING) == ()
+    assert rows(market, "SELECT quantity, exit_reason, realised_usd, avg_exit_price, closed_at FROM positions") == [
+        (Decimal(0), "delisted", Decimal("599.00"), Decimal("80.00"), paid.filled_at)
+    ]
+    columns = "client_order_id, decision_id, status, filled_quantity, filled_avg_price, parent_client_order_id"
+    assert rows(market, f"SELECT {columns} FROM orders WHERE purpose = 'delisted'") == [
+        (payout_order_id("AAPL"), entered.decision_id, "filled", Decimal(100), Decimal("80.00"), None)
+    ]
+    assert events(market)[-2:] == [EventKind.ORDER_OUTCOME.value, EventKind.FILL.value]
+    assert ledger.open_trades() == {}
+    assert [order.broker_order_id for order in ledger.unfinished_orders()] == ["b1"], "its legs have not been looked up"
+    assert verify(market) > 0
+
+
+def test_a_pay_out_of_what_the_desk_does_not_hold_is_left_alone(ledger: Ledger, market: Pool) -> None:
+    paid = fill("e2", payout_order_id("AAPL"), Side.SELL, 100, "80.00")
+    assert ledger.record_fills([paid], {}, MORNING) == ()
+    assert rows(market, "SELECT execution_id FROM fills") == []
 
 
 def test_selling_more_than_is_held_stops_the_cycle_and_books_nothing(ledger: Ledger, market: Pool) -> None:

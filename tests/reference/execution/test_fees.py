@@ -1,11 +1,12 @@
 """Fees against sums done by hand from the published rates."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
-from tenthman.domain.order import Fill, Side
+from tenthman.domain.order import Fill, Side, payout_order_id
 from tenthman.execution.fees import regulatory_fees
 
 
@@ -25,6 +26,12 @@ def test_the_worked_example_of_a_ten_thousand_dollar_sale_costs_23_cents() -> No
     fees = regulatory_fees(_fill(Side.SELL, "50", "200", datetime(2026, 5, 4, 15, tzinfo=UTC)))
     assert (fees.sec, fees.taf, fees.cat) == (Decimal("0.21"), Decimal("0.01"), Decimal("0.01"))
     assert fees.total == Decimal("0.23")
+
+
+def test_a_delisted_holding_is_paid_out_free_of_fees() -> None:
+    sale = _fill(Side.SELL, "50", "200", datetime(2026, 5, 4, 15, tzinfo=UTC))
+    assert regulatory_fees(replace(sale, broker_order_id=payout_order_id("AAPL"))).total == 0
+    assert regulatory_fees(replace(sale, broker_order_id=payout_order_id("MSFT"))).total == Decimal("0.23")
 
 
 def test_a_buy_pays_the_audit_trail_only() -> None:
