@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from tenthman import __version__
-from tenthman.cli import audit, doctor, pack, rehearse, trading
+from tenthman.cli import audit, doctor, models, pack, rehearse, signals, trading, train
 
 app = typer.Typer(
     name="tenthman",
@@ -20,6 +20,9 @@ app.command("doctor")(doctor.doctor_command)
 app.command("trade")(trading.trade_command)
 app.command("halt")(trading.halt_command)
 app.command("rearm")(trading.rearm_command)
+app.command("train")(train.train_command)
+app.command("signals")(signals.signals_command)
+app.add_typer(models.app, name="models")
 app.add_typer(audit.app, name="audit")
 app.add_typer(pack.app, name="pack")
 

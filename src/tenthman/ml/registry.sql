@@ -38,6 +38,9 @@ VALUES (%(market_id)s, %(version)s, %(role)s, %(reason)s, %(checks)s, %(restored
 SELECT DISTINCT ON (version) version, role
 FROM model_roles WHERE market_id = %(market_id)s ORDER BY version, sequence DESC
 
+-- name: markets_with_champion
+SELECT DISTINCT market_id FROM model_roles WHERE role = 'champion' ORDER BY market_id
+
 -- name: role_events
 SELECT version, role, reason, checks, restored, changed_by, changed_at
 FROM model_roles WHERE market_id = %(market_id)s ORDER BY sequence

@@ -64,6 +64,12 @@ def challengers(pool: Pool, market_id: str) -> tuple[str, ...]:
     return _holding(_roles(pool, market_id), ModelRole.CHALLENGER)
 
 
+def markets_with_champion(pool: Pool) -> tuple[str, ...]:
+    """The markets on which a model was ever champion, by id."""
+    with pool.connection() as connection:
+        return tuple(row[0] for row in connection.execute(_SQL["markets_with_champion"]).fetchall())
+
+
 def challenge(pool: Pool, market_id: str, version: str, change: Change) -> None:
     """Have `version` watched in the champion's shadow; nothing changes for one that has a role already."""
     with pool.connection() as connection, connection.cursor() as cursor:

@@ -28,11 +28,10 @@ def drift_of(config: Config, model: SignalModel, manifest: Manifest, view: Marke
     """
     bounds, horizon = config.models.drift, config.risk_rules.stops.horizon_sessions
     rows = bounds.recent_sessions + horizon
-    # A copy of WARM_UP more, which are cut off again.
     features = _last(compute_features(view, config, rows + WARM_UP), rows)
     mine = model.read(features)
     among = membership(view.panel, view.universe)[-len(mine.sessions) :] & ~np.isnan(mine.values).all(axis=2)
-    recent = mine.values[-bounds.recent_sessions :][among[-bounds.recent_sessions :]]
+    recent = features.values[-bounds.recent_sessions :][among[-bounds.recent_sessions :]]
     if not len(recent):
         raise DataMissing(f"drift needs at least one member with features at {view.as_of}, there was none")
     since = np.datetime64(date.fromisoformat(manifest["trained_until"]), "D")
@@ -44,10 +43,10 @@ def drift_of(config: Config, model: SignalModel, manifest: Manifest, view: Marke
         _validated(manifest),
     )
     trained = {
-        name: Deciles(edges=tuple(found["edges"]), shares=tuple(found["shares"]))
+        name: Deciles(edges=tuple(found["edges"]), shares=tuple(found["shares"]), missing=found["missing"])
         for name, found in manifest["deciles"].items()
     }
-    return measure(trained, mine.names, recent, decay, bounds)
+    return measure(trained, features.names, recent, mine.names, decay, bounds)
 
 
 def score_panel(model: SignalModel, mine: FeaturePanel, asked: Mask) -> Floats:

@@ -102,10 +102,10 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
         pool = stack.enter_context(open_storage(config))
         bars, news = BarStore(pool, MARKET_ID), NewsStore(pool, MARKET_ID)
         bars.save_market(_provenance(), world.universe)
-        hours = _hours(begun)
+        hours = calendar_around(begun)
         say("bringing the history of prices up to date")
         _backfill(world, bars, hours, begun)
-        history = _history(world, bars, news, hours, begun)
+        history = stored_history(world.universe, bars, news, hours, begun)
         models = live_models(config, pool, MARKET_ID, MARKET_ID, history.serve(_month_start(begun)), begun)
         model = models.champion
         since = begun - NEWS_ON_FIRST_START
@@ -133,6 +133,17 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
                 say(f"next: {step.kind.value} of {step.session} at {step.at:%Y-%m-%d %H:%M} UTC")
                 world.clock.wait_until(step.at)
                 _keep(desk, step, world.clock, say)
+
+
+def catch_up(world: World, pool: Pool, begun: datetime) -> None:
+    """Store the bars that closed and the news that came since the live desk last looked, without trading."""
+    bars, news = BarStore(pool, MARKET_ID), NewsStore(pool, MARKET_ID)
+    bars.save_market(_provenance(), world.universe)
+    hours = calendar_around(begun)
+    _backfill(world, bars, hours, begun)
+    history = stored_history(world.universe, bars, news, hours, begun)
+    since = begun - NEWS_ON_FIRST_START
+    Gatherer(world.source, history, bars, news, Linker(world.universe), since).refresh(begun)
 
 
 @contextmanager
@@ -172,7 +183,8 @@ def _appointments(
         yield from (step for step in session_steps(item, config.settings.schedule) if step.at >= begun)
 
 
-def _hours(begun: datetime) -> tuple[SessionHours, ...]:
+def calendar_around(begun: datetime) -> tuple[SessionHours, ...]:
+    """The sessions of the live desk's history, and of a year to come."""
     today = begun.date()
     return sessions_between(today - YEARS_OF_HISTORY * BATCH, today + BATCH)
 
@@ -188,8 +200,8 @@ def _backfill(world: World, bars: BarStore, hours: tuple[SessionHours, ...], beg
         missing = missing[len(chunk) :]
 
 
-def _history(
-    world: World, bars: BarStore, news: NewsStore, hours: tuple[SessionHours, ...], begun: datetime
+def stored_history(
+    universe: Universe, bars: BarStore, news: NewsStore, hours: tuple[SessionHours, ...], begun: datetime
 ) -> MarketHistory:
     """What is stored, as the desk may know it: a bar counts as known at its session's close."""
     panel, _ = bars.panel_until(None)
@@ -197,7 +209,7 @@ def _history(
     covered = tuple(stored[session] for session in panel.sessions if session in stored)
     closes = np.array([item.close_at.replace(tzinfo=None) for item in covered], dtype="datetime64[us]")
     recent = panel.rows(len(panel.sessions) - len(covered), len(panel.sessions))
-    return MarketHistory(recent, closes, news.load(begun), world.universe, hours)
+    return MarketHistory(recent, closes, news.load(begun), universe, hours)
 
 
 def _month_start(begun: datetime) -> datetime:

@@ -1,0 +1,261 @@
+"""`tenthman train`: a signal model by command, judged beside its baselines, kept, and promoted past the gate."""
+
+import getpass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tenthman.cli.output import ConfigOption, JsonOption, complain, errors, say, show_json, show_lines
+from tenthman.cli.session import start
+from tenthman.config import Config
+from tenthman.domain.errors import ConfigError
+from tenthman.scheduler.clock import wall_now
+
+if TYPE_CHECKING:
+    from tenthman.db.pool import Pool
+    from tenthman.domain.market import MarketData
+    from tenthman.ml.manifest import Manifest
+    from tenthman.ml.promotion import GateCheck
+    from tenthman.ml.tuning import Trial, Tuned
+    from tenthman.scheduler.known import KnownMarket
+    from tenthman.scheduler.trainer import Span, Trained
+
+MarketName = Literal["auto", "pack", "yahoo", "practice", "live"]
+MarketOption = Annotated[
+    MarketName | None,
+    typer.Option(help="Which market, as `rehearse` chooses; `live` is what the live desk has stored."),
+]
+PackOption = Annotated[Path | None, typer.Option(help="Folder of a data pack.")]
+
+
+class TrainingDisplay:
+    """The live progress of a training on standard error; plain lines when that is not a terminal."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("", total=None, status="starting")
+
+    def stage(self, text: str) -> None:
+        """A part begins."""
+        self._progress.update(self._task, status=text, total=None, completed=0)
+        if not errors.is_terminal:
+            say(f"{text} ...")
+
+    def trial(self, trial: "Trial", total: int) -> None:
+        """A trial of the tuning is done."""
+        best = "none yet" if trial.best_value is None else f"{trial.best_value:+.4f}"
+        how = "given up early" if trial.pruned else f"{trial.value:+.4f}"
+        status = f"trial {trial.number} of {total}: {how}, best {best}"
+        self._progress.update(self._task, status=status, total=total, completed=trial.number)
+        if not errors.is_terminal:
+            say(status)
+
+
+def train_command(
+    first: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First session to learn from.")
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option("--until", formats=["%Y-%m-%d"], help="Last session; nothing after it is touched."),
+    ] = None,
+    tune: Annotated[int | None, typer.Option(min=1, help="Try so many settings first, and take the best.")] = None,
+    market: MarketOption = None,
+    pack: PackOption = None,
+    promote: Annotated[bool, typer.Option("--promote", help="Make it champion if it passes the gate.")] = False,
+    config_directory: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a signal model, judge it beside its baselines, and keep it; training again on the same finds it again."""
+    from tenthman.ml.promotion import passes
+    from tenthman.scheduler.signal_model import registry_of
+    from tenthman.scheduler.storage import open_storage
+    from tenthman.scheduler.trainer import promote as promote_model
+    from tenthman.scheduler.trainer import span_of, train_market
+
+    config = start(config_directory)
+    since, last = first and first.date(), until and until.date()
+    named = chosen_market(config, market, pack)
+    span = None if named is None else span_of(_sessions(named), since, last, config)
+    with open_storage(config) as pool:
+        known = market_known(pool, named, wall_now() if span is None else _next_morning(span.last))
+        span = span or span_of(_stored_sessions(known), since, last, config)
+        say(f"{known.headline}, {span.first} to {span.last}, {span.count} sessions")
+        with _progress() as progress:
+            display = TrainingDisplay(progress)
+            done = train_market(config, pool, known, span, whole=since is None, tune_trials=tune, watcher=display)
+        if promote:
+            promote_model(config, registry_of(config, pool), done.version, "trained and promoted", person())
+    promoted = promote and passes(done.checks)
+    if as_json:
+        show_json(_told(known, span, done, promoted))
+    else:
+        _show(done, promoted)
+    if promote and not promoted:
+        complain(refusal(done.version, done.checks))
+        raise typer.Exit(1)
+
+
+def chosen_market(config: Config, market: MarketName | None, pack: Path | None) -> "MarketData | None":
+    """The market that the options name; None for the live one, which only the database holds."""
+    from tenthman.scheduler.markets import choose_market
+
+    name = market or config.settings.market.source
+    if name == "live":
+        if pack is not None:
+            raise ConfigError("`--pack` goes with `--market` auto or pack, was 'live'")
+        return None
+    return choose_market(config, name, pack, wall_now().date(), say).market
+
+
+def market_known(pool: "Pool", named: "MarketData | None", until: datetime) -> "KnownMarket":
+    """All that was known of the market up to `until`."""
+    from tenthman.scheduler.known import known_market, live_market
+
+    return live_market(pool, until) if named is None else known_market(pool, named, until)
+
+
+def person() -> str:
+    """Who gave the command."""
+    return f"person: {getpass.getuser()}"
+
+
+def refusal(version: str, checks: "tuple[GateCheck, ...]") -> str:
+    """One sentence on why the gate stayed shut."""
+    failed = "; ".join(f"{item.rule} {item.observed}, must be {item.limit}" for item in checks if not item.passed)
+    return f"model {version} was not promoted: {failed}"
+
+
+def check_lines(checks: "tuple[GateCheck, ...]") -> Iterator[str]:
+    """The gate, a line a check."""
+    for item in checks:
+        yield f"  {'pass' if item.passed else 'FAIL'}  {item.rule:<20} {item.observed:<14} {item.limit}"
+
+
+def score_lines(scores: Mapping[str, Any], names: Sequence[str] = ("model", "linear", "prior")) -> Iterator[str]:
+    """A table of scores: log loss, Brier score, calibration error, accuracy, and rank IC with its interval."""
+    yield f"  {'':<12}{'log loss':>9}{'Brier':>8}{'ECE':>8}{'accuracy':>10}  rank IC (95 % interval)"
+    for name in names:
+        found = scores[name]
+        loss = "infinite" if found["mlogloss"] is None else f"{found['mlogloss']:.4f}"
+        said = _rank_ic(found["rank_ic"])
+        yield f"  {name:<12}{loss:>9}{found['brier']:>8.4f}{found['ece']:>8.4f}{found['accuracy']:>10.2%}  {said}"
+
+
+def _rank_ic(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return "none"
+    if found["low"] is None:
+        return f"{found['mean']:+.4f}"
+    return f"{found['mean']:+.4f} ({found['low']:+.4f} to {found['high']:+.4f})"
+
+
+def no_better(evaluation: "Manifest") -> list[str]:
+    """In what the model is no better, out of fold, than what does without trees."""
+    judged, found = evaluation["walk_forward"]["model"], []
+    for name in ("linear", "prior"):
+        other = evaluation["walk_forward"][name]
+        if _loss(judged) >= _loss(other):
+            found.append(f"log loss no better than {name}: {_loss(judged):.4f} against {_loss(other):.4f}")
+    mine, theirs = judged["rank_ic"], evaluation["walk_forward"]["linear"]["rank_ic"]
+    if mine is None or mine["low"] is None or mine["low"] <= 0.0:
+        found.append("rank IC not told from none: the lower end of its interval is not above 0")
+    if mine is not None and theirs is not None and mine["mean"] <= theirs["mean"]:
+        found.append(f"rank IC no better than linear: {mine['mean']:+.4f} against {theirs['mean']:+.4f}")
+    return found
+
+
+def _loss(scores: dict[str, Any]) -> float:
+    return float("inf") if scores["mlogloss"] is None else float(scores["mlogloss"])
+
+
+def _told(known: "KnownMarket", span: "Span", done: "Trained", promoted: bool) -> dict[str, Any]:
+    from tenthman.scheduler.trainer import deflated
+
+    return {
+        "version": done.version,
+        "known_before": done.known_before,
+        "market": known.headline,
+        "market_id": known.market_id,
+        "first": span.first,
+        "last": span.last,
+        "sessions": span.count,
+        "expires": done.manifest["expires"],
+        "metrics": done.manifest["metrics"],
+        "evaluation": done.evaluation,
+        "no_better": no_better(done.evaluation),
+        "trials": done.trials.n,
+        "deflated_sharpe": deflated(done.evaluation, done.trials),
+        "gate": done.checks,
+        "promoted": promoted,
+        "tuned": None if done.tuned is None else _tuned(done.tuned),
+    }
+
+
+def _show(done: "Trained", promoted: bool) -> None:
+    state = "was there already" if done.known_before else "trained"
+    show_lines([f"{done.version} ({state}), out of fold:", *score_lines(done.evaluation["walk_forward"])])
+    show_lines(_lines(done, promoted))
+
+
+def _lines(done: "Trained", promoted: bool) -> Iterator[str]:
+    from tenthman.scheduler.trainer import deflated
+
+    for number, fold in enumerate(done.evaluation["walk_forward"]["folds"], start=1):
+        said = _rank_ic(fold["model"]["rank_ic"])
+        yield f"fold {number}: {fold['first_session']} to {fold['last_session']}, rank IC {said}"
+    metrics = done.manifest["metrics"]
+    mine, hold = (scores["accuracy"] for scores in (metrics["calibrated"], metrics["baselines"]["always_hold"]))
+    yield f"accuracy on the rows kept for validation: model {mine:.2%}, always HOLD {hold:.2%}"
+    if done.tuned is not None:
+        chosen = ", ".join(f"{name} {value:.4g}" for name, value in _tuned(done.tuned)["settings"].items())
+        yield f"tuned on these very folds, so that their figures flatter it: {chosen}"
+    chance = deflated(done.evaluation, done.trials)
+    yield f"deflated Sharpe on paper: {'not measured' if chance is None else f'{chance:.1%}'}, {done.trials.n} trials"
+    yield f"expires after {done.manifest['expires']}"
+    weak = no_better(done.evaluation)
+    if weak:
+        yield "NO BETTER than what does without trees:"
+        yield from (f"  {item}" for item in weak)
+    yield "gate of promotion:"
+    yield from check_lines(done.checks)
+    if promoted:
+        yield f"{done.version} is champion now"
+
+
+def _tuned(tuned: "Tuned") -> dict[str, Any]:
+    settings = tuned.settings.model_dump()
+    return {
+        "trials": tuned.trials_total,
+        "best_value": tuned.best_value,
+        "settings": {name: settings[name] for name in tuned.trials[0].parameters},
+        "importances": dict(tuned.importances),
+    }
+
+
+def _sessions(market: "MarketData") -> list[date]:
+    days: list[date] = market.panel.sessions.tolist()
+    return days
+
+
+def _stored_sessions(known: "KnownMarket") -> list[date]:
+    days: list[date] = known.history.serve(wall_now()).panel.sessions.tolist()
+    return days
+
+
+def _next_morning(last: date) -> datetime:
+    from tenthman.scheduler.trainer import start_after
+
+    return start_after(last)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    columns = TextColumn("{task.fields[status]}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        yield progress
