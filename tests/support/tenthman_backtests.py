@@ -182,7 +182,7 @@ def toy_story(
         nulls=nulls,
         looks=2,
         ablation={"ML alone": judged(0.0), "ML + risk": judged(0.5)},
-        shadows=(ShadowFacts(ended="stop", number=3, tickers=2, result_usd=-120.5),),
+        shadows=(ShadowFacts(cause="veto", ended="stop", number=3, tickers=2, result_usd=-120.5),),
         seconds={"engine": 0.1},
     )
 

@@ -182,8 +182,9 @@ class AblationRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShadowFacts:
-    """Entries that the committee took away, by how they would have ended; `result_usd` before costs."""
+    """Entries taken away by the committee for one cause that would have ended one way; `result_usd` before costs."""
 
+    cause: str
     ended: str
     number: int
     tickers: int
@@ -226,6 +227,7 @@ class BacktestReport:
     last: date
     sessions: int
     committee: str
+    committee_sentence: str
     costs: float
     costs_sentence: str
     models: tuple[ModelFacts, ...]

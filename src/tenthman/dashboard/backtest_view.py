@@ -40,7 +40,7 @@ from tenthman.dashboard.backtest_summary import (
     SplitRow,
 )
 from tenthman.dashboard.backtest_trades import trades
-from tenthman.dashboard.backtest_words import BASIS, REGIMES, claim_sentence, costs_sentence, survivorship
+from tenthman.dashboard.backtest_words import BASIS, COMMITTEES, REGIMES, claim_sentence, costs_sentence, survivorship
 from tenthman.domain.market import Floats, Provenance
 from tenthman.ml.information import Information, session_ic, session_rank_ic
 from tenthman.ml.resampling import Interval
@@ -53,6 +53,7 @@ CENT = 0.01
 class Story:
     """What was run: the run itself, what it is compared with, and the circumstances that no array holds.
 
+    `costs` are those charged, `cost_multiple` times the configured ones.
     `at_costs` maps multiples of the configured costs to the evaluation of the run at them, the run's own among them;
     `ablation` maps names of the parts at work to theirs. `looks` counts looks at the period, this one included.
     """
@@ -94,6 +95,7 @@ def build_backtest_report(story: Story) -> BacktestReport:
         last=result.sessions[-1].item(),
         sessions=len(result.sessions),
         committee=story.committee,
+        committee_sentence=COMMITTEES[story.committee],
         costs=story.cost_multiple,
         costs_sentence=costs_sentence(story.costs, story.cost_multiple),
         models=story.models,

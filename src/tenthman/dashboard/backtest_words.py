@@ -13,6 +13,12 @@ BASIS = (
     "the first open of each month. Figures of a year count 252 sessions; no risk-free rate is taken off returns."
 )
 
+COMMITTEES: Mapping[str, str] = {
+    "off": "off: every entry that risk allows is sent",
+    "tape": "from the tape: recorded replies of the language model, and the rules critic",
+    "on": "on: the language model is asked for what the tape does not hold; the rules critic sits too",
+}
+
 REGIMES: Mapping[str, str] = {
     Regime.UNKNOWN.name.lower(): "not known (fewer than 200 sessions of the index before)",
     Regime.RISING_CALM.name.lower(): "index above its 200-session mean, calm",
@@ -51,12 +57,12 @@ def survivorship(market: Provenance) -> str:
 
 
 def costs_sentence(costs: CostSettings, multiple: float) -> str:
-    """The costs that fills of this run carried."""
+    """The costs that fills of this run carried: `costs`, which are `multiple` times the configured ones."""
     named = (
         ("half the spread", costs.half_spread_bp),
         ("slippage", costs.slippage_bp),
         ("slippage at the open", costs.open_slippage_bp),
         ("slippage of stops", costs.stop_slippage_bp),
     )
-    told = ", ".join(f"{name} {value * multiple:g} bp" for name, value in named)
+    told = ", ".join(f"{name} {value:g} bp" for name, value in named)
     return f"{multiple:g}x the configured ones, a side: {told}; and SEC, FINRA and CAT fees by date"

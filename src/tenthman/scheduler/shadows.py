@@ -56,9 +56,8 @@ def settle_shadows(ledger: Ledger, panel: Panel, period: Period) -> int:
     at = datetime.combine(period.last, CLOSE, NEW_YORK)
     shadows = ledger.open_shadows()
     for shadow in shadows:
-        end = walk(shadow, _bars(panel, shadow, period.last), period.last)
+        end = ending_of(shadow, panel, period.last)
         entry, left = (None if price is None else _price(price) for price in (end.entry, end.exit))
-        gained = Decimal(0) if entry is None or left is None else (left - entry) * shadow.quantity
         ledger.update_shadow(
             shadow.decision_id,
             at=at,
@@ -66,9 +65,21 @@ def settle_shadows(ledger: Ledger, panel: Panel, period: Period) -> int:
             exit_price=left,
             exit_session=end.session,
             exit_reason=end.reason,
-            pnl_usd=gained.quantize(CENT),
+            pnl_usd=gained_by(shadow, end),
         )
     return len(shadows)
+
+
+def ending_of(shadow: Shadow, panel: Panel, last: date) -> Ending:
+    """How `shadow` ends over the bars of `panel` up to `last`."""
+    return walk(shadow, _bars(panel, shadow, last), last)
+
+
+def gained_by(shadow: Shadow, end: Ending) -> Decimal:
+    """What it brought before costs, USD to the cent; 0 where it was never entered."""
+    if end.entry is None or end.exit is None:
+        return Decimal(0)
+    return ((_price(end.exit) - _price(end.entry)) * shadow.quantity).quantize(CENT)
 
 
 def walk(shadow: Shadow, bars: tuple[DayBar, ...], last: date) -> Ending:
