@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from tenthman import __version__
-from tenthman.cli import audit, doctor, models, pack, rehearse, signals, trading, train
+from tenthman.cli import audit, backtest, doctor, models, pack, parity, rehearse, signals, trading, train
 
 app = typer.Typer(
     name="tenthman",
@@ -21,6 +21,8 @@ app.command("trade")(trading.trade_command)
 app.command("halt")(trading.halt_command)
 app.command("rearm")(trading.rearm_command)
 app.command("train")(train.train_command)
+app.command("backtest")(backtest.backtest_command)
+app.command("parity")(parity.parity_command)
 app.command("signals")(signals.signals_command)
 app.add_typer(models.app, name="models")
 app.add_typer(audit.app, name="audit")

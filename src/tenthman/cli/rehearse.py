@@ -1,48 +1,18 @@
 """`tenthman rehearse`: four weeks of trading on stored data, and `tenthman report`: look at a finished run again."""
 
-import os
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tenthman.cli.output import ConfigOption, JsonOption, counted, errors, say, show_json, show_table
+from tenthman.cli.display import Display, open_progress, require_place
+from tenthman.cli.output import ConfigOption, JsonOption, counted, say, show_json, show_table
 from tenthman.cli.session import start
 from tenthman.config import Config
 from tenthman.dashboard.summary import RunReport
 from tenthman.domain.errors import ConfigError, SetupError
-from tenthman.domain.order import Book
 from tenthman.scheduler.clock import wall_now
-from tenthman.scheduler.timeline import Step
-
-
-class Display:
-    """The live progress of a rehearsal on standard error; quiet when that is not a terminal."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._task = progress.add_task("", total=None, status="starting")
-        self._interactive = errors.is_terminal
-        self._session: date | None = None
-
-    def stage(self, text: str) -> None:
-        """A part of the preparation begins."""
-        self._progress.update(self._task, status=text)
-        if not self._interactive:
-            say(f"{text} ...")
-
-    def step(self, step: Step, book: Book, done: int, total: int) -> None:
-        """A step of trading is done."""
-        status = (
-            f"{step.session} {step.kind.value:<9} equity {book.equity:>12,.2f}  "
-            f"positions {len(book.positions):>2}  drawdown {book.drawdown:.2%}  {book.state.value}"
-        )
-        self._progress.update(self._task, total=total, completed=done, status=status)
-        if not self._interactive and step.session != self._session:
-            say(status)
-        self._session = step.session
 
 
 def rehearse_command(
@@ -67,14 +37,14 @@ def rehearse_command(
     if scenario != "default" and (first or last):
         raise ConfigError("`--scenario` names a period by itself; leave out --from and --to")
     config = start(config_directory)
-    _require_place(report)
+    require_place(report)
     source = market or config.settings.market.source
     chosen = choose_market(config, source, pack, wall_now().date(), say)
     period = choose_period(
         chosen.market, first and first.date(), last and last.date(), scenario, config.settings.rehearsal.sessions
     )
     say(f"{chosen.market.provenance.headline} ({chosen.why}), {period.first} to {period.last}")
-    with _progress() as progress:
+    with open_progress() as progress:
         done = rehearse(config, chosen.market, period, Display(progress))
     for earlier in done.interrupted_before:
         where = f"at {earlier.reached:%Y-%m-%d %H:%M} UTC" if earlier.reached else "before its first step"
@@ -90,20 +60,8 @@ def report_command(
 ) -> None:
     """Show a finished run again: its table, and its HTML report written anew."""
     config = start(config_directory)
-    _require_place(out)
+    require_place(out)
     _report(config, run, out, {}, as_json)
-
-
-def _require_place(out: Path | None) -> None:
-    """Refuse a place that cannot take the report before the work is done, not after it."""
-    if out is None:
-        return
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"{out}: the report cannot be written there: {error.strerror}") from None
-    if out.is_dir() or not os.access(out.parent, os.W_OK):
-        raise ConfigError(f"{out}: the report must go to a file in a folder that can be written to")
 
 
 def _report(config: Config, run: str | None, out: Path | None, seconds: dict[str, float], as_json: bool) -> None:
@@ -154,15 +112,3 @@ def _rows(found: RunReport, seconds: dict[str, float]) -> list[tuple[str, str]]:
     if seconds:
         rows.append(("seconds", ", ".join(f"{stage} {spent:.1f}" for stage, spent in seconds.items())))
     return rows
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.fields[status]}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=errors,
-        transient=True,
-        disable=not errors.is_terminal,
-    )

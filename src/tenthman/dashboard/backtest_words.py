@@ -15,8 +15,8 @@ BASIS = (
 
 COMMITTEES: Mapping[str, str] = {
     "off": "off: every entry that risk allows is sent",
-    "tape": "from the tape: recorded replies of the language model, and the rules critic",
-    "on": "on: the language model is asked for what the tape does not hold; the rules critic sits too",
+    "tape": "from the tape: the rules critic, and recorded replies of the roles that are enabled",
+    "on": "on: the rules critic, and the roles that are enabled, asked for what the tape does not hold",
 }
 
 REGIMES: Mapping[str, str] = {
