@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 COMMAND = re.compile(
-    r"(?:^|[`\s])(?:\.venv/bin/)?tenthman ((?:rehearse|report|doctor|trade|halt|rearm|audit|pack)\b[^`\n#]*)"
+    r"(?:^|[`\s])(?:\.venv/bin/)?tenthman "
+    r"((?:rehearse|report|doctor|trade|halt|rearm|train|models|signals|backtest|parity|audit|pack)\b[^`\n#]*)"
 )
 
 
