@@ -16,6 +16,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tenthman_rehearsal import small_config
 
+from tenthman.cli.signals import instant
 from tenthman.config import Config
 from tenthman.data.calendar import sessions_between
 from tenthman.data.market import MarketHistory, known_at_close
@@ -411,6 +412,13 @@ def test_a_span_that_cannot_be_trained_on_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=words):
         span_of(sessions(), first, last, config)
+
+
+def test_an_instant_without_a_zone_is_utc_and_nonsense_is_refused() -> None:
+    assert instant("2019-06-03") == instant("2019-06-03T00:00:00Z") == datetime(2019, 6, 3, tzinfo=UTC)
+    assert instant("2019-06-03T09:00:00-04:00") == datetime(2019, 6, 3, 13, 0, tzinfo=UTC)
+    with pytest.raises(ConfigError, match="was 'yesterday'"):
+        instant("yesterday")
 
 
 def test_giving_back_the_role_needs_one_to_give_it_to(pool: Pool) -> None:
