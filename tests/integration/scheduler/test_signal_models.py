@@ -18,14 +18,16 @@ from tenthman_rehearsal import small_config
 
 from tenthman.cli.signals import instant
 from tenthman.config import Config
+from tenthman.data.bars import BarStore
 from tenthman.data.calendar import sessions_between
 from tenthman.data.market import MarketHistory, known_at_close
+from tenthman.data.universe import sp100
 from tenthman.db.pool import Pool, open_pool
 from tenthman.decision import prepare
 from tenthman.domain.audit import EventKind, RunKey
 from tenthman.domain.canonical import canonical_json
 from tenthman.domain.errors import ConfigError, DataCorrupt, DataMissing
-from tenthman.domain.market import MarketData, Period, Universe
+from tenthman.domain.market import MarketData, MarketKind, Period, Universe
 from tenthman.domain.opinion import Action
 from tenthman.domain.order import Book, TradingState
 from tenthman.exchange.practice import make_practice_market
@@ -37,7 +39,7 @@ from tenthman.ml.tuning import Trial
 from tenthman.scheduler.challenger import LiveModels, WatchedSight, live_models, live_rank_ics, newest_run_of
 from tenthman.scheduler.drift import drift_of
 from tenthman.scheduler.forecast import forecast, last_closes
-from tenthman.scheduler.known import KnownMarket, known_market
+from tenthman.scheduler.known import KnownMarket, known_market, live_market
 from tenthman.scheduler.signal_model import (
     expiry_of,
     registry_of,
@@ -412,6 +414,25 @@ def test_a_span_that_cannot_be_trained_on_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=words):
         span_of(sessions(), first, last, config)
+
+
+def test_what_the_live_desk_has_stored_can_be_trained_on_and_looked_at(config: Config, pool: Pool) -> None:
+    at = close_of(KNOWN)
+    with pytest.raises(ConfigError, match="`--market live` has no bars yet"):
+        live_market(pool, at)
+    market, real = few_names(), sp100()
+    names = [item.ticker for item in real.members(KNOWN)][: len(market.panel.tickers) - 1]
+    store = BarStore(pool, "live")
+    provenance = replace(market.provenance, kind=MarketKind.LIVE, content_hash="live")
+    store.save_market(provenance, real)
+    store.load_panel(replace(market.panel, tickers=(*names, real.index_ticker)), known_at_close(market))
+    known = live_market(pool, at)
+    assert known.history.serve(at).last_session == KNOWN
+    span = span_of(known.history.serve(at).panel.sessions.tolist(), None, UNTIL, config)
+    done = train_market(config, pool, known, span, whole=True, tune_trials=None, watcher=Notes())
+    assert roles.challengers(pool, "live") == (done.version,)
+    found = forecast(config, pool, known, at, done.version)
+    assert {item.ticker for item in found.signals} == set(names)
 
 
 def test_an_instant_without_a_zone_is_utc_and_nonsense_is_refused() -> None:
