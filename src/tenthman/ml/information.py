@@ -92,9 +92,8 @@ def mean_test(series: Floats, overlap: int = 1) -> MeanTest:
 
     The equal-weighted cosine test of Lazarus, Lewis, Stock and Watson (2018), Journal of Business and Economic
     Statistics 36(4): the long-run variance is the mean square of the first B cosine coefficients, and t has B degrees
-    of freedom. B = 0.41 n^(2/3) as they advise, but at most n / (2 `overlap`): coefficients of waves shorter than four
-    times the overlap would miss part of it. NaN, with no degrees, for fewer than 20 values or an overlap that leaves
-    none.
+    of freedom. B = 0.41 n^(2/3) as they advise, but at most n / (3 `overlap`): waves shorter than six times the overlap
+    miss part of it. NaN, with no degrees, for fewer than 20 values or an overlap that leaves fewer than two degrees.
     """
     values = np.asarray(series, dtype=np.float64)
     if not bool(np.isfinite(values).all()):
@@ -103,7 +102,7 @@ def mean_test(series: Floats, overlap: int = 1) -> MeanTest:
         raise ValueError(f"`overlap` must be at least 1, was {overlap}")
     count = len(values)
     mean = float(values.mean()) if count else math.nan
-    degrees = min(int(0.41 * count ** (2.0 / 3.0)), count // (2 * overlap))
+    degrees = min(int(0.41 * count ** (2.0 / 3.0)), count // (3 * overlap))
     if count < 20 or degrees < 2:
         return MeanTest(mean=mean, standard_error=math.nan, degrees=0)
     waves = np.cos(np.pi * np.outer(np.arange(1, degrees + 1), (np.arange(count) + 0.5) / count))
