@@ -59,15 +59,15 @@ def backtest_command(
 
     Every run is counted: as a trial of this market, and as a look at this period.
     """
-    from tenthman.backtest.run import Options, backtest
-    from tenthman.dashboard.backtest_html import write_backtest_html, write_backtest_json
-    from tenthman.dashboard.backtest_report import report_of
-
     _require_options(costs, nulls, jobs)
     config = start(config_directory)
     require_place(json)
     require_place(html)
     chosen, period = chosen_history(config, market, pack, first and first.date(), last and last.date(), scenario)
+    from tenthman.backtest.run import Options, backtest
+    from tenthman.dashboard.backtest_html import write_backtest_html, write_backtest_json
+    from tenthman.dashboard.backtest_report import report_of
+
     options = Options(costs=costs, committee=committee, nulls=nulls, ablation=ablation, jobs=jobs)
     with open_progress() as progress:
         done = backtest(config, chosen, period, options, Display(progress))
