@@ -79,6 +79,22 @@ def latch_rows(result: BacktestResult) -> tuple[LatchRow, ...]:
     return tuple(LatchRow(session=move.session, step=move.step, state=move.state) for move in result.latch)
 
 
+def longest_idle(result: BacktestResult, held: Sequence[int]) -> tuple[date, int]:
+    """The longest run of sessions with nothing held though the trading state was active: its first, and how many.
+
+    (the first session, 0) where there is none.
+    """
+    sessions = days(result.sessions)
+    states = {move.session: move.state for move in result.latch}
+    best, begun, length, state = (sessions[0], 0), sessions[0], 0, "active"
+    for session, number in zip(sessions, held, strict=True):
+        state = states.get(session, state)
+        length = length + 1 if number == 0 and state == "active" else 0
+        begun = session if length == 1 else begun
+        best = max(best, (begun, length), key=lambda item: item[1])
+    return best
+
+
 def days(sessions: Sessions) -> tuple[date, ...]:
     """The sessions as dates."""
     return tuple(sessions.tolist())

@@ -18,6 +18,7 @@ from tenthman.dashboard.backtest_series import (
     exposure,
     known,
     latch_rows,
+    longest_idle,
     positions,
     rolling_turnover,
     series,
@@ -47,6 +48,7 @@ from tenthman.ml.resampling import Interval
 from tenthman.ml.statistics import drawdowns, rolling_sharpe
 
 CENT = 0.01
+MOST_IDLE = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +114,7 @@ def build_backtest_report(story: Story) -> BacktestReport:
         claim=claim_sentence(evaluation),
         claims=evaluation.claim.made,
         against=evaluation.claim.against,
-        warnings=warnings(story, unexplained),
+        warnings=warnings(story, held, unexplained),
         figures=figures,
         benchmarks=(_benchmark(evaluation.index), _benchmark(evaluation.equal_weight)),
         nulls=_nulls(evaluation),
@@ -140,7 +142,7 @@ def build_backtest_report(story: Story) -> BacktestReport:
     )
 
 
-def warnings(story: Story, unexplained: float) -> tuple[str, ...]:
+def warnings(story: Story, held: Sequence[int], unexplained: float) -> tuple[str, ...]:
     """What a reader must know before any figure."""
     own = story.evaluation
     found = []
@@ -159,6 +161,12 @@ def warnings(story: Story, unexplained: float) -> tuple[str, ...]:
     worse = [multiple for multiple, item in story.at_costs.items() if item.total_return <= 0.0 < own.total_return]
     if worse:
         found.append(f"At {min(worse):g}x costs nothing is left of the profit.")
+    since, idle = longest_idle(story.result, held)
+    if idle > MOST_IDLE:
+        found.append(
+            f"For {idle} sessions from {since} on nothing was held, although the trading state was active: the figures "
+            "are largely those of cash. Denials and vetoes say why."
+        )
     if story.looks > 1:
         found.append(
             f"This period has been looked at {story.looks} times. What was chosen after the first look is not out of "

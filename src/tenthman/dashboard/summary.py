@@ -95,7 +95,8 @@ class RunReport:
     """A run told in figures. Money is USD; returns, drawdowns and `drawdown_limit` are fractions.
 
     `pnl` is the change of equity minus `fees`, the regulatory fees of the desk's own ledger, which the exchange and
-    paper trading do not charge. `unexplained` is what of it the trades do not add up to: rounding, or a fault.
+    paper trading do not charge. `dividends` are what a finished run was paid. `unexplained` is what of `pnl` the trades
+    and dividends do not add up to: rounding, or a fault.
     """
 
     headline: str
@@ -125,6 +126,7 @@ class RunReport:
     fees: Decimal
     realised: Decimal
     unrealised: Decimal
+    dividends: Decimal
     unexplained: Decimal
     index_ticker: str
     index_return: float

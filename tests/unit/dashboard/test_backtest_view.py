@@ -10,11 +10,21 @@ from tenthman_backtests import toy_story
 
 from tenthman.backtest.evaluation import Claim
 from tenthman.dashboard.backtest_charts import backtest_charts
-from tenthman.dashboard.backtest_series import endings, known, positions, rolling_turnover, series, year_rows
+from tenthman.dashboard.backtest_series import (
+    endings,
+    known,
+    longest_idle,
+    positions,
+    rolling_turnover,
+    series,
+    year_rows,
+)
 from tenthman.dashboard.backtest_summary import BacktestReport
 from tenthman.dashboard.backtest_view import Story, build_backtest_report, warnings
 from tenthman.dashboard.backtest_words import claim_sentence, costs_sentence, survivorship
 from tenthman.domain.market import MarketKind
+
+HELD = (1,) * 80
 
 
 @pytest.fixture(scope="module")
@@ -109,14 +119,14 @@ def test_the_claim_is_told_with_what_speaks_against_it(story: Story) -> None:
 
 def test_warnings_say_what_a_reader_must_know(story: Story) -> None:
     own = story.evaluation
-    told = " ".join(warnings(story, 0.0))
+    told = " ".join(warnings(story, HELD, 0.0))
     assert f"Only {own.trades.closed} trades were closed" in told
     assert "looked at 2 times" in told
     assert "is above 3" not in told
     assert "better than holding all of its names" in told
     suspect = replace(own, suspect=True, trades=replace(own.trades, closed=100))
     sure = replace(suspect, equal_weight=replace(own.equal_weight, excess=replace(own.equal_weight.excess, low=0.01)))
-    told = " ".join(warnings(replace(story, evaluation=sure, looks=1), 0.0))
+    told = " ".join(warnings(replace(story, evaluation=sure, looks=1), HELD, 0.0))
     assert told.startswith("The Sharpe ratio is above 3.")
     assert "trades were closed" not in told
     assert "equal parts" not in told
@@ -126,8 +136,25 @@ def test_warnings_say_what_a_reader_must_know(story: Story) -> None:
 def test_a_profit_that_costs_eat_is_warned_of(story: Story) -> None:
     profit = replace(story.evaluation, total_return=0.1)
     lost = {1.0: profit, 2.0: replace(profit, total_return=-0.01), 3.0: replace(profit, total_return=-0.2)}
-    told = warnings(replace(story, evaluation=profit, at_costs=lost), 0.0)
+    told = warnings(replace(story, evaluation=profit, at_costs=lost), HELD, 0.0)
     assert "At 2x costs nothing is left of the profit." in told
+
+
+def test_a_desk_that_sits_in_cash_without_being_halted_is_warned_of(story: Story) -> None:
+    sessions = story.result.sessions.tolist()
+    held = (1,) * 50 + (0,) * 30
+    assert longest_idle(story.result, held) == (sessions[50], 30)
+    told = " ".join(warnings(story, held, 0.0))
+    assert f"For 30 sessions from {sessions[50]} on nothing was held" in told
+    assert "nothing was held" not in " ".join(warnings(story, (1,) * 60 + (0,) * 20, 0.0))
+
+
+def test_sessions_without_a_position_while_halted_do_not_count_as_idle(story: Story) -> None:
+    halted, active = (story.result.latch[place].session for place in (0, 2))
+    sessions = story.result.sessions.tolist()
+    free = sessions.index(halted), len(sessions) - sessions.index(active)
+    assert longest_idle(story.result, (0,) * len(sessions)) == (sessions[0], max(free))
+    assert longest_idle(story.result, (1,) * len(sessions))[1] == 0
 
 
 @pytest.mark.parametrize("kind", [MarketKind.PACK, MarketKind.YAHOO, MarketKind.LIVE])
