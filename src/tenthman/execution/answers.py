@@ -112,6 +112,11 @@ def read_fill(row: Mapping[str, object]) -> Fill:
     )
 
 
+def read_dividend(row: Mapping[str, object]) -> Decimal:
+    """The sum of one DIV row of GET /v2/account/activities, USD."""
+    return _decimal(row, "net_amount")
+
+
 def _status(name: str) -> OrderStatus:
     try:
         return OrderStatus(name)

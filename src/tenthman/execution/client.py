@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TypeVar
 
 import requests
@@ -32,6 +33,7 @@ from tenthman.domain.order import (
 from tenthman.execution.answers import (
     read_account,
     read_clock,
+    read_dividend,
     read_fill,
     read_order,
     read_position,
@@ -42,7 +44,7 @@ from tenthman.utils.deadlines import set_deadlines
 from tenthman.utils.symbols import to_wire
 
 _ORDERS_PER_PAGE = 500
-_FILLS_PER_PAGE = 100
+_ACTIVITIES_PER_PAGE = 100
 _REFUSALS = frozenset({400, 403, 404, 422})
 _DUPLICATE = "client_order_id must be unique"
 
@@ -144,8 +146,13 @@ class AlpacaBroker:
 
     def fills(self, after: datetime | None) -> Sequence[Fill]:
         """Executions after that instant (None: all), oldest first."""
-        fills = self._read("fills", lambda: [read_fill(row) for row in self._fill_pages(after)])
+        fills = self._read("fills", lambda: [read_fill(row) for row in self._activities("FILL", after)])
         return [fill for fill in fills if after is None or fill.filled_at > after]
+
+    def dividends_paid(self) -> Decimal:
+        """All dividends that the account has been paid so far, USD."""
+        paid = self._read("dividends", lambda: [read_dividend(row) for row in self._activities("DIV", None)])
+        return sum(paid, Decimal(0))
 
     def _after_refusal(self, order: SizedOrder, error: APIError) -> BrokerOrder:
         name, status, message = order.client_order_id, error.status_code, _message(error)
@@ -179,15 +186,15 @@ class AlpacaBroker:
                 return rows
             token = {"after_order_id": str(page[-1].get("id"))}
 
-    def _fill_pages(self, after: datetime | None) -> list[Mapping[str, object]]:
-        query: dict[str, object] = {"direction": "asc", "page_size": _FILLS_PER_PAGE}
+    def _activities(self, kind: str, after: datetime | None) -> list[Mapping[str, object]]:
+        query: dict[str, object] = {"direction": "asc", "page_size": _ACTIVITIES_PER_PAGE}
         if after is not None:
             query["after"] = after.astimezone(UTC).isoformat()
         rows: list[Mapping[str, object]] = []
         while True:
-            page = read_rows(self._client.get("/account/activities/FILL", dict(query)))
+            page = read_rows(self._client.get(f"/account/activities/{kind}", dict(query)))
             rows.extend(page)
-            if len(page) < _FILLS_PER_PAGE:
+            if len(page) < _ACTIVITIES_PER_PAGE:
                 return rows
             query["page_token"] = str(page[-1].get("id"))
 

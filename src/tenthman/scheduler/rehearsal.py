@@ -152,9 +152,10 @@ def rehearse(config: Config, market: MarketData, period: Period, watcher: Watche
         with spent("language model"):
             holes = stack.enter_context(open_holes(config, stores.pool, stores.news, gatherer))
         ledger = stack.enter_context(_ledger(config, stores, market, period, model.version, start))
+        broker = AlpacaBroker(exchange.rest_url, exchange.key, exchange.secret, config.settings.broker)
         desk = Desk(
             config=config,
-            broker=AlpacaBroker(exchange.rest_url, exchange.key, exchange.secret, config.settings.broker),
+            broker=broker,
             sight=GatheredSight(gatherer, stores.pool, stores.market_id, config),
             ledger=ledger,
             model_of=_Models(config, stores, content, sessions, gatherer, model),
@@ -168,7 +169,7 @@ def rehearse(config: Config, market: MarketData, period: Period, watcher: Watche
             _trade(desk, VirtualClock(start, exchange.advance), sessions, watcher)
         panel, _ = stores.bars.panel_until(period.last)
         settle_shadows(ledger, panel, period)
-        ledger.finish(wall_now(), {"seconds": spent.seconds})
+        ledger.finish(wall_now(), {"seconds": spent.seconds, "dividends_usd": broker.dividends_paid()})
         return Rehearsed(run_id=str(ledger.run_id), interrupted_before=tuple(ledger.interrupted), seconds=spent.seconds)
 
 

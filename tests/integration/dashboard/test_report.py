@@ -75,7 +75,20 @@ def test_profit_is_the_change_of_equity_less_our_own_fees_and_the_trades_add_up_
     assert report.pnl == Decimal("-210.30")
     assert report.return_ == pytest.approx(-0.002103)
     assert (report.realised, report.unrealised, report.unexplained) == (Decimal("-210.30"), 0, 0)
+    assert report.dividends == Decimal(0)
     assert report.max_drawdown == pytest.approx(0.0021)
+
+
+def test_dividends_explain_their_part_of_the_profit_and_the_page_says_who_earned_them(
+    pool: Pool, tmp_path: Path
+) -> None:
+    small_run(pool)
+    with pool.connection() as connection:
+        connection.execute("""UPDATE runs SET summary = '{"dividends_usd": "12.5000"}'""")
+    paid = build_report(pool, None)
+    assert (paid.dividends, paid.unexplained) == (Decimal("12.5"), Decimal("-12.5"))
+    text = write_html(pool, paid, tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "The desk was paid 12.50 USD of them on ex-dates" in text
 
 
 def test_benchmarks_run_from_the_first_open_to_the_last_close_known(report: RunReport) -> None:
