@@ -8,7 +8,7 @@ from tenthman.ml.measures import Integers
 
 LINEAR, PRIOR, ALWAYS_HOLD = "linear", "prior", "always_hold"
 MAX_ROWS = 50_000
-"""Of more rows the linear model reads a drawn sample: its few weights are known well enough from so many."""
+"""Of more rows a sample is drawn: a few weights, or a mean, are known well enough from so many."""
 
 
 def linear(values: Floats, y: Integers, weight: Floats, asked: Floats, seed: int) -> Floats:
@@ -19,13 +19,19 @@ def linear(values: Floats, y: Integers, weight: Floats, asked: Floats, seed: int
     """
     from sklearn.linear_model import LogisticRegression
 
-    if len(y) > MAX_ROWS:
-        drawn = np.sort(np.random.default_rng(seed).choice(len(y), MAX_ROWS, replace=False))
-        values, y, weight = values[drawn], y[drawn], weight[drawn]
+    drawn = sample(len(y), seed)
+    values, y, weight = values[drawn], y[drawn], weight[drawn]
     middle, spread = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
     spread[spread == 0.0] = 1.0
     fitted = LogisticRegression(max_iter=1000).fit(_filled((values - middle) / spread), y, sample_weight=weight)
     return np.asarray(fitted.predict_proba(_filled((asked - middle) / spread)), dtype=np.float64)
+
+
+def sample(count: int, seed: int) -> Integers:
+    """Places of at most MAX_ROWS of `count` rows, in order; the same for the same seed."""
+    if count <= MAX_ROWS:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, MAX_ROWS, replace=False))
 
 
 def prior(shares: Floats, count: int) -> Floats:

@@ -62,10 +62,8 @@ def triple_barrier(panel: Panel, atr: Floats, rules: StopRules) -> Labels:
     decided = shape[0] - rules.horizon_sessions
     if decided <= 0:
         return Labels(y=y, end_row=end_row)
-    limit = panel.close[:decided] * (1.0 + rules.limit_offset_bp / 10_000.0)
-    distance = rules.stop_atr * atr[:decided]
-    stop, target = limit - distance, limit + rules.reward_risk * distance
-    watched = np.asarray((distance > 0.0) & (stop > 0.0) & (panel.low[1 : decided + 1] <= limit))
+    limit, stop, target = barriers(panel.close[:decided], atr[:decided], rules)
+    watched = np.asarray((stop < limit) & (stop > 0.0) & (panel.low[1 : decided + 1] <= limit))
     rows = np.arange(decided, dtype=np.int32)[:, None]
     for ahead in range(1, rules.horizon_sessions + 1):
         # An open beyond the target sells there before the bar can fall to the stop; an open beyond the stop needs no
@@ -80,6 +78,17 @@ def triple_barrier(panel: Panel, atr: Floats, rules: StopRules) -> Labels:
         watched &= ~stopped & ~reached & ~np.isnan(low)
     _settle(y, end_row, watched, HOLD, rows + rules.horizon_sessions)
     return Labels(y=y, end_row=end_row)
+
+
+def barriers(close: Floats, atr: Floats, rules: StopRules) -> tuple[Floats, Floats, Floats]:
+    """Limit, stop and target (USD) of an order decided on `close` (USD) with `atr` (USD), as the desk trades them.
+
+    Left in full precision: the desk rounds each price down to a cent, which moves a barrier by a few cents at most and
+    never the class of a bar that goes clearly through it.
+    """
+    limit = close * (1.0 + rules.limit_offset_bp / 10_000.0)
+    distance = rules.stop_atr * atr
+    return limit, limit - distance, limit + rules.reward_risk * distance
 
 
 def average_uniqueness(labels: Labels, used: Mask) -> Floats:

@@ -1,12 +1,16 @@
 """Labels agree with a plain walk through the bars, and never look beyond their window."""
 
+from datetime import date
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenthman.config import StopRules
 from tenthman.domain.market import FIELDS, Panel
-from tenthman.ml.labels import BUY, HOLD, SELL, UNKNOWN, Labels, average_uniqueness, triple_barrier
+from tenthman.domain.opinion import Action, Signal
+from tenthman.ml.labels import BUY, HOLD, SELL, UNKNOWN, Labels, average_uniqueness, barriers, triple_barrier
+from tenthman.risk.stops import propose
 
 RULES = StopRules(atr_sessions=14, stop_atr=1.5, reward_risk=1.2, horizon_sessions=4, limit_offset_bp=20.0)
 
@@ -90,3 +94,36 @@ def test_a_panel_shorter_than_the_horizon_has_no_labels() -> None:
     panel, atr = market(1, length=3)
     labels: Labels = triple_barrier(panel, atr, RULES)
     assert (labels.y == UNKNOWN).all()
+
+
+@given(
+    close=st.floats(5.0, 2000.0),
+    fraction=st.floats(0.005, 0.1),
+    stop_atr=st.integers(50, 300).map(lambda hundredths: hundredths / 100),
+    reward_risk=st.integers(50, 300).map(lambda hundredths: hundredths / 100),
+    offset_bp=st.integers(0, 10_000).map(lambda hundredths: hundredths / 100),
+)
+@settings(max_examples=100, deadline=None)
+def test_labels_and_orders_stand_at_the_same_prices_to_a_few_cents(
+    close: float, fraction: float, stop_atr: float, reward_risk: float, offset_bp: float
+) -> None:
+    rules = StopRules(
+        atr_sessions=14, stop_atr=stop_atr, reward_risk=reward_risk, horizon_sessions=5, limit_offset_bp=offset_bp
+    )
+    # What an order starts from: the quoted price and an average range of four decimals each.
+    price, atr = round(close, 4), round(close * fraction, 4)
+    signal = Signal(
+        ticker="A",
+        session=date(2020, 1, 6),
+        action=Action.BUY,
+        p_buy=0.4,
+        p_hold=0.3,
+        p_sell=0.3,
+        horizon_sessions=5,
+        model_version="m",
+    )
+    order = propose(signal, price, atr, rules)
+    limit, stop, target = barriers(np.array([price]), np.array([atr]), rules)
+    assert -1e-9 <= limit[0] - float(order.limit_price) <= 0.01 + 1e-9
+    assert -1e-9 <= stop[0] - float(order.stop_price) <= 0.02 + 1e-9
+    assert abs(target[0] - float(order.target_price)) <= 0.02 + 0.02 * reward_risk

@@ -80,6 +80,48 @@ def test_rows_between_training_and_validation_and_before_the_history_change_noth
     assert train(changed(features, first_of_validation), labels, eligible, settings, HORIZON).metrics != trained.metrics
 
 
+def test_rows_without_a_label_are_never_used_whatever_their_features_say(
+    trained: TrainedModel,
+    features: FeaturePanel,
+    labels: Labels,
+    eligible: np.ndarray,
+    settings: SignalModelSettings,
+) -> None:
+    values = features.values.copy()
+    values[labels.y == UNKNOWN] = 99.0
+    assert train(changed(features, values), labels, eligible, settings, HORIZON) == trained
+
+
+def test_rows_without_any_feature_are_left_out_and_counted_as_such(
+    trained: TrainedModel,
+    features: FeaturePanel,
+    labels: Labels,
+    eligible: np.ndarray,
+    settings: SignalModelSettings,
+) -> None:
+    values = features.values.copy()
+    values[100, 1:4] = np.nan
+    metrics = train(changed(features, values), labels, eligible, settings, HORIZON).metrics
+    assert metrics.train_rows == trained.metrics.train_rows - 3
+
+
+def test_a_validation_part_too_short_to_be_halved_is_refused_with_the_counts(
+    features: FeaturePanel, labels: Labels, eligible: np.ndarray, settings: SignalModelSettings
+) -> None:
+    short = settings.model_copy(update={"validation_fraction": 0.045})
+    with pytest.raises(DataMissing, match=r"0\.045 of 195 sessions .* at least 10 sessions .*, was 9"):
+        train(features, labels, eligible, short, HORIZON)
+
+
+def test_without_calibration_the_trees_speak_for_themselves(
+    trained: TrainedModel, features: FeaturePanel, labels: Labels, eligible: np.ndarray, settings: SignalModelSettings
+) -> None:
+    plain = train(features, labels, eligible, settings.model_copy(update={"calibration": "none"}), HORIZON).metrics
+    assert plain.slope == 1.0
+    assert plain.calibrated == plain.uncalibrated == trained.metrics.uncalibrated
+    assert trained.metrics.slope != 1.0
+
+
 def test_too_little_history_is_refused_with_the_counts(
     features: FeaturePanel, labels: Labels, eligible: np.ndarray, settings: SignalModelSettings
 ) -> None:
