@@ -1,6 +1,9 @@
 """Tuning on a real PostgreSQL: the same trials every time, interrupted or not, apart from the desk's own tables."""
 
+from collections.abc import Iterator
+
 import numpy as np
+import optuna
 import psycopg
 import pytest
 
@@ -8,7 +11,7 @@ from tenthman.config import SignalModelSettings, TuningSettings, WalkForwardSett
 from tenthman.domain.errors import SetupError
 from tenthman.domain.features import FeaturePanel
 from tenthman.ml.labels import UNKNOWN, Labels
-from tenthman.ml.tuning import Trial, Tuned, tune
+from tenthman.ml.tuning import Trial, Tuned, _run, tune
 
 HORIZON = 2
 SETTINGS = SignalModelSettings(
@@ -159,3 +162,22 @@ def test_a_study_of_other_data_or_settings_and_one_at_work_elsewhere_are_refused
             study(fresh_database_url, features, labels)
     with pytest.raises(ValueError, match="`trials` must be at least 1, was 0"):
         study(fresh_database_url, features, labels, trials=0)
+
+
+def test_a_trial_that_falls_behind_the_median_after_a_fold_is_given_up() -> None:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(direction="maximize", pruner=optuna.pruners.MedianPruner(5, 1))
+    for _ in range(5):
+        _run(study, study.ask(), iter([0.03, 0.05]), 2)
+    asked: list[float] = []
+
+    def ics() -> Iterator[float]:
+        for ic in (0.01, 0.09):
+            asked.append(ic)
+            yield ic
+
+    _run(study, study.ask(), ics(), 2)
+    assert asked == [0.01]
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 5 + ["PRUNED"]
+    assert study.trials[0].value == pytest.approx(0.04 - 0.5 * 0.01)
+    assert study.trials[-1].value == pytest.approx(0.01)
