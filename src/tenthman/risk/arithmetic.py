@@ -6,7 +6,7 @@ Nothing is checked here: callers see to it that prices are positive and that unk
 """
 
 import math
-from collections.abc import MutableSequence, Sequence
+from typing import Any, Protocol
 
 from tenthman.risk.numbers import RuleNumbers
 
@@ -44,6 +44,16 @@ RISK_CAP, OPEN_RISK_CAP, BUDGET_CAP, POSITION_CAP, SECTOR_CAP, GROSS_CAP, CASH_C
 
 LINES, TAKEN, OF_ISSUER, EXPOSURE, OF_SECTOR, AT_RISK, RESERVED = range(7)
 """Places in the totals of a book."""
+
+
+class Row(Protocol):
+    """A list, or a row of an array."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, place: int, /) -> Any: ...
+
+    def __setitem__(self, place: int, value: Any, /) -> None: ...
 
 
 def propose(price: int, atr: int, offset: int, stop_atr: int, reward_risk: int) -> tuple[int, int, int]:
@@ -118,16 +128,16 @@ def open_risk(quantity: int, price: int, stop: int) -> int:
 
 
 def tally(
-    tickers: Sequence[object],
-    issuers: Sequence[object],
-    sectors: Sequence[object],
-    values: Sequence[int],
-    risks: Sequence[int],
-    reserves: Sequence[int],
+    tickers: Row,
+    issuers: Row,
+    sectors: Row,
+    values: Row,
+    risks: Row,
+    reserves: Row,
     ticker: object,
     issuer: object,
     sector: object,
-    totals: MutableSequence[int],
+    totals: Row,
 ) -> None:
     """Add up a book's lines (holdings and waiting entries) as a candidate meets them; `totals` must be zeros."""
     totals[LINES] = len(values)
@@ -148,11 +158,11 @@ def gates(
     entries: int,
     limit: int,
     volume: int,
-    totals: Sequence[int],
+    totals: Row,
     rules: RuleNumbers,
-    observed: MutableSequence[int],
-    limits: MutableSequence[int],
-    passed: MutableSequence[bool],
+    observed: Row,
+    limits: Row,
+    passed: Row,
 ) -> int:
     """Look through every gate for an entry at `limit`; the place in GATES of the first that failed, -1 for none.
 
@@ -188,11 +198,11 @@ def caps(
     limit: int,
     stop: int,
     volume: int,
-    totals: Sequence[int],
+    totals: Row,
     rules: RuleNumbers,
-    used: MutableSequence[int],
-    budgets: MutableSequence[int],
-    shares: MutableSequence[int],
+    used: Row,
+    budgets: Row,
+    shares: Row,
 ) -> int:
     """The whole shares that each cap leaves room for at `limit` with `stop`; the place in CAPS of the tightest.
 
