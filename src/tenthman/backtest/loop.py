@@ -60,9 +60,10 @@ LINE = np.dtype(
 """`stop` 0: no bracket rests. `exit_order` -1: none is at work. `event` at `at` is what fills next in this session."""
 
 ACCOUNT = np.dtype(
-    [(name, "i8") for name in ("cash", "equity", "peak", "day_start", "state", "halted_in", "sequence")]
-    + [(name, "i8") for name in ("lines", "orders", "fills", "moves", "considered", "overflow")]
+    [(name, "i8") for name in ("cash", "equity", "peak", "day_start", "state", "idle_since", "sequence")]
+    + [(name, "i8") for name in ("lines", "orders", "fills", "moves", "considered", "overflow", "held")]
 )
+"""`idle_since`: the session in which something was last held or the latch moved; `held`: whether this one saw any."""
 
 Numbers = NDArray[np.int64]
 
@@ -176,13 +177,16 @@ def _session(prices: Prices, terms: Terms, run: Run, session: int) -> None:
             _decide(prices, terms, run, session, step + 1, fraction)
     _walk(terms, run, session, AT_CLOSE)
     _close(prices, terms, run, session)
+    if account["held"]:
+        account["idle_since"], account["held"] = session, 0
     run.equity[session], run.cash[session] = account["equity"], account["cash"]
 
 
 @compiled
 def _morning(prices: Prices, terms: Terms, run: Run, session: int) -> None:
     account = run.account[0]
-    if rearms(account["state"], session, account["halted_in"], terms.rules.rearm_after):
+    below = account["equity"] < account["peak"]
+    if rearms(account["state"], session - account["idle_since"], below, terms.rules.rearm_after):
         _move(run, session, _number(0), _number(ACTIVE))
         account["peak"] = 0
     _settle(run, BEFORE_OPEN)
@@ -230,6 +234,7 @@ def _settle(run: Run, fraction: float) -> None:
         line = run.lines[place]
         if line["is_held"]:
             equity += line["quantity"] * _price(line, fraction)
+            account["held"] = 1
     account["equity"] = equity
     account["peak"] = max(account["peak"], equity)
     if equity > EQUITY_MOST:
@@ -270,14 +275,12 @@ def _move_latch(terms: Terms, run: Run, session: int, step: int) -> None:
     if state == account["state"]:
         return
     _move(run, session, step, state)
-    if state == HALTED:
-        account["halted_in"] = session
 
 
 @compiled
 def _move(run: Run, session: int, step: int, state: int) -> None:
     account = run.account[0]
-    account["state"] = state
+    account["state"], account["idle_since"] = state, session
     move = run.moves[account["moves"]]
     move[0], move[1], move[2] = session, step, state
     account["moves"] += 1

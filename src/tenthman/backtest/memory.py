@@ -64,6 +64,7 @@ class MemoryRecord:
     _trades: dict[str, OpenTrade] = field(default_factory=dict)
     _held: dict[str, Decimal] = field(default_factory=dict)
     _peak: Decimal | None = None
+    _held_at: datetime | None = None
 
     def __post_init__(self) -> None:
         self.states.append(StateChange(state=TradingState.ACTIVE, reason="run started", at=self.begun))
@@ -135,11 +136,7 @@ class MemoryRecord:
 
     def record_fills(self, fills: Sequence[Fill], fees: Mapping[str, Decimal], at: datetime) -> tuple[Fill, ...]:
         """Book executions, each once; one of an order that this run never sent is left alone."""
-        fresh = [
-            fill
-            for fill in fills
-            if fill.execution_id not in self._booked and fill.broker_order_id in self._by_broker_id
-        ]
+        fresh = [fill for fill in fills if fill.execution_id not in self._booked and self._is_ours(fill)]
         for fill in fresh:
             self._booked.add(fill.execution_id)
             self.fills.append((fill, fees.get(fill.execution_id, Decimal(0))))
@@ -161,6 +158,8 @@ class MemoryRecord:
     ) -> Decimal:
         """Keep the point; the peak since the run began or was last re-armed (USD)."""
         self.points.append(EquityPoint(at=at, equity=equity, cash=cash))
+        if holdings:
+            self._held_at = at
         self._peak = equity if self._peak is None else max(self._peak, equity)
         return self._peak
 
@@ -168,9 +167,13 @@ class MemoryRecord:
         """The latch as it stands."""
         return self.states[-1].state
 
-    def state_since(self) -> datetime:
-        """When the latch came to stand as it does."""
-        return self.states[-1].at
+    def idle_since(self) -> datetime:
+        """When the account last held something, or the latch last moved, whichever is later."""
+        return self.states[-1].at if self._held_at is None else max(self._held_at, self.states[-1].at)
+
+    def is_below_peak(self) -> bool:
+        """Whether the last point of the equity curve lies below the peak."""
+        return bool(self.points) and self._peak is not None and self.points[-1].equity < self._peak
 
     def set_trading_state(self, state: TradingState, reason: str, changed_by: str, at: datetime) -> bool:
         """Tighten the latch; False when it stands there already."""
@@ -184,9 +187,12 @@ class MemoryRecord:
         self.states.append(StateChange(state=TradingState.ACTIVE, reason=reason, at=at))
         self._peak = None
 
-    def client_order_id_of(self, broker_order_id: str) -> str:
-        """The desk's order that the broker's order, or its parent, is. KeyError for an order of somebody else."""
-        return self._by_broker_id[broker_order_id]
+    def order_of(self, fill: Fill) -> SentOrder | None:
+        """The desk's order that `fill` belongs to, itself or through a leg; None for what the exchange paid out."""
+        return None if fill.is_payout else self.sent[self._by_broker_id[fill.broker_order_id]]
+
+    def _is_ours(self, fill: Fill) -> bool:
+        return fill.is_payout or fill.broker_order_id in self._by_broker_id
 
     def _note(self, client_order_id: str, told: BrokerOrder) -> None:
         working = any(not leg.status.is_final for leg in told.legs)
@@ -213,8 +219,10 @@ class MemoryRecord:
             )
 
 
-def purpose_of(sent: SentOrder, fill: Fill) -> Purpose:
-    """Which of an order's prices `fill` was: its own, its target's or its stop's."""
+def purpose_of(sent: SentOrder | None, fill: Fill) -> Purpose:
+    """Which of an order's prices `fill` was: its own, its target's or its stop's; without an order a payout."""
+    if sent is None:
+        return Purpose.DELISTED
     if fill.broker_order_id == sent.told.id:
         return sent.order.purpose
     leg = next(item for item in sent.told.legs if item.id == fill.broker_order_id)

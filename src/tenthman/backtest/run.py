@@ -24,7 +24,7 @@ from tenthman.domain.order import Book
 from tenthman.ml.sharpe import sharpe_ratio
 from tenthman.ml.trials import record_look, record_trial
 from tenthman.scheduler.clock import wall_now
-from tenthman.scheduler.holes import CycleHoles, committee, quote_from
+from tenthman.scheduler.holes import CycleHoles, asks_a_model, committee, quote_from, rules_alone
 from tenthman.scheduler.rehearsal import Stopwatch, Stores, open_stores, sessions_of
 from tenthman.scheduler.signal_model import ModelFrom, scheduled_models
 from tenthman.scheduler.storage import open_storage
@@ -107,12 +107,12 @@ def backtest(config: Config, market: MarketData, period: Period, options: Option
         stores = open_stores(pool, market)
         with spent("models"):
             watcher.stage("training the models of the period, or loading them")
-            study = _study(config, stores, market, period)
+            study = study_of(config, stores, market, period)
         with spent("features"):
             watcher.stage("computing features and scores of every run")
             inputs = inputs_of(study, config)
         watcher.stage("running the decision over history")
-        with spent("run"), _critics(config, stores, study, options) as holes:
+        with spent("run"), open_critics(config, stores, study, options) as holes:
             result, record = _run(config, study, inputs, holes, watcher)
         key = content_hash([config.hash, period, options.committee, [item.model.version for item in study.schedule]])
         counted = record_trial(
@@ -236,7 +236,8 @@ class Compiled:
         )
 
 
-def _study(config: Config, stores: Stores, market: MarketData, period: Period) -> Study:
+def study_of(config: Config, stores: Stores, market: MarketData, period: Period) -> Study:
+    """The study of `period` with its scheduled models, from the registry or newly trained and kept there."""
     history = linked_history(market, period, config.settings.schedule)
     sessions = [item.session for item in sessions_of(market, period)]
     content = market.provenance.content_hash
@@ -251,13 +252,16 @@ def _run(config: Config, study: Study, inputs: Inputs, holes: CycleHoles | None,
 
 
 @contextmanager
-def _critics(config: Config, stores: Stores, study: Study, options: Options) -> Iterator[CycleHoles | None]:
+def open_critics(config: Config, stores: Stores, study: Study, options: Options) -> Iterator[CycleHoles | None]:
     """The committee of the options; None where it is off."""
     if options.committee == "off":
         yield None
         return
     quote = quote_from(study.history.serve, stores.news, config)
     settings, pool = config.models.language, stores.pool
+    if not asks_a_model(config.agents):
+        yield rules_alone(quote, config.agents)
+        return
     if options.committee == "tape":
         digest = recorded_digest(settings, config.home)
         ask = tape_only(pool, digest)
@@ -279,7 +283,7 @@ def _ablation(
         "ML alone": judge.evaluate(free, Compiled(free)(inputs)),
         "ML + risk": judge.evaluate(config, Compiled(config)(inputs)),
     }
-    with _critics(config, stores, study, options) as holes:
+    with open_critics(config, stores, study, options) as holes:
         if holes is not None:
             for name, variant in (("ML + committee", free), ("ML + committee + risk", config)):
                 found[name] = judge.evaluate(variant, _run(variant, study, inputs, holes, watcher)[0])

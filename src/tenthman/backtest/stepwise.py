@@ -92,13 +92,14 @@ def run_stepwise(
         if step.kind is StepKind.CLOSE:
             closes.append(exchange.account())
         on_step(step, book, done, len(steps))
-    return tabulate(study, record, config.settings.schedule, closes), record
+    return tabulate(study, record, config.settings.schedule, closes, exchange.dividends()), record
 
 
 def _exchange(study: Study, config: Config) -> ReplayExchange:
     start = datetime.combine(study.sessions[0].session, time_of_day(), NEW_YORK).astimezone(UTC)
-    cash = Decimal(config.settings.rehearsal.starting_cash_usd)
-    return ReplayExchange(study.market, config.settings.costs, cash, ACCOUNT, start)
+    rehearsal = config.settings.rehearsal
+    cash = Decimal(rehearsal.starting_cash_usd)
+    return ReplayExchange(study.market, config.settings.costs, cash, ACCOUNT, start, pays_dividends=rehearsal.dividends)
 
 
 def _models(study: Study) -> Callable[[date], SignalModel]:

@@ -25,6 +25,7 @@ from tenthman.domain.audit import Decision
 from tenthman.domain.market import Floats, Sessions
 from tenthman.domain.opinion import Abstain, Enter, Exit, Veto
 from tenthman.domain.order import Account, Denial, OrderStatus, Purpose
+from tenthman.exchange.orders import DividendPayment
 from tenthman.scheduler.timeline import NEW_YORK, session_steps
 
 _PURPOSES = {
@@ -32,6 +33,7 @@ _PURPOSES = {
     Purpose.EXIT: PurposeCode.EXIT,
     Purpose.TARGET: PurposeCode.TARGET,
     Purpose.STOP: PurposeCode.STOP,
+    Purpose.DELISTED: PurposeCode.DELISTED,
 }
 _REASONS = {
     "drawdown stop": ReasonCode.DRAWDOWN,
@@ -48,7 +50,11 @@ _ENDS = {
 
 
 def tabulate(
-    study: Study, record: MemoryRecord, schedule: ScheduleSettings, closes: Sequence[Account]
+    study: Study,
+    record: MemoryRecord,
+    schedule: ScheduleSettings,
+    closes: Sequence[Account],
+    dividends: Sequence[DividendPayment],
 ) -> BacktestResult:
     """The result of a run over `study`; `closes` is the account after the close of each session."""
     sessions = study.market.panel.sessions[study.first_row : study.first_row + len(study.sessions)].copy()
@@ -63,7 +69,7 @@ def tabulate(
         cash=cash,
         held_value=equity - cash,
         fees=_fees(record, sessions),
-        dividends=np.zeros(len(sessions)),
+        dividends=_paid(dividends, sessions),
         orders=orders,
         fills=_fills(study, record, places),
         denials=_denials(record.decisions),
@@ -118,13 +124,13 @@ def _fills(study: Study, record: MemoryRecord, places: dict[str, int]) -> Table:
     table = np.zeros(len(record.fills), dtype=FILL)
     for number, (fill, _) in enumerate(record.fills):
         place, session = hours[fill.filled_at.astimezone(NEW_YORK).date()]
-        client_order_id = record.client_order_id_of(fill.broker_order_id)
+        sent = record.order_of(fill)
         table[number] = (
             place,
             (fill.filled_at - session.open_at) / (session.close_at - session.open_at),
             columns[fill.ticker],
-            _PURPOSES[purpose_of(record.sent[client_order_id], fill)],
-            places[client_order_id],
+            _PURPOSES[purpose_of(sent, fill)],
+            -1 if sent is None else places[sent.order.client_order_id],
             int(fill.quantity),
             _e4(fill.price),
         )
@@ -137,6 +143,14 @@ def _fees(record: MemoryRecord, sessions: Sessions) -> Floats:
     for fill, charged in record.fills:
         fees[place[fill.filled_at.astimezone(NEW_YORK).date()]] += charged
     return np.array([float(item) for item in fees])
+
+
+def _paid(dividends: Sequence[DividendPayment], sessions: Sessions) -> Floats:
+    place = {day: number for number, day in enumerate(sessions.tolist())}
+    paid = [Decimal(0)] * len(sessions)
+    for item in dividends:
+        paid[place[item.session]] += item.amount
+    return np.array([float(item) for item in paid])
 
 
 def _denials(decisions: Sequence[Decision]) -> Counter[str]:

@@ -98,9 +98,12 @@ def latch(state: int, is_flat: bool, lost: int, limit: int) -> int:
     return state
 
 
-def rearms(state: int, session: int, halted_in: int, after: int) -> bool:
-    """Whether the stated rule re-arms in the morning of row `session`; `after` 0: it never does."""
-    return state == HALTED and after > 0 and session - halted_in >= after
+def rearms(state: int, idle: int, is_below_peak: bool, after: int) -> bool:
+    """Whether the stated rule re-arms after `idle` sessions in which nothing was held; `after` 0: it never does.
+
+    A desk that is not halted is idle for good where its drawdown leaves no room for a share: it needs a new peak too.
+    """
+    return after > 0 and idle >= after and (state == HALTED or (state == ACTIVE and is_below_peak))
 
 
 def holding_reason(

@@ -39,6 +39,6 @@ def next_state(book: Book, rules: DrawdownRules) -> Change | None:
     )
 
 
-def rearms(state: TradingState, session: int, halted_in: int, rules: DrawdownRules) -> bool:
-    """Whether the stated rule (`rearm_after_sessions`) re-arms in the morning of `session`; both are session rows."""
-    return arithmetic.rearms(STATES.index(state), session, halted_in, rules.rearm_after_sessions or 0)
+def rearms(state: TradingState, idle_sessions: int, is_below_peak: bool, after_sessions: int | None) -> bool:
+    """Whether the stated rule (`rearm_after_sessions`, None: nobody) re-arms a desk that held nothing for so long."""
+    return arithmetic.rearms(STATES.index(state), idle_sessions, is_below_peak, after_sessions or 0)

@@ -32,14 +32,19 @@ def open_holes(config: Config, pool: Pool, news_store: NewsStore, gatherer: Gath
     With every role switched off no model is started, and none need be there.
     """
     quote = quote_from(gatherer.look, news_store, config)
-    roles = config.agents.roles
-    if not any(role.enabled for role in (roles.analyst, roles.bull, roles.bear, roles.risk, roles.committee)):
+    if not asks_a_model(config.agents):
         yield rules_alone(quote, config.agents)
         return
     with open_language_model(config.models.language, config.home) as language:
         ask = taped(language.ask, pool, language.digest)
         standing = standing_of(pool, language, config.agents, wall_now())
         yield committee(quote, ask, config.agents, standing)
+
+
+def asks_a_model(agents: Agents) -> bool:
+    """Whether any of the five roles is switched on."""
+    roles = agents.roles
+    return any(role.enabled for role in (roles.analyst, roles.bull, roles.bear, roles.risk, roles.committee))
 
 
 def committee(quote: Quote, ask: Ask, agents: Agents, standing: Standing) -> CycleHoles:

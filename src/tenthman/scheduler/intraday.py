@@ -4,7 +4,7 @@ from tenthman.decision import decide_exits
 from tenthman.domain.audit import EventKind, Slot
 from tenthman.domain.opinion import Exit
 from tenthman.domain.order import Book, TradingState
-from tenthman.risk.emergency import next_state
+from tenthman.risk.emergency import next_state, rearms
 from tenthman.scheduler.book import sessions_between
 from tenthman.scheduler.orchestrator import (
     Desk,
@@ -56,13 +56,11 @@ def _close(desk: Desk, step: Step) -> Book:
 
 
 def _rearm_if_due(desk: Desk, step: Step) -> None:
-    """Where a rule re-arms: back to ACTIVE once the desk has been halted for so many sessions."""
-    needed = desk.rearm_after_sessions
-    if needed is None or desk.ledger.trading_state() is not TradingState.HALTED:
-        return
-    halted = desk.ledger.state_since().astimezone(NEW_YORK).date()
-    if sessions_between(desk.hours, halted, step.session) >= needed:
-        desk.ledger.rearm(f"halted for {needed} sessions", "rule: drawdown.rearm_after_sessions", step.at)
+    """Where a rule re-arms: ACTIVE with a new peak, once nothing was held for so many sessions."""
+    ledger, needed = desk.ledger, desk.rearm_after_sessions
+    idle = sessions_between(desk.hours, ledger.idle_since().astimezone(NEW_YORK).date(), step.session)
+    if rearms(ledger.trading_state(), idle, ledger.is_below_peak(), needed):
+        ledger.rearm(f"nothing held for {needed} sessions", "rule: drawdown.rearm_after_sessions", step.at)
 
 
 def _close_all(desk: Desk, step: Step) -> None:

@@ -107,8 +107,12 @@ class Record(Protocol):
         """The latch as it stands."""
         ...
 
-    def state_since(self) -> datetime:
-        """When the latch came to stand as it does."""
+    def idle_since(self) -> datetime:
+        """When the account last held something, or the latch last moved, whichever is later."""
+        ...
+
+    def is_below_peak(self) -> bool:
+        """Whether the last point of the equity curve lies below the peak."""
         ...
 
     def set_trading_state(self, state: TradingState, reason: str, changed_by: str, at: datetime) -> bool:

@@ -8,8 +8,8 @@
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from datetime import time as time_of_day
@@ -36,7 +36,7 @@ from tenthman.news.linker import Linker
 from tenthman.news.storage import NewsStore
 from tenthman.scheduler.clock import VirtualClock, wall_now
 from tenthman.scheduler.gather import Gatherer, link_items
-from tenthman.scheduler.holes import open_holes
+from tenthman.scheduler.holes import CycleHoles, open_holes
 from tenthman.scheduler.intraday import run_step
 from tenthman.scheduler.orchestrator import Desk
 from tenthman.scheduler.shadows import settle_shadows
@@ -115,8 +115,19 @@ class _Models:
         return self._model
 
 
-def rehearse(config: Config, market: MarketData, period: Period, watcher: Watcher) -> Rehearsed:
+OpenCommittee = Callable[[Config, Pool, NewsStore, Gatherer], AbstractContextManager[CycleHoles]]
+
+
+def rehearse(
+    config: Config,
+    market: MarketData,
+    period: Period,
+    watcher: Watcher,
+    open_committee: OpenCommittee | None = None,
+) -> Rehearsed:
     """Trade `period` on `market`; returns once the last session is closed and recorded.
+
+    The committee is the configured one (`open_holes`) unless `open_committee` opens another.
 
     An earlier run of the same key that was interrupted is marked so, and this one starts over from the first session:
     the replies on the tape make that quick. Raises ConfigError when the market has too little history before the
@@ -150,7 +161,8 @@ def rehearse(config: Config, market: MarketData, period: Period, watcher: Watche
         )
         watcher.stage(f"preparing the committee (language model: {config.models.language.model})")
         with spent("language model"):
-            holes = stack.enter_context(open_holes(config, stores.pool, stores.news, gatherer))
+            opened = open_committee or open_holes
+            holes = stack.enter_context(opened(config, stores.pool, stores.news, gatherer))
         ledger = stack.enter_context(_ledger(config, stores, market, period, model.version, start))
         broker = AlpacaBroker(exchange.rest_url, exchange.key, exchange.secret, config.settings.broker)
         desk = Desk(

@@ -444,13 +444,19 @@ class Ledger:
         with self._recording() as cursor:
             return self._state(cursor)
 
-    def state_since(self) -> datetime:
-        """When the latch came to stand as it does (aware UTC)."""
-        row = self._row("state_since")
-        if row is None:
+    def idle_since(self) -> datetime:
+        """When the account last held something, or the latch last moved, whichever is later (aware UTC)."""
+        with self._recording() as cursor:
+            row = cursor.execute(_SQL["idle_since"], [self.run_id, self.run_id]).fetchone()
+        if row is None or row[0] is None:
             raise ValueError(f"run {self.run_id} must have been started")
         since: datetime = row[0]
         return since
+
+    def is_below_peak(self) -> bool:
+        """Whether the last point of the equity curve lies below the peak."""
+        row = self._row("is_below_peak")
+        return row is not None and bool(row[0])
 
     def _state(self, cursor: Cursor) -> TradingState:
         row = cursor.execute(_SQL["trading_state"], [self.run_id]).fetchone()

@@ -170,8 +170,12 @@ SELECT 1 FROM runs WHERE id = %s FOR UPDATE
 -- name: trading_state
 SELECT state FROM trading_state WHERE run_id = %s ORDER BY sequence DESC LIMIT 1
 
--- name: state_since
-SELECT changed_at FROM trading_state WHERE run_id = %s ORDER BY sequence DESC LIMIT 1
+-- name: idle_since
+SELECT greatest((SELECT max(changed_at) FROM trading_state WHERE run_id = %s),
+                (SELECT max(at) FROM equity WHERE run_id = %s AND positions > 0))
+
+-- name: is_below_peak
+SELECT equity_usd < peak_usd FROM equity WHERE run_id = %s ORDER BY at DESC LIMIT 1
 
 -- name: insert_trading_state
 INSERT INTO trading_state (run_id, state, reason, changed_by, changed_at) VALUES (%s, %s, %s, %s, %s)

@@ -1,0 +1,90 @@
+"""A period through the served exchange, PostgreSQL and the scheduler, and through the backtest: equal to the cent."""
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+from tenthman_rehearsal import Notes, small_config, small_practice_market
+
+from tenthman.backtest.memory import MemoryRecord
+from tenthman.backtest.parity import Parity, check_parity, compare
+from tenthman.backtest.result import BacktestResult
+from tenthman.backtest.run import study_of
+from tenthman.backtest.stepwise import run_stepwise
+from tenthman.config import Config, decision_hash
+from tenthman.domain.market import Period
+from tenthman.domain.order import TradingState
+from tenthman.scheduler.holes import nobody
+from tenthman.scheduler.rehearsal import open_stores
+from tenthman.scheduler.storage import open_storage
+
+LATER = Period(first=date(2020, 3, 16), last=date(2020, 3, 25))
+CRASH = Period(first=date(2020, 2, 19), last=date(2020, 3, 6))
+
+
+@pytest.fixture(scope="module")
+def config(module_home: Path) -> Config:
+    """A desk that halts in the crash, is re-armed by rule within it, and trains a second model on the way."""
+    config = small_config(module_home)
+    drawdown = config.risk_rules.drawdown.model_copy(update={"rearm_after_sessions": 3})
+    rules = config.risk_rules.model_copy(update={"drawdown": drawdown})
+    signal = config.models.signal.model_copy(update={"retrain_sessions": 6, "min_history_sessions": 250})
+    models = config.models.model_copy(update={"signal": signal})
+    return replace(
+        config, risk_rules=rules, models=models, hash=decision_hash(config.settings, models, config.agents, rules)
+    )
+
+
+def rerun(config: Config, period: Period) -> tuple[BacktestResult, MemoryRecord]:
+    """The desk in memory, without a committee."""
+    market = small_practice_market()
+    with open_storage(config) as pool:
+        study = study_of(config, open_stores(pool, market), market, period)
+    return run_stepwise(study, config, nobody)
+
+
+@pytest.fixture(scope="module")
+def crash(config: Config) -> Parity:
+    return check_parity(config, small_practice_market(), CRASH, Notes())
+
+
+def test_a_crash_with_a_halt_and_a_new_model_is_the_same_in_both(crash: Parity) -> None:
+    assert crash.differences == ()
+    assert crash.agrees
+    assert crash.orders >= 10
+    assert crash.fills >= 15
+    assert crash.equity_points >= 13 * 5
+
+
+def test_the_crash_run_was_halted_re_armed_and_served_by_several_models(config: Config, crash: Parity) -> None:
+    _, record = rerun(config, CRASH)
+    states = [change.state for change in record.states]
+    assert states[1:4] == [TradingState.REDUCING, TradingState.HALTED, TradingState.ACTIVE]
+    assert len({decision.model_version for decision in record.decisions}) >= 2
+
+
+def test_later_weeks_under_the_rules_critic_are_the_same_in_both(config: Config) -> None:
+    roles = {name: role.model_copy(update={"enabled": False}) for name, role in config.agents.roles}
+    agents = config.agents.model_copy(update={"roles": config.agents.roles.model_copy(update=roles)})
+    hashed = decision_hash(config.settings, config.models, agents, config.risk_rules)
+    critical = replace(config, agents=agents, hash=hashed)
+    found = check_parity(critical, small_practice_market(), LATER, Notes(), committee="on")
+    assert found.differences == ()
+    assert found.orders >= 5
+
+
+def test_a_backtest_at_other_costs_is_told_apart_order_by_order_with_its_cause(config: Config, crash: Parity) -> None:
+    settings = config.settings
+    costs = settings.costs.model_copy(update={"half_spread_bp": settings.costs.half_spread_bp + 50.0})
+    dearer = replace(config, settings=settings.model_copy(update={"costs": costs}))
+    _, record = rerun(dearer, CRASH)
+    with open_storage(config) as pool:
+        found = compare(pool, crash.run_id, record)
+    assert not found.agrees
+    first = found.differences[0]
+    assert {item.kind for item in found.differences} == {"order", "fill", "equity"}
+    assert first.rehearsal != first.backtest
+    assert all(item.cause for item in found.differences)
+    fills = [item for item in found.differences if item.kind == "fill" and item.rehearsal and item.backtest]
+    assert any("what the exchange did with it differs" in item.cause for item in fills)
