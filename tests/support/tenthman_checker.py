@@ -91,6 +91,11 @@ def _broken_limits(entry: EntryFigures, book: BookFigures, rules: Rules) -> list
         "max_gross_fraction": cost + invested,
     }
     broken = [rule for rule, observed in sums.items() if observed > rules[rule] * book.equity]
+    starts = [{"peak": book.peak, "day_start": book.day_start}[name] for name in rules["drawdown"]["references"]]
+    worst = max([Decimal(0), *((start - book.equity) / start for start in starts)])
+    left = max(Decimal(0), rules["drawdown"]["limit_fraction"] - worst)
+    if sums["max_open_risk_fraction"] > rules["drawdown"]["open_risk_per_distance"] * left * book.equity:
+        broken.append("drawdown_budget")
     if book.cash - promised - cost < rules["min_cash_fraction"] * book.equity:
         broken.append("min_cash_fraction")
     return broken

@@ -13,9 +13,11 @@ import numba
 import platformdirs
 from numba.core import config
 
+from tenthman.backtest import result
 from tenthman.domain import money
 from tenthman.exchange import arithmetic as fills
 from tenthman.risk import arithmetic as risk
+from tenthman.risk import numbers
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
@@ -33,12 +35,9 @@ def entrance(function: FunctionT) -> FunctionT:
 
 
 def _keep_machine_code() -> bool:
-    sources = [
-        Path(money.__file__),
-        Path(fills.__file__),
-        Path(risk.__file__),
-        *sorted(Path(__file__).parent.glob("*.py")),
-    ]
+    here = Path(__file__)
+    modules = (money, fills, risk, numbers, result)
+    sources = [here, here.with_name("loop.py"), *(Path(str(module.__file__)) for module in modules)]
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
     folder = Path(vars(config)["CACHE_DIR"] or platformdirs.user_cache_dir("tenthman")) / "compiled" / digest
     try:

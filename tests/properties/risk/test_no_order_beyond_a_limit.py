@@ -62,14 +62,18 @@ def pending(draw):
     volume=st.one_of(st.none(), st.floats(allow_nan=True, allow_infinity=True)),
     sector=st.sampled_from(SECTORS),
     entries=st.integers(0, 10),
+    below_peak=st.integers(0, 40),
 )
 @settings(max_examples=300, deadline=None)
-def test_no_input_yields_an_order_beyond_a_limit(equity, cash, held, waiting, limit, stop_pct, volume, sector, entries):
+def test_no_input_yields_an_order_beyond_a_limit(
+    equity, cash, held, waiting, limit, stop_pct, volume, sector, entries, below_peak
+):
     stop = (limit * stop_pct / 100).quantize(Decimal("0.01"))
     if not 0 < stop < limit:
         return
     proposal = a_proposal(str(limit), str(stop), str(limit * 2))
-    book = a_book(equity=str(equity), cash=str(cash), positions=held, pending=waiting)
+    peak = Decimal(equity) * 1000 / (1000 - below_peak)
+    book = a_book(equity=str(equity), cash=str(cash), positions=held, pending=waiting, peak=str(peak))
     order = assess(proposal, a_candidate(sector=sector, median_volume=volume), book, RULES, "d", entries)
     if not isinstance(order, SizedOrder):
         return
@@ -87,6 +91,7 @@ def test_no_input_yields_an_order_beyond_a_limit(equity, cash, held, waiting, li
     assert order.quantity == order.quantity.to_integral_value()
     assert at_risk <= equity * Decimal("0.005")
     assert open_risk + at_risk <= equity * Decimal("0.03")
+    assert open_risk + at_risk <= equity * max(Decimal(0), Decimal("0.03") - Decimal(below_peak) / 1000)
     assert cost <= equity * Decimal("0.065")
     assert in_sector + cost <= equity * Decimal("0.30")
     assert exposed + cost <= equity * Decimal("0.95")

@@ -4,10 +4,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import numpy as np
 import pytest
 
 from tenthman.domain.order import Fill, Side, payout_order_id
-from tenthman.execution.fees import regulatory_fees
+from tenthman.execution.fees import fee_cents, regulatory_fees
 
 
 def _fill(side: Side, quantity: str, price: str, at: datetime) -> Fill:
@@ -71,3 +72,17 @@ def test_before_the_table_begins_the_earliest_known_rate_is_used() -> None:
     fees = regulatory_fees(_fill(Side.SELL, "10000", "100", datetime(2005, 6, 1, 15, tzinfo=UTC)))
     assert fees.sec == Decimal("17.40")
     assert fees.taf == Decimal("1.19")
+
+
+def test_fees_of_many_fills_at_once_are_those_of_each() -> None:
+    draw = np.random.default_rng(3)
+    first = np.datetime64("2009-01-01")
+    days = first + draw.integers(0, 365 * 18, 3_000)
+    quantity, price = draw.integers(1, 90_000, len(days)), draw.integers(1, 5_000_000, len(days))
+    is_sale = draw.uniform(size=len(days)) < 0.7
+    cents = fee_cents(days, is_sale, quantity, price)
+    for place, day in enumerate(days.tolist()):
+        side = Side.SELL if is_sale[place] else Side.BUY
+        noon = datetime(day.year, day.month, day.day, 17, tzinfo=UTC)
+        fill = _fill(side, str(quantity[place]), str(Decimal(int(price[place])) / 10_000), noon)
+        assert cents[place] == regulatory_fees(fill).total * 100

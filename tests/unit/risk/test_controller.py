@@ -46,6 +46,28 @@ def test_open_risk_of_other_positions_leaves_less_room(rules):
     assert [check.rule for check in order.checks if check.bound] == ["max_open_risk_fraction"]
 
 
+def test_a_drawdown_leaves_less_open_risk(rules):
+    order = _assess(rules, a_proposal(stop="85.00", target="130.00"), book=a_book(equity="97100", peak="100000"))
+    assert isinstance(order, SizedOrder)
+    assert order.quantity == 6, "0.1 % of 97,100 USD is left to the limit: 97.10 USD over 15 USD a share"
+    assert [check.rule for check in order.checks if check.bound] == ["drawdown_budget"]
+
+
+def test_a_drawdown_budget_that_is_used_up_is_a_denial(rules):
+    held = (a_position(ticker="OLD", quantity="100", price="100", stop="99", sector="S"),)
+    book = a_book(equity="97100", cash="87100", positions=held, peak="100000")
+    denied = _assess(rules, a_proposal(stop="85.00", target="130.00"), book=book)
+    assert isinstance(denied, Denial)
+    assert denied.rule == "drawdown_budget"
+
+
+def test_a_fraction_of_a_share_and_a_finer_price_count_against_the_entry(rules):
+    held = (a_position(ticker="OLD", quantity="299.99999", price="100.00001", stop=None, sector="Energy"),)
+    order = _assess(rules, book=a_book(equity="100000", cash="100000", positions=held))
+    assert isinstance(order, Denial)
+    assert order.rule in {"max_open_risk_fraction", "max_sector_fraction"}
+
+
 def test_pending_entries_count_as_if_they_had_filled(rules):
     pending = PendingEntry(
         ticker="PEN",
