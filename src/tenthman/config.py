@@ -193,12 +193,14 @@ class TuningSettings(Section):
 
 class SignalModelSettings(Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)]
+    features: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    labels: Literal["barrier", "thirds"] = "barrier"
     history_sessions: Annotated[int, Field(ge=50, le=10_000)]
     min_history_sessions: Annotated[int, Field(ge=50, le=10_000)]
     validation_fraction: Annotated[float, Field(gt=0.0, lt=0.5)]
     embargo_sessions: Annotated[int, Field(ge=0, le=250)]
     max_rounds: Annotated[int, Field(ge=1, le=5000)]
-    early_stopping_rounds: PositiveInt
+    early_stopping_rounds: PositiveInt | None
     max_depth: Depth
     learning_rate: Fraction
     min_child_weight: Annotated[float, Field(ge=0.0)]

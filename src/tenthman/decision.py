@@ -37,6 +37,7 @@ from tenthman.domain.opinion import (
 )
 from tenthman.domain.order import EXTERNAL, Book, Denial, PendingEntry, Position, SizedOrder
 from tenthman.features.panel import concat
+from tenthman.features.relative import composite, relative
 from tenthman.features.scaling import PREFIX, Mask, ranked
 from tenthman.features.sentiment import sentiment_features
 from tenthman.features.technical import atr, technical
@@ -134,7 +135,7 @@ def compute_features(view: MarketView, config: Config, last_rows: int | None = N
     """
     panel = view.panel
     count = len(panel.sessions) if last_rows is None else min(last_rows, len(panel.sessions))
-    prices = technical(panel, view.universe.index_ticker)
+    prices = price_features(panel, view.universe)
     last = replace(prices, sessions=panel.sessions[-count:].copy(), values=prices.values[-count:])
     half_life = config.settings.news.sentiment_half_life_days
     cutoffs = _cutoffs(view, config.settings.schedule.morning, count)
@@ -142,9 +143,16 @@ def compute_features(view: MarketView, config: Config, last_rows: int | None = N
     return join_features(last, news, membership(panel, view.universe)[-count:])
 
 
+def price_features(panel: Panel, universe: Universe) -> FeaturePanel:
+    """Everything that bars alone say of each ticker: by itself, and against its sector."""
+    sectors = tuple(universe.sector_of(ticker) for ticker in panel.tickers)
+    return concat((technical(panel, universe.index_ticker), relative(panel, sectors, membership(panel, universe))))
+
+
 def join_features(prices: FeaturePanel, news: FeaturePanel, among: Mask) -> FeaturePanel:
-    """Levels of prices and news, then the ranks of all of them `among` the members of each session."""
+    """Levels of prices and news, the composite of both, then the ranks of all `among` the members of each session."""
     levels = concat((prices, news))
+    levels = concat((levels, composite(levels, among)))
     return concat((levels, ranked(levels, among)))
 
 

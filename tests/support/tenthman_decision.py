@@ -111,8 +111,8 @@ def tiny_model() -> SignalModel:
     ranks = ranks.select(tuple(name for name, defined in zip(ranks.names, known, strict=True) if defined))
     settings = CONFIG.models.signal.model_copy(
         update={
-            "history_sessions": 120, "min_history_sessions": 60, "max_rounds": 15, "max_depth": 3,
-            "min_child_weight": 5.0, "learning_rate": 0.2,
+            "history_sessions": 120, "min_history_sessions": 60, "validation_fraction": 0.3, "max_rounds": 15,
+            "max_depth": 3, "min_child_weight": 5.0, "learning_rate": 0.2,
         }
     )  # fmt: skip
     stops = CONFIG.risk_rules.stops

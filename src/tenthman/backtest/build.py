@@ -17,14 +17,14 @@ from tenthman.backtest.inputs import AFTERNOON, MORNING, Inputs
 from tenthman.config import Config, ScheduleSettings
 from tenthman.data.alpaca import read_story
 from tenthman.data.market import MarketHistory, known_at_close
-from tenthman.decision import LIQUIDITY_SESSIONS, join_features, membership
+from tenthman.decision import LIQUIDITY_SESSIONS, join_features, membership, price_features
 from tenthman.domain.features import FeaturePanel
 from tenthman.domain.market import Floats, MarketData, Panel, Period, SessionHours
 from tenthman.domain.news import LinkedItem, NewsItem
 from tenthman.exchange.alpaca_wire import story_body
 from tenthman.exchange.sessions import Timetable
 from tenthman.features.sentiment import sentiment_features
-from tenthman.features.technical import atr, technical
+from tenthman.features.technical import atr
 from tenthman.ml.inference import SignalModel
 from tenthman.ml.labels import BUY, SELL
 from tenthman.news.linker import Linker
@@ -150,7 +150,7 @@ def inputs_of(study: Study, config: Config) -> Inputs:
 def _features(
     config: Config, market: MarketData, panel: Panel, news: Sequence[LinkedItem]
 ) -> tuple[FeaturePanel, FeaturePanel]:
-    prices = technical(panel, market.universe.index_ticker)
+    prices = price_features(panel, market.universe)
     following = market.hours[1 : len(panel.sessions) + 1]
     half_life = config.settings.news.sentiment_half_life_days
     among = membership(panel, market.universe)

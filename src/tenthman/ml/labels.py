@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from tenthman.config import StopRules
 from tenthman.domain.market import Floats, Panel
@@ -78,6 +79,46 @@ def triple_barrier(panel: Panel, atr: Floats, rules: StopRules) -> Labels:
         watched &= ~stopped & ~reached & ~np.isnan(low)
     _settle(y, end_row, watched, HOLD, rows + rules.horizon_sessions)
     return Labels(y=y, end_row=end_row)
+
+
+def thirds(panel: Panel, atr: Floats, rules: StopRules, among: Mask) -> Labels:
+    """Labels of what the same entries earned against each other: BUY the session's best third, SELL the worst.
+
+    Whether a barrier is touched says mostly what the whole market did; which of a session's entries did better is what
+    a choice between them needs. An entry earns, in units of the distance to its stop, what the exit that
+    `triple_barrier` finds pays: the stop or the target (or the open beyond it), else the close of the last session.
+    It is ranked within its session among those in `among` (bool, sessions x tickers) whose label is known; ties share
+    their mean, all others are unknown. Each window ends with the horizon, because the others' ends count too.
+    """
+    if among.shape != panel.close.shape:
+        raise ValueError(f"`among` must have the panel's shape {panel.close.shape}, was {among.shape}")
+    touched = triple_barrier(panel, atr, rules)
+    earned = np.where(among, _earned(panel, atr, rules, touched), np.nan)
+    known = ~np.isnan(earned)
+    place = (rankdata(earned, axis=1, nan_policy="omit") - 1.0) / np.maximum(known.sum(axis=1, keepdims=True) - 1, 1)
+    y = np.full(earned.shape, UNKNOWN, dtype=np.int8)
+    y[known] = HOLD
+    y[known & (place < 1.0 / 3.0)] = SELL
+    y[known & (place > 2.0 / 3.0)] = BUY
+    rows = np.arange(len(y), dtype=np.int32)[:, np.newaxis]
+    return Labels(y=y, end_row=np.where(known, rows + rules.horizon_sessions, -1).astype(np.int32))
+
+
+def _earned(panel: Panel, atr: Floats, rules: StopRules, touched: Labels) -> Floats:
+    """Earned by each entry in units of the distance to its stop; NaN where the label is unknown."""
+    result = np.full(panel.close.shape, np.nan)
+    row, column = np.nonzero(touched.y != UNKNOWN)
+    end, label = touched.end_row[row, column], touched.y[row, column]
+    limit, stop, target = barriers(panel.close[row, column], atr[row, column], rules)
+    opened = panel.open[end, column]
+    later = end > row + 1
+    entry = np.minimum(limit, panel.open[row + 1, column])
+    # A session's open beyond a barrier is where the exit fills; in the session of the entry the open comes before it.
+    worst = np.minimum(stop, opened)
+    best = np.where(later, np.maximum(target, opened), target)
+    paid = np.select([label == SELL, label == BUY], [worst, best], panel.close[end, column])
+    result[row, column] = (paid - entry) / (limit - stop)
+    return result
 
 
 def barriers(close: Floats, atr: Floats, rules: StopRules) -> tuple[Floats, Floats, Floats]:

@@ -243,7 +243,7 @@ def _boost(training: Rows, stopping: Rows, names: tuple[str, ...], settings: Sig
         early_stopping_rounds=settings.early_stopping_rounds,
         verbose_eval=False,
     )
-    best = booster[: booster.best_iteration + 1]
+    best = booster if settings.early_stopping_rounds is None else booster[: booster.best_iteration + 1]
     best.set_param({"nthread": settings.threads})
     return best
 

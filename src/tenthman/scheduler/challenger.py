@@ -181,7 +181,7 @@ def live_rank_ics(config: Config, pool: Pool, run_id: str, panel: Panel) -> dict
         if session in row_of and ticker in column_of:
             scores = said.setdefault(version, np.full(panel.close.shape, np.nan))
             scores[row_of[session], column_of[ticker]] = score
-    known = outcomes(config, panel)
+    known = outcomes(config, panel, ~np.isnan(panel.close))
     horizon = config.risk_rules.stops.horizon_sessions
     return {version: rank_decay(scores, known, horizon, None) for version, scores in said.items()}
 

@@ -10,11 +10,11 @@ from tenthman.decision import compute_features, membership
 from tenthman.domain.errors import DataMissing
 from tenthman.domain.features import FeaturePanel
 from tenthman.domain.market import Floats, Panel
-from tenthman.features.technical import atr
 from tenthman.ml.drift import Deciles, Drift, measure, rank_decay
 from tenthman.ml.inference import SignalModel
-from tenthman.ml.labels import BUY, SELL, UNKNOWN, Mask, triple_barrier
+from tenthman.ml.labels import BUY, SELL, UNKNOWN, Mask
 from tenthman.ml.manifest import Manifest
+from tenthman.scheduler.signal_model import outcome_labels
 
 WARM_UP = 10
 """The first rows of a cut are left out: news features look back over so many sessions."""
@@ -38,7 +38,7 @@ def drift_of(config: Config, model: SignalModel, manifest: Manifest, view: Marke
     asked = among & (mine.sessions > since)[:, np.newaxis]
     decay = rank_decay(
         score_panel(model, mine, asked),
-        outcomes(config, view.panel)[-len(mine.sessions) :],
+        outcomes(config, view.panel, membership(view.panel, view.universe))[-len(mine.sessions) :],
         horizon,
         _validated(manifest),
     )
@@ -58,10 +58,9 @@ def score_panel(model: SignalModel, mine: FeaturePanel, asked: Mask) -> Floats:
     return result
 
 
-def outcomes(config: Config, panel: Panel) -> Floats:
+def outcomes(config: Config, panel: Panel, eligible: Mask) -> Floats:
     """The class that became of each entry as a number (SELL < HOLD < BUY), NaN while it is not known."""
-    stops = config.risk_rules.stops
-    y = triple_barrier(panel, atr(panel, stops.atr_sessions), stops).y
+    y = outcome_labels(config, panel, eligible).y
     return np.where(y == UNKNOWN, np.nan, y.astype(np.float64))
 
 

@@ -10,14 +10,14 @@ from tenthman.data.market import MarketHistory, MarketView
 from tenthman.db.pool import Pool
 from tenthman.decision import compute_features, membership
 from tenthman.domain.canonical import content_hash
-from tenthman.domain.errors import DataMissing
+from tenthman.domain.errors import ConfigError, DataMissing
 from tenthman.domain.features import FeaturePanel
 from tenthman.domain.market import Panel
 from tenthman.features.scaling import PREFIX
 from tenthman.features.technical import atr
 from tenthman.ml.drift import deciles
 from tenthman.ml.inference import SignalModel
-from tenthman.ml.labels import Labels, Mask, triple_barrier
+from tenthman.ml.labels import Labels, Mask, thirds, triple_barrier
 from tenthman.ml.registry import Registry, TrainingInputs
 from tenthman.ml.training import TrainedModel, train
 from tenthman.scheduler.clock import wall_now
@@ -100,7 +100,7 @@ def training_material(config: Config, data_hash: str, view: MarketView) -> Mater
     if view.last_session is None:
         raise DataMissing(f"`view` must hold sessions to train on, held none at {view.as_of}")
     levels = compute_features(view, config)
-    features = levels.select(tuple(name for name in levels.names if name.startswith(PREFIX)))
+    features = levels.select(_read_by_the_model(levels.names, config.models.signal.features))
     inputs = TrainingInputs(
         content_hash=_knowledge_hash(config, data_hash),
         trained_until=view.last_session,
@@ -119,8 +119,16 @@ def training_material(config: Config, data_hash: str, view: MarketView) -> Mater
 
 def labels_of(config: Config, material: Material) -> Labels:
     """What became of each entry, as far as the material reaches."""
+    return outcome_labels(config, material.panel, material.eligible)
+
+
+def outcome_labels(config: Config, panel: Panel, eligible: Mask) -> Labels:
+    """What became of the entry of each session and ticker of `panel`, as `signal.labels` tells it."""
     stops = config.risk_rules.stops
-    return triple_barrier(material.panel, atr(material.panel, stops.atr_sessions), stops)
+    spread = atr(panel, stops.atr_sessions)
+    if config.models.signal.labels == "thirds":
+        return thirds(panel, spread, stops, eligible)
+    return triple_barrier(panel, spread, stops)
 
 
 def train_on(config: Config, material: Material) -> TrainedModel:
@@ -159,6 +167,16 @@ def _deciles(config: Config, material: Material) -> dict[str, dict[str, object]]
     chosen[: max(0, len(chosen) - config.models.signal.history_sessions)] = False
     rows = material.levels.values[chosen]
     return {name: asdict(deciles(rows[:, place])) for place, name in enumerate(material.levels.names)}
+
+
+def _read_by_the_model(names: tuple[str, ...], wanted: tuple[str, ...] | None) -> tuple[str, ...]:
+    if wanted is None:
+        return tuple(name for name in names if name.startswith(PREFIX))
+    unknown = [name for name in wanted if f"{PREFIX}{name}" not in names]
+    if unknown:
+        known = ", ".join(name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX))
+        raise ConfigError(f"models: `signal.features` must name known features, was {unknown}; known: {known}")
+    return tuple(f"{PREFIX}{name}" for name in wanted)
 
 
 def _knowledge_hash(config: Config, data_hash: str) -> str:

@@ -5,7 +5,7 @@ import pytest
 
 from tenthman.config import StopRules
 from tenthman.domain.market import Panel
-from tenthman.ml.labels import BUY, HOLD, SELL, UNKNOWN, Labels, average_uniqueness, triple_barrier
+from tenthman.ml.labels import BUY, HOLD, SELL, UNKNOWN, Labels, average_uniqueness, thirds, triple_barrier
 
 Ohlc = tuple[float, float, float, float]
 GONE: Ohlc = (float("nan"),) * 4
@@ -135,3 +135,48 @@ def test_an_end_without_a_label_is_refused() -> None:
 def test_a_window_that_does_not_go_on_after_its_decision_is_refused() -> None:
     with pytest.raises(ValueError, match="must lie after the row"):
         Labels(y=np.full((2, 1), HOLD, dtype=np.int8), end_row=np.array([[1], [1]], dtype=np.int32))
+
+
+def ranked_market() -> tuple[Panel, np.ndarray]:
+    """Six tickers over five sessions: after the first, they end 12, 8, 4, 0, -4 and -12 above the close of 100."""
+    ends = np.array([112.0, 108.0, 104.0, 100.0, 96.0, 88.0])
+    close = np.vstack([np.full(6, 100.0)] * 3 + [ends, ends])
+    fields = {
+        "open": np.vstack([close[:1], close[:-1]]),
+        "high": np.maximum(close, 100.0),
+        "low": np.minimum(close, 100.0),
+        "close": close,
+        "volume": np.ones_like(close),
+    }
+    panel = Panel(sessions=np.datetime64("2020-01-01") + np.arange(5), tickers=tuple("ABCDEF"), **fields)
+    return panel, np.full((5, 6), 5.0)
+
+
+def test_thirds_rank_what_the_entries_of_a_session_earned_against_each_other() -> None:
+    panel, atr = ranked_market()
+    labels = thirds(panel, atr, rules_of(), np.ones((5, 6), dtype=bool))
+    assert labels.y[0].tolist() == [BUY, BUY, HOLD, HOLD, SELL, SELL]
+    assert labels.end_row[0].tolist() == [3] * 6
+    assert (labels.y[2:] == UNKNOWN).all()
+
+
+def test_thirds_do_not_move_when_the_whole_market_does() -> None:
+    panel, atr = ranked_market()
+    fallen = {name: getattr(panel, name).copy() for name in ("open", "high", "low", "close")}
+    for values in fallen.values():
+        values[3:] -= 6.0
+    other = Panel(sessions=panel.sessions.copy(), tickers=panel.tickers, volume=panel.volume.copy(), **fallen)
+    everyone = np.ones((5, 6), dtype=bool)
+    assert (triple_barrier(other, atr, rules_of()).y[0] == SELL).sum() > (
+        triple_barrier(panel, atr, rules_of()).y[0] == SELL
+    ).sum()
+    assert thirds(other, atr, rules_of(), everyone).y[0].tolist() == [BUY, BUY, HOLD, HOLD, SELL, SELL]
+
+
+def test_thirds_compare_members_only_and_who_is_not_one_has_no_label() -> None:
+    panel, atr = ranked_market()
+    members = np.ones((5, 6), dtype=bool)
+    members[:, :3] = False
+    assert thirds(panel, atr, rules_of(), members).y[0].tolist() == [UNKNOWN] * 3 + [BUY, HOLD, SELL]
+    with pytest.raises(ValueError, match="among"):
+        thirds(panel, atr, rules_of(), members[:2])
