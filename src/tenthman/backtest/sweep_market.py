@@ -1,0 +1,114 @@
+"""A sweep from a market to its report: the models of its time, what all runs read, the runs, their count as trials."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Protocol
+
+from tenthman.backtest.build import inputs_of
+from tenthman.backtest.evaluation import Trials
+from tenthman.backtest.grid import Setting, applied
+from tenthman.backtest.kernel import simulate
+from tenthman.backtest.ledger import Outcome, open_ledger
+from tenthman.backtest.run import study_of
+from tenthman.backtest.sweep import make_material, setting_hash, sweep
+from tenthman.backtest.sweep_report import SweepReport, summarise
+from tenthman.backtest.sweep_run import Material, Played, Told
+from tenthman.backtest.workers import Workers
+from tenthman.config import Config
+from tenthman.domain.canonical import content_hash
+from tenthman.domain.market import MarketData, Period
+from tenthman.ml.trials import TrialCount, record_look, record_trial, trials
+from tenthman.scheduler.clock import wall_now
+from tenthman.scheduler.rehearsal import Stopwatch, open_stores
+from tenthman.scheduler.storage import open_storage
+
+
+class Watcher(Protocol):
+    """Whoever watches a sweep: told what is being prepared, and of every outcome once it is on disk."""
+
+    def stage(self, text: str) -> None: ...
+
+    def outcome(self, outcome: Outcome, done: int, total: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """A finished sweep: where its results are, what it read, and what it showed. `looks` counts those at the period."""
+
+    path: Path
+    material: Material
+    models: tuple[str, ...]
+    outcomes: tuple[Outcome, ...]
+    report: SweepReport
+    looks: int
+    seconds: Mapping[str, float]
+
+
+def sweep_market(
+    config: Config,
+    market: MarketData,
+    period: Period,
+    settings: Sequence[Setting],
+    workers: AbstractContextManager[Workers[Material, Told, Played]],
+    out: Path | None,
+    watcher: Watcher,
+) -> Swept:
+    """Run `settings` over `period` and count each as a trial of the market; results go to `out`.
+
+    Without `out` they go to the home, to a file named for what the runs read. What the file holds is not run again.
+    Raises ConfigError when the market does not hold the period or too little history before it.
+    """
+    spent = Stopwatch()
+    with workers as pool_of_workers, open_storage(config) as pool:
+        stores = open_stores(pool, market)
+        with spent("models"):
+            watcher.stage("training the models of the period, or loading them")
+            study = study_of(config, stores, market, period)
+        with spent("features"):
+            watcher.stage("computing features and scores, once for all settings")
+            cash = Decimal(config.settings.rehearsal.starting_cash_usd)
+            material = make_material(inputs_of(study, config), cash, simulate)
+        models = tuple(item.model.version for item in study.schedule)
+        wanted = {setting_hash(material, item): item for item in settings}
+        keys = {name: _trial_key(applied(config, item), period, models) for name, item in wanted.items()}
+
+        def count(outcome: Outcome) -> TrialCount:
+            key = keys[outcome.setting]
+            return record_trial(pool, stores.market_id, key, "sweep", wall_now(), outcome.sharpe)
+
+        path = out or config.home / "sweeps" / f"{material.fingerprint[:12]}.jsonl"
+        with spent("runs"), open_ledger(path) as ledger:
+            known = [item for name, item in ledger.outcomes.items() if name in wanted]
+            for outcome in known:
+                count(outcome)
+            done = len(known)
+            watcher.stage(f"{len(wanted)} settings, {done} of them computed before")
+
+            def watch(outcome: Outcome) -> None:
+                nonlocal done
+                done += 1
+                count(outcome)
+                watcher.outcome(outcome, done, len(wanted))
+
+            computed = sweep(material, settings, ledger, pool_of_workers, watch)
+            # Another grid may have named other keys when it ran the same setting.
+            outcomes = tuple(replace(ledger.outcomes[name], values=item.values) for name, item in wanted.items())
+        looks = record_look(pool, stores.market_id, period, content_hash(sorted(keys.values())), wall_now())
+        counted = trials(pool, stores.market_id)
+    return Swept(
+        path=path,
+        material=material,
+        models=models,
+        outcomes=outcomes,
+        report=summarise(outcomes, computed, Trials(count=counted.n, variance=counted.variance_of_sharpes)),
+        looks=looks,
+        seconds=spent.seconds,
+    )
+
+
+def _trial_key(config: Config, period: Period, models: tuple[str, ...]) -> str:
+    """The key under which a backtest of the same configuration counts its trial: one trial, however it was run."""
+    return content_hash([config.hash, period, "off", models])
