@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from hypothesis import HealthCheck, given, settings
+import numpy as np
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from tenthman_markets import HALT, OHLC, at, small_market
 
@@ -206,6 +207,8 @@ def test_what_comes_later_changes_nothing_that_came_before(
     market: MarketData, script: list[Action], row: int, later: list[OHLC]
 ) -> None:
     columns = [market.panel.column(ticker) for ticker in TICKERS]
+    # Without a further bar a name is delisted, which an exchange knows on the day, as it knows a halt from it.
+    assume(bool(np.isfinite(market.panel.close[row:, columns]).any(axis=0).all()))
     changed = {name: getattr(market.panel, name).copy() for name in ("open", "high", "low", "close")}
     for name, place in (("open", 0), ("high", 1), ("low", 2), ("close", 3)):
         changed[name][row:, columns] = [values[place] for values in later]
