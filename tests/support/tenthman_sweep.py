@@ -1,6 +1,5 @@
 """Grids, settings and material of sweeps; a Dask cluster of real processes on loopback."""
 
-import os
 import re
 import signal as signals
 import subprocess
@@ -88,17 +87,22 @@ def a_cluster() -> Iterator[Cluster]:
 
 
 def children_of(pid: int) -> list[int]:
-    """Process ids of the children of `pid`."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                status = (folder / "stat").read_text().rsplit(")", 1)[1].split()
-            except OSError:
-                continue
-            if int(status[1]) == pid and status[0] != "Z":
-                found.append(int(folder.name))
-    return [item for item in found if item != os.getpid()]
+    """Process ids of the running children of `pid`."""
+    numbers = [int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdigit()]
+    return [number for number in numbers if _state_and_parent(number)[1] == pid and is_running(number)]
+
+
+def is_running(pid: int) -> bool:
+    """Whether the process is there and has not ended."""
+    return _state_and_parent(pid)[0] not in ("", "Z")
+
+
+def _state_and_parent(pid: int) -> tuple[str, int]:
+    try:
+        state, parent = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[:2]
+    except OSError:
+        return "", 0
+    return state, int(parent)
 
 
 def toy_material(count: int = 80, width: int = 6, seed: int = 3) -> Material:

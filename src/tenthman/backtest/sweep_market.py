@@ -1,7 +1,6 @@
 """A sweep from a market to its report: the models of its time, what all runs read, the runs, their count as trials."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -52,7 +51,7 @@ def sweep_market(
     market: MarketData,
     period: Period,
     settings: Sequence[Setting],
-    workers: AbstractContextManager[Workers[Material, Told, Played]],
+    workers: Workers[Material, Told, Played],
     out: Path | None,
     watcher: Watcher,
 ) -> Swept:
@@ -62,7 +61,7 @@ def sweep_market(
     Raises ConfigError when the market does not hold the period or too little history before it.
     """
     spent = Stopwatch()
-    with workers as pool_of_workers, open_storage(config) as pool:
+    with open_storage(config) as pool:
         stores = open_stores(pool, market)
         with spent("models"):
             watcher.stage("training the models of the period, or loading them")
@@ -93,7 +92,7 @@ def sweep_market(
                 count(outcome)
                 watcher.outcome(outcome, done, len(wanted))
 
-            computed = sweep(material, settings, ledger, pool_of_workers, watch)
+            computed = sweep(material, settings, ledger, workers, watch)
             # Another grid may have named other keys when it ran the same setting.
             outcomes = tuple(replace(ledger.outcomes[name], values=item.values) for name, item in wanted.items())
         looks = record_look(pool, stores.market_id, period, content_hash(sorted(keys.values())), wall_now())

@@ -1,7 +1,7 @@
 """What a sweep showed: its best, median and worst, how much each key matters, and what the best is worth."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,17 +90,22 @@ def _deflated(best: Outcome, trials: int, variance: float) -> float | None:
     return None if math.isnan(chance) else chance
 
 
-def _sensitivities(outcomes: Sequence[Outcome]) -> Iterable[Sensitivity]:
-    groups: dict[tuple[str, str], list[Outcome]] = {}
-    for outcome in outcomes:
-        for key, value in outcome.values.items():
-            groups.setdefault((key, canonical_json(value)), []).append(outcome)
-    for (key, _), members in groups.items():
-        sharpes = [annualised(item.sortable_sharpe()) for item in members]
-        yield Sensitivity(
-            key=key,
-            value=members[0].values[key],
-            outcomes=len(members),
-            median_sharpe=float(np.median(sharpes)),
-            best_sharpe=max(sharpes),
-        )
+def _sensitivities(outcomes: Sequence[Outcome]) -> Iterator[Sensitivity]:
+    for key in outcomes[0].values:
+        groups: dict[str, list[Outcome]] = {}
+        for outcome in outcomes:
+            groups.setdefault(canonical_json(outcome.values[key]), []).append(outcome)
+        for members in sorted(groups.values(), key=lambda group: _place(group[0].values[key])):
+            sharpes = [annualised(item.sortable_sharpe()) for item in members]
+            yield Sensitivity(
+                key=key,
+                value=members[0].values[key],
+                outcomes=len(members),
+                median_sharpe=float(np.median(sharpes)),
+                best_sharpe=max(sharpes),
+            )
+
+
+def _place(value: object) -> tuple[float, str]:
+    """Numbers by size, then everything else by its spelling."""
+    return (float(value), "") if isinstance(value, int | float) else (math.inf, canonical_json(value))

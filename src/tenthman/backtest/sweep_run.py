@@ -1,6 +1,9 @@
 """One run of a sweep, where it is computed. Little is imported here: every worker process does it anew."""
 
 import hashlib
+import os
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -17,6 +20,8 @@ from tenthman.domain.market import Floats
 
 ROOMS = ("backtest", "domain", "exchange", "execution", "ml", "risk")
 """Where the code lives on which the outcome of a run depends."""
+
+ORPHAN_LOOKS_S = 1.0
 
 Shared = TypeVar("Shared")
 Task = TypeVar("Task")
@@ -76,6 +81,17 @@ def play(material: Material, told: Told) -> Played:
 def call(function: Callable[[Shared, Task], Answer], shared: Shared, place: int, task: Task) -> tuple[int, Answer]:
     """The answer to a task, with its place."""
     return place, function(shared, task)
+
+
+def end_with(parent: int) -> None:
+    """From now on this process ends with its parent, however that ends; else it would wait for work for minutes."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(ORPHAN_LOOKS_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def code_hash() -> str:

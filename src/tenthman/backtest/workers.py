@@ -4,6 +4,7 @@ What all runs read goes to each place once: on this machine as files mapped into
 every worker. A worker that dies takes nothing with it but the run that it was at, which another one does again.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -13,7 +14,7 @@ from typing import Any
 import structlog
 
 from tenthman import __version__
-from tenthman.backtest.sweep_run import Answer, Shared, Task, call, code_hash
+from tenthman.backtest.sweep_run import Answer, Shared, Task, call, code_hash, end_with
 from tenthman.domain.errors import ConfigError, SetupError
 
 MAPPED_ABOVE_BYTES = 4096
@@ -46,6 +47,8 @@ def local_workers(jobs: int) -> Workers[Any, Any, Any]:
             parallel = joblib.Parallel(
                 n_jobs=min(jobs, len(left)),
                 backend="loky",
+                initializer=end_with,
+                initargs=(os.getpid(),),
                 return_as="generator_unordered",
                 max_nbytes=MAPPED_ABOVE_BYTES,
                 mmap_mode="r",

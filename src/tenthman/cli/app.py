@@ -5,7 +5,20 @@ from typing import Annotated
 import typer
 
 from tenthman import __version__
-from tenthman.cli import audit, backtest, control, doctor, models, pack, parity, rehearse, signals, trading, train
+from tenthman.cli import (
+    audit,
+    backtest,
+    control,
+    doctor,
+    models,
+    pack,
+    parity,
+    rehearse,
+    signals,
+    sweep,
+    trading,
+    train,
+)
 
 app = typer.Typer(
     name="tenthman",
@@ -24,6 +37,7 @@ app.command("train")(train.train_command)
 app.command("backtest")(backtest.backtest_command)
 app.command("parity")(parity.parity_command)
 app.command("control")(control.control_command)
+app.command("sweep")(sweep.sweep_command)
 app.command("signals")(signals.signals_command)
 app.add_typer(models.app, name="models")
 app.add_typer(audit.app, name="audit")
