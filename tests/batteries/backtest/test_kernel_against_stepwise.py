@@ -10,7 +10,7 @@ from tenthman_studies import cash_of, random_market, study_on, with_changes
 
 from tenthman.backtest.build import Study, inputs_of
 from tenthman.backtest.kernel import simulate
-from tenthman.backtest.result import FILL, BacktestResult, OrderEnd, PurposeCode
+from tenthman.backtest.result import FILL, BacktestResult, OrderEnd, PurposeCode, ReasonCode
 from tenthman.backtest.stepwise import run_stepwise
 from tenthman.config import Config, load_config
 from tenthman.scheduler.holes import nobody
@@ -97,7 +97,8 @@ def test_the_random_markets_saw_every_way_in_which_a_trade_and_an_order_can_end(
     fills, orders = (np.concatenate([getattr(item, name) for item in seen.values()]) for name in ("fills", "orders"))
     assert set(fills["purpose"]) == {int(purpose) for purpose in PurposeCode}
     assert set(orders["end"]) == {OrderEnd.FILLED, OrderEnd.CANCELED, OrderEnd.EXPIRED}
-    assert set(orders["reason"]) >= {0, 1, 2, 3, 4}
+    reasons = {ReasonCode.NONE, ReasonCode.UNPROTECTED, ReasonCode.TIME, ReasonCode.SIGNAL}
+    assert set(orders["reason"]) >= reasons, "the drawdown's exits are the crash's"
     assert {move.state for item in seen.values() for move in item.latch} == {"reducing", "halted", "active"}
     assert any(item.dividends.any() for item in seen.values())
     denied = set().union(*(item.denials for item in seen.values()))
@@ -110,3 +111,4 @@ def test_the_crash_of_the_practice_market_comes_to_the_same() -> None:
     slow, _ = run_stepwise(study, config, nobody)
     require_equal(compiled(study, config), slow)
     assert [move.state for move in slow.latch][:3] == ["reducing", "halted", "active"]
+    assert ReasonCode.DRAWDOWN in slow.orders["reason"]
