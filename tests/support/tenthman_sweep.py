@@ -1,5 +1,6 @@
 """Grids, settings and material of sweeps; a Dask cluster of real processes on loopback."""
 
+import os
 import re
 import signal as signals
 import subprocess
@@ -55,7 +56,8 @@ class Cluster:
         while len(self.alive()) < count:
             command = [sys.executable, "-m", "distributed.cli.dask_worker", self.address, "--no-nanny"]
             options = ["--nthreads", "1", "--no-dashboard", "--host", "127.0.0.1"]
-            self.workers.append(subprocess.Popen([*command, *options], stderr=subprocess.DEVNULL))
+            started = subprocess.Popen([*command, *options], env=environment(), stderr=subprocess.DEVNULL)
+            self.workers.append(started)
         with Client(self.address, timeout=20, set_as_default=False) as client:
             client.wait_for_workers(count, timeout=20)
 
@@ -66,11 +68,17 @@ class Cluster:
         victim.wait()
 
 
+def environment() -> dict[str, str]:
+    """That of this process, with the support of the tests: what they hand over is defined in their own modules."""
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+
+
 @contextmanager
 def a_cluster() -> Iterator[Cluster]:
     """A scheduler on a free port of loopback, without workers yet."""
     command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
-    with subprocess.Popen([*command, "--no-dashboard", "--no-show"], stderr=subprocess.PIPE, text=True) as scheduler:
+    command += ["--no-dashboard", "--no-show"]
+    with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True) as scheduler:
         assert scheduler.stderr is not None
         found = None
         for line in scheduler.stderr:

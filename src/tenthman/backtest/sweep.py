@@ -15,9 +15,10 @@ import numpy as np
 from tenthman.backtest.grid import Setting
 from tenthman.backtest.inputs import Inputs
 from tenthman.backtest.ledger import Ledger, Outcome
-from tenthman.backtest.sweep_run import Engine, Material, Played, Told, code_hash, play
+from tenthman.backtest.sweep_run import Engine, Material, Played, Told, play
 from tenthman.backtest.workers import Workers
 from tenthman.domain.canonical import canonical_json, content_hash
+from tenthman.ml.cluster import code_hash
 from tenthman.ml.registry import THRESHOLDS
 from tenthman.ml.sharpe import sharpe_moments
 from tenthman.ml.statistics import drawdowns, total_return

@@ -7,19 +7,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-import tenthman
 from tenthman.backtest.inputs import Inputs
 from tenthman.backtest.result import BacktestResult, PurposeCode
 from tenthman.config import CostSettings, RiskRules, SignalModelSettings
 from tenthman.domain.market import Floats
-
-ROOMS = ("backtest", "domain", "exchange", "execution", "ml", "risk")
-"""Where the code lives on which the outcome of a run depends."""
 
 ORPHAN_LOOKS_S = 1.0
 
@@ -92,13 +87,6 @@ def end_with(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def code_hash() -> str:
-    """SHA-256 of the sources on which the outcome of a run depends, where it is called."""
-    package = Path(tenthman.__file__).parent
-    files = sorted(file for room in ROOMS for file in (package / room).glob("*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _digest(result: BacktestResult) -> str:

@@ -5,7 +5,6 @@ every worker. A worker that dies takes nothing with it but the run that it was a
 """
 
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -13,17 +12,15 @@ from typing import Any
 
 import structlog
 
-from tenthman import __version__
-from tenthman.backtest.sweep_run import Answer, Shared, Task, call, code_hash, end_with
+from tenthman.backtest.sweep_run import Answer, Shared, Task, call, end_with
 from tenthman.domain.errors import ConfigError, SetupError
+from tenthman.ml.cluster import connected
 
 MAPPED_ABOVE_BYTES = 4096
 """Arrays larger than this reach local workers as files mapped into memory, not as copies."""
 
 DEATHS = 3
 """So many times in a row may the local workers die without a single result between."""
-
-CONNECT_TIMEOUT_S = 10
 
 log = structlog.get_logger(__name__)
 
@@ -97,42 +94,3 @@ def cluster_workers(address: str) -> Iterator[Workers[Any, Any, Any]]:
                 ) from error
 
         yield run
-
-
-@contextmanager
-def connected(address: str) -> Iterator[Any]:
-    """A `distributed.Client` of the scheduler at `address`; its workers, one or more, run the code that runs here."""
-    if not re.fullmatch(r"(tcp|tls)://[^\s/:]+:\d{1,5}", address):
-        raise ConfigError(f"`--cluster` must look like tcp://host:port, was {address!r}")
-    try:
-        import distributed
-    except ImportError:
-        raise SetupError('`--cluster` needs Dask, which is an extra: pip install "tenthman[cluster]"') from None
-    try:
-        client = _client(distributed.Client, address)
-    except (OSError, ValueError) as error:
-        raise SetupError(f"no Dask scheduler answers at {address}: {error}") from None
-    with client:
-        try:
-            client.wait_for_workers(1, timeout=CONNECT_TIMEOUT_S)
-        except TimeoutError:
-            raise SetupError(f"the Dask scheduler at {address} has no workers; start `dask worker {address}`") from None
-        _require_this_code(client, address)
-        yield client
-
-
-def _client(made_by: Any, address: str) -> Any:
-    """A client that nothing else in this process takes for its own."""
-    return made_by(address, timeout=CONNECT_TIMEOUT_S, set_as_default=False)
-
-
-def _require_this_code(client: Any, address: str) -> None:
-    try:
-        found = client.run(code_hash)
-    except Exception as error:  # whatever a worker answers when it cannot import the package
-        raise SetupError(f"the workers at {address} must have tenthman {__version__} installed: {error}") from error
-    others = sorted(worker for worker, code in found.items() if code != code_hash())
-    if others:
-        raise SetupError(
-            f"the workers at {address} must run the same tenthman as here, {__version__}; not so: {others}"
-        )

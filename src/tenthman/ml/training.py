@@ -216,6 +216,24 @@ def _require_enough(training: Rows, names: tuple[str, ...]) -> None:
         )
 
 
+def booster_parameters(settings: SignalModelSettings) -> dict[str, object]:
+    """What XGBoost is told, wherever it runs."""
+    return {
+        "objective": "multi:softprob",
+        "num_class": len(CLASS_NAMES),
+        "eval_metric": "mlogloss",
+        "tree_method": "hist",
+        "max_bin": MAX_BINS,
+        "max_depth": settings.max_depth,
+        "learning_rate": settings.learning_rate,
+        "min_child_weight": settings.min_child_weight,
+        "subsample": settings.subsample,
+        "colsample_bytree": settings.colsample,
+        "seed": settings.seed,
+        "nthread": settings.threads,
+    }
+
+
 def _boost(training: Rows, stopping: Rows, names: tuple[str, ...], settings: SignalModelSettings) -> Any:
     import xgboost
 
@@ -223,20 +241,7 @@ def _boost(training: Rows, stopping: Rows, names: tuple[str, ...], settings: Sig
     matrix = xgboost.QuantileDMatrix(training.values.astype(np.float32), training.y, weight=training.weight, **options)
     check = xgboost.QuantileDMatrix(stopping.values.astype(np.float32), stopping.y, ref=matrix, **options)
     booster = xgboost.train(
-        {
-            "objective": "multi:softprob",
-            "num_class": len(CLASS_NAMES),
-            "eval_metric": "mlogloss",
-            "tree_method": "hist",
-            "max_bin": MAX_BINS,
-            "max_depth": settings.max_depth,
-            "learning_rate": settings.learning_rate,
-            "min_child_weight": settings.min_child_weight,
-            "subsample": settings.subsample,
-            "colsample_bytree": settings.colsample,
-            "seed": settings.seed,
-            "nthread": settings.threads,
-        },
+        booster_parameters(settings),
         matrix,
         num_boost_round=settings.max_rounds,
         evals=[(check, "stopping")],

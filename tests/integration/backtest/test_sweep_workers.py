@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tenthman_sweep import Cluster, children_of, is_running, settings_of, toy_material
+from tenthman_sweep import Cluster, children_of, environment, is_running, settings_of, toy_material
 
 from tenthman.backtest.grid import Setting
 from tenthman.backtest.ledger import Outcome, open_ledger
@@ -144,9 +144,8 @@ def gone(pids: list[int]) -> bool:
 def test_a_sweep_that_is_killed_goes_on_where_it_was_and_leaves_no_process_behind(
     tmp_path: Path, material: Material, settings: tuple[Setting, ...], expected: list[Outcome]
 ) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "support")}
     command = [sys.executable, "-c", SWEEP, str(tmp_path)]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         told = [process.stdout.readline().strip() for _ in range(10)]
         children = children_of(process.pid)
@@ -212,13 +211,13 @@ def test_the_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tenthman.backtest.workers.CONNECT_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("tenthman.ml.cluster.CONNECT_TIMEOUT_S", 0.5)
     told = re.escape("no Dask scheduler answers at tcp://127.0.0.1:1")
     with pytest.raises(SetupError, match=told), cluster_workers("tcp://127.0.0.1:1"):
         pass
 
 
 def test_workers_with_other_code_are_refused(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tenthman.backtest.sweep_run.ROOMS", ("domain",))
+    monkeypatch.setattr("tenthman.ml.cluster.ROOMS", ("domain",))
     with pytest.raises(SetupError, match="must run the same tenthman as here"), cluster_workers(cluster.address):
         pass

@@ -1,0 +1,63 @@
+"""The way to a Dask cluster that is there already: an address, a check that it runs the same code, a client."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import tenthman
+from tenthman import __version__
+from tenthman.domain.errors import ConfigError, SetupError
+
+CONNECT_TIMEOUT_S = 10
+
+ROOMS = ("backtest", "domain", "exchange", "execution", "ml", "risk")
+"""Where the code lives on which what is computed on a cluster depends."""
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Any]:
+    """A `distributed.Client` of the scheduler at `address`; its workers, one or more, run the code that runs here."""
+    if not re.fullmatch(r"(tcp|tls)://[^\s/:]+:\d{1,5}", address):
+        raise ConfigError(f"`--cluster` must look like tcp://host:port, was {address!r}")
+    try:
+        import distributed
+    except ImportError:
+        raise SetupError('`--cluster` needs Dask, which is an extra: pip install "tenthman[cluster]"') from None
+    try:
+        client = _client(distributed.Client, address)
+    except (OSError, ValueError) as error:
+        raise SetupError(f"no Dask scheduler answers at {address}: {error}") from None
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=CONNECT_TIMEOUT_S)
+        except TimeoutError:
+            raise SetupError(f"the Dask scheduler at {address} has no workers; start `dask worker {address}`") from None
+        _require_this_code(client, address)
+        yield client
+
+
+def _client(made_by: Any, address: str) -> Any:
+    """A client that nothing else in this process takes for its own."""
+    return made_by(address, timeout=CONNECT_TIMEOUT_S, set_as_default=False)
+
+
+def _require_this_code(client: Any, address: str) -> None:
+    try:
+        found = client.run(code_hash)
+    except Exception as error:  # whatever a worker answers when it cannot import the package
+        raise SetupError(f"the workers at {address} must have tenthman {__version__} installed: {error}") from error
+    others = sorted(worker for worker, code in found.items() if code != code_hash())
+    if others:
+        raise SetupError(
+            f"the workers at {address} must run the same tenthman as here, {__version__}; not so: {others}"
+        )
+
+
+def code_hash() -> str:
+    """SHA-256 of the sources on which what is computed depends, where it is called."""
+    package = Path(tenthman.__file__).parent
+    files = sorted(file for room in ROOMS for file in (package / room).glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

@@ -1,0 +1,121 @@
+"""Training on a real Dask cluster gives a model like the local one, from rows that only the workers read."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tenthman_sweep import Cluster
+
+from tenthman.config import SignalModelSettings, load_config
+from tenthman.domain.errors import DataMissing
+from tenthman.domain.features import FeaturePanel
+from tenthman.ml.cluster_training import Part, Parts, train_on_cluster
+from tenthman.ml.inference import open_model
+from tenthman.ml.labels import BUY, HOLD, SELL, UNKNOWN, Labels
+from tenthman.ml.training import Rows, TrainedModel, fit_rows, train, usable_rows
+
+SESSIONS, TICKERS, HORIZON = 260, 12, 5
+NAMES = ("signal", "noise", "rare")
+
+
+@pytest.fixture(scope="module")
+def settings() -> SignalModelSettings:
+    shipped = load_config(None, {}).models.signal
+    changes = {
+        "history_sessions": 260, "min_history_sessions": 150, "validation_fraction": 0.3, "embargo_sessions": 3,
+        "max_rounds": 15, "early_stopping_rounds": 5, "max_depth": 3, "learning_rate": 0.2, "min_child_weight": 5,
+        "subsample": 1.0, "colsample": 1.0, "threads": 1,
+    }  # fmt: skip
+    return SignalModelSettings.model_validate({**shipped.model_dump(), **changes})
+
+
+@pytest.fixture(scope="module")
+def features() -> FeaturePanel:
+    draw = np.random.default_rng(8)
+    values = draw.normal(size=(SESSIONS, TICKERS, len(NAMES)))
+    values[draw.uniform(size=values.shape[:2]) < 0.5, 2] = np.nan
+    return FeaturePanel(
+        sessions=np.datetime64("2019-01-01") + np.arange(SESSIONS),
+        tickers=tuple(f"T{number:02}" for number in range(TICKERS)),
+        names=NAMES,
+        values=values,
+        definitions=("planted-1",),
+    )
+
+
+@pytest.fixture(scope="module")
+def labels(features: FeaturePanel) -> Labels:
+    wished = features.values[:, :, 0] + np.random.default_rng(10).normal(scale=0.5, size=(SESSIONS, TICKERS))
+    y = np.select([wished > 1.0, wished < -0.5], [BUY, SELL], HOLD).astype(np.int8)
+    y[-HORIZON:] = UNKNOWN
+    rows = np.broadcast_to(np.arange(SESSIONS, dtype=np.int32)[:, None], y.shape)
+    return Labels(y=y, end_row=np.where(y == UNKNOWN, -1, rows + HORIZON).astype(np.int32))
+
+
+@pytest.fixture(scope="module")
+def local(features: FeaturePanel, labels: Labels, settings: SignalModelSettings) -> TrainedModel:
+    return train(features, labels, np.ones(labels.y.shape, dtype=bool), settings, HORIZON)
+
+
+@pytest.fixture(scope="module")
+def parts(features: FeaturePanel, labels: Labels, settings: SignalModelSettings) -> Parts:
+    """The very rows of the local training, in parts of 700 rows; weights in another unit."""
+    usable = usable_rows(features, labels, np.ones(labels.y.shape, dtype=bool))
+    fitted = fit_rows(features, labels, usable, settings, HORIZON)
+    split = {name: cut(getattr(fitted, name)) for name in ("training", "stopping", "validation")}
+    return Parts(feature_names=NAMES, feature_set_hash=features.set_hash, **split)
+
+
+def cut(rows: Rows, size: int = 700) -> tuple[object, ...]:
+    return tuple(
+        Held(rows.values[begin : begin + size], rows.y[begin : begin + size], rows.weight[begin : begin + size])
+        for begin in range(0, len(rows.y), size)
+    )
+
+
+class Held:
+    """A part that is carried along; a real one would name a file."""
+
+    def __init__(self, values: np.ndarray, y: np.ndarray, weight: np.ndarray) -> None:
+        self.held = values, y, weight
+
+    def __call__(self) -> Part:
+        values, y, weight = self.held
+        return Part(values=values, y=y, weight=4.0 * weight)
+
+
+def test_a_model_trained_on_a_cluster_is_like_the_local_one(
+    features: FeaturePanel, local: TrainedModel, parts: Parts, settings: SignalModelSettings, cluster: Cluster
+) -> None:
+    assert len(parts.training) > 2
+    found = train_on_cluster(cluster.address, parts, settings)
+    assert (found.feature_names, found.feature_set_hash) == (local.feature_names, local.feature_set_hash)
+    assert found.train_rows == local.metrics.train_rows
+    assert found.class_shares == pytest.approx(local.metrics.class_shares)
+    opened = [
+        open_model(item.artefact, version=name, feature_names=NAMES, feature_set_hash=features.set_hash)
+        for name, item in (("local", local), ("cluster", found))
+    ]
+    values = features.values.reshape(-1, len(NAMES))
+    mine, theirs = (model.scores(values) for model in opened)
+    assert float(np.abs(mine - theirs).mean()) < 0.02
+    assert float(np.corrcoef(mine[:, BUY] - mine[:, SELL], theirs[:, BUY] - theirs[:, SELL])[0, 1]) > 0.99
+    assert opened[0].base_score == pytest.approx(opened[1].base_score)
+    assert found.validation_mlogloss < 0.8 * found.prior_mlogloss
+
+
+def test_parts_that_cannot_train_a_model_are_refused_with_their_counts(
+    parts: Parts, settings: SignalModelSettings, cluster: Cluster
+) -> None:
+    values, y, weight = parts.training[0].held  # type: ignore[attr-defined]
+    none = Held(values[:0], y[:0], weight[:0])
+    few = Held(values[:100], y[:100], weight[:100])
+    one_class = Held(values, np.full_like(y, HOLD), weight)
+    for training, complaint in (
+        ((), r"`training` must have parts, all of them with rows; without were all"),
+        ((few, none), r"without were \[1\]"),
+        ((few,), r"at least 500 labelled rows, there were 100"),
+        ((one_class,), r"rows of all 3 classes, there were \{'sell': 0, 'hold': 700, 'buy': 0\}"),
+    ):
+        with pytest.raises(DataMissing, match=complaint):
+            train_on_cluster(cluster.address, replace(parts, training=training), settings)
