@@ -282,7 +282,8 @@ def _examined(
     from joblib import Parallel, delayed
 
     tasks = (delayed(examine)(config, settings, truth, seed) for truth, seed in waiting)
-    yield from Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks)
+    # No task waits in a queue: workers of a run that was killed end after the market that they are at.
+    yield from Parallel(n_jobs=jobs, return_as="generator_unordered", pre_dispatch="n_jobs")(tasks)
 
 
 def _hours(count: int) -> tuple[SessionHours, ...]:
