@@ -1,5 +1,6 @@
 """A backtest from a market to its evaluation: the models of its time, what they read, the run, and its worth."""
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -115,9 +116,9 @@ def backtest(config: Config, market: MarketData, period: Period, options: Option
         with spent("run"), open_critics(config, stores, study, options) as holes:
             result, record = _run(config, study, inputs, holes, watcher)
         key = content_hash([config.hash, period, options.committee, [item.model.version for item in study.schedule]])
-        counted = record_trial(
-            pool, stores.market_id, key, "backtest", wall_now(), float(sharpe_ratio(result.net_returns))
-        )
+        sharpe = float(sharpe_ratio(result.net_returns))
+        known = sharpe if math.isfinite(sharpe) else None
+        counted = record_trial(pool, stores.market_id, key, "backtest", wall_now(), known)
         looks = record_look(pool, stores.market_id, period, key, wall_now())
         trials = Trials(count=max(counted.n, 1), variance=counted.variance_of_sharpes)
         watcher.stage("evaluating, beside what luck and the market brought")
