@@ -62,8 +62,8 @@ def local_workers(jobs: int) -> Workers[Any, Any, Any]:
                 log.warning("a worker process died", left=len(left), deaths=deaths, error=str(error)[:200])
                 if deaths == DEATHS:
                     raise SetupError(
-                        f"worker processes died {DEATHS} times in a row, for want of memory perhaps; what was computed "
-                        "is kept. Run the same command again, with fewer --jobs"
+                        "worker processes die again and again, for want of memory perhaps; what was computed is kept. "
+                        "Run the same command again, with fewer --jobs"
                     ) from None
 
     return run
