@@ -50,7 +50,8 @@ def test_a_wider_grid_runs_only_what_is_new(
     tenthman: Installed, user_pack: Path, rules_only: Path, results: Path, swept: dict[str, Any]
 ) -> None:
     wider = grid(results.with_name("wider.yaml"), {**GRID, "risk_rules.max_positions": [3, 7, 15]})
-    answer = tenthman("sweep", wider, "--pack", user_pack, *PERIOD, "--out", results, "--config", rules_only)
+    options = "--jobs", "1", "--out", results, "--config", rules_only
+    answer = tenthman("sweep", wider, "--pack", user_pack, *PERIOD, *options)
     assert answer.code == 0, answer.err
     assert "6, 2 of them run now" in answer.out
     assert "beware" in answer.out
