@@ -6,7 +6,7 @@ Secrets come from the environment alone. `Config.hash` covers every section and 
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import time
 from decimal import Decimal
 from pathlib import Path
@@ -419,6 +419,27 @@ def load_config(directory: Path | None, environment: Mapping[str, str]) -> Confi
         risk_rules=risk_rules,
         secrets=secrets,
         home=home_directory(environment),
+        hash=decision_hash(settings, models, agents, risk_rules),
+    )
+
+
+def with_sections(
+    config: Config,
+    *,
+    settings: Settings | None = None,
+    models: Models | None = None,
+    agents: Agents | None = None,
+    risk_rules: RiskRules | None = None,
+) -> Config:
+    """`config` with the sections given in place of its own, and the hash that it then has."""
+    settings, models = settings or config.settings, models or config.models
+    agents, risk_rules = agents or config.agents, risk_rules or config.risk_rules
+    return replace(
+        config,
+        settings=settings,
+        models=models,
+        agents=agents,
+        risk_rules=risk_rules,
         hash=decision_hash(settings, models, agents, risk_rules),
     )
 

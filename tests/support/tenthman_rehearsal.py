@@ -13,13 +13,14 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from tenthman.config import Config, RiskRules, decision_hash, load_config
+from tenthman.config import Config, RiskRules, load_config, with_sections
+from tenthman.data.alpaca import read_story
 from tenthman.data.calendar import sessions_between
 from tenthman.db.pool import Pool
 from tenthman.domain.market import Bar, MarketData, Period
 from tenthman.domain.news import NewsItem
 from tenthman.domain.order import Book, Broker
-from tenthman.exchange.alpaca_wire import news_id
+from tenthman.exchange.alpaca_wire import story_body
 from tenthman.exchange.in_process import InProcessBroker
 from tenthman.exchange.market import ReplayExchange
 from tenthman.exchange.practice import make_practice_market
@@ -54,13 +55,11 @@ def small_config(home: Path, database_url: str | None = None, **rules: object) -
     models = config.models.model_copy(update={"signal": config.models.signal.model_copy(update=FEW_ROUNDS)})
     risk_rules = RiskRules.model_validate({**config.risk_rules.model_dump(), **rules})
     secret = None if database_url is None else SecretStr(database_url)
-    return replace(
-        config,
+    return with_sections(
+        replace(config, secrets=replace(config.secrets, database_url=secret)),
         settings=settings,
         models=models,
         risk_rules=risk_rules,
-        secrets=replace(config.secrets, database_url=secret),
-        hash=decision_hash(settings, models, config.agents, risk_rules),
     )
 
 
@@ -121,15 +120,8 @@ class InProcessSource:
         return sorted((replace(bar, known_at=seen_at) for bar in found), key=lambda bar: (bar.ticker, bar.session))
 
     def news(self, after: datetime, until: datetime, seen_at: datetime) -> list[NewsItem]:
-        return [
-            replace(
-                item,
-                id=f"alpaca:{news_id(item.id)}",
-                published_at=min(item.effective_at, seen_at),
-                known_at=seen_at,
-            )
-            for item in self._exchange.news(after, until)
-        ]
+        stories = (read_story(story_body(item), seen_at) for item in self._exchange.news(after, until))
+        return [item for item in stories if item is not None]
 
     def latest_prices(self, tickers: Sequence[str]) -> dict[str, Decimal]:
         priced = {ticker: self._exchange.price(ticker) for ticker in tickers}

@@ -7,7 +7,7 @@ import numpy as np
 from tenthman_markets import small_market, weekdays
 
 from tenthman.backtest.build import Study, linked_history, make_study
-from tenthman.config import Config, decision_hash
+from tenthman.config import Config, with_sections
 from tenthman.domain.features import FeaturePanel
 from tenthman.domain.market import MarketData, Period
 from tenthman.ml.calibration import Calibration
@@ -65,8 +65,7 @@ def with_changes(config: Config, **changes: dict[str, object]) -> Config:
             "rehearsal": config.settings.rehearsal.model_copy(update=changes.get("rehearsal", {})),
         }
     )
-    hashed = decision_hash(settings, models, config.agents, rules)
-    return replace(config, settings=settings, models=models, risk_rules=rules, hash=hashed)
+    return with_sections(config, settings=settings, models=models, risk_rules=rules)
 
 
 def study_on(market: MarketData, config: Config, first_row: int = HISTORY, rows: int = TRADED) -> Study:

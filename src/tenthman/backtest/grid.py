@@ -4,7 +4,7 @@ import itertools
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -12,7 +12,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from tenthman.config import Config, CostSettings, PositiveInt, RiskRules, Section, SignalModelSettings, decision_hash
+from tenthman.config import Config, CostSettings, PositiveInt, RiskRules, Section, SignalModelSettings, with_sections
 from tenthman.domain.canonical import canonical_json
 from tenthman.domain.errors import ConfigError
 from tenthman.ml.registry import THRESHOLDS
@@ -39,14 +39,11 @@ class Setting:
 
 def applied(config: Config, setting: Setting) -> Config:
     """`config` with the setting in it, and the hash that it then has."""
-    settings = config.settings.model_copy(update={"costs": setting.costs})
-    models = config.models.model_copy(update={"signal": setting.signal})
-    return replace(
+    return with_sections(
         config,
-        settings=settings,
-        models=models,
+        settings=config.settings.model_copy(update={"costs": setting.costs}),
+        models=config.models.model_copy(update={"signal": setting.signal}),
         risk_rules=setting.rules,
-        hash=decision_hash(settings, models, config.agents, setting.rules),
     )
 
 

@@ -1,9 +1,9 @@
 """A backtest from a market to its evaluation: the models of its time, what they read, the run, and its worth."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, Protocol
 
@@ -18,7 +18,7 @@ from tenthman.backtest.memory import MemoryRecord
 from tenthman.backtest.nulls import NullRuns, random_entries
 from tenthman.backtest.result import BacktestResult
 from tenthman.backtest.stepwise import run_stepwise
-from tenthman.config import Config, CostSettings, RiskRules, Settings, decision_hash
+from tenthman.config import Config, CostSettings, RiskRules, with_sections
 from tenthman.domain.canonical import content_hash
 from tenthman.domain.market import MarketData, Period
 from tenthman.domain.order import Book
@@ -115,7 +115,7 @@ def backtest(config: Config, market: MarketData, period: Period, options: Option
         watcher.stage("running the decision over history")
         with spent("run"), open_critics(config, stores, study, options) as holes:
             result, record = _run(config, study, inputs, holes, watcher)
-        key = content_hash([config.hash, period, options.committee, [item.model.version for item in study.schedule]])
+        key = trial_key(config, period, options.committee, [item.model.version for item in study.schedule])
         sharpe = float(sharpe_ratio(result.net_returns))
         known = sharpe if math.isfinite(sharpe) else None
         counted = record_trial(pool, stores.market_id, key, "backtest", wall_now(), known)
@@ -123,12 +123,14 @@ def backtest(config: Config, market: MarketData, period: Period, options: Option
         trials = Trials(count=max(counted.n, 1), variance=counted.variance_of_sharpes)
         watcher.stage("evaluating, beside what luck and the market brought")
         with spent("evaluation"):
-            judge = _Judge(configured, market, study, inputs, trials, options)
+            judge = _Judge(configured, market, inputs, trials, options)
             nulls = judge.nulls(config)
             evaluation = judge.evaluate(config, result, nulls)
             others = {} if record else {item: judge.at(item) for item in MULTIPLES if item != options.costs}
         with spent("ablation"):
-            ablation = _ablation(config, stores, study, options, judge, watcher) if options.ablation else {}
+            ablation: Mapping[str, Evaluation] = {}
+            if options.ablation:
+                ablation = _ablation(config, stores, study, inputs, options, judge, watcher)
     return Backtested(
         config=config,
         market=market,
@@ -146,13 +148,18 @@ def backtest(config: Config, market: MarketData, period: Period, options: Option
     )
 
 
+def trial_key(config: Config, period: Period, committee: Committee, models: Sequence[str]) -> str:
+    """The key under which a run counts as a trial: the same configuration is one trial, however it was run."""
+    return content_hash([config.hash, period, committee, models])
+
+
 def at_costs(config: Config, multiple: float) -> Config:
     """`config` with spread and slippage multiplied; at 1 it is the same, hash included."""
     if multiple == 1.0:
         return config
     priced = {name: value * multiple for name, value in config.settings.costs.model_dump().items()}
     costs = CostSettings.model_validate(priced)
-    return _with(config, config.settings.model_copy(update={"costs": costs}), config.risk_rules)
+    return with_sections(config, settings=config.settings.model_copy(update={"costs": costs}))
 
 
 def without_limits(config: Config) -> Config:
@@ -171,7 +178,7 @@ def without_limits(config: Config) -> Config:
         "max_entries_per_run": 500,
         "drawdown": {**rules.drawdown.model_dump(), "limit_fraction": 1.0, "open_risk_per_distance": 10.0},
     }
-    return _with(config, config.settings, RiskRules.model_validate({**rules.model_dump(), **free}))
+    return with_sections(config, risk_rules=RiskRules.model_validate({**rules.model_dump(), **free}))
 
 
 Ran = tuple[BacktestResult, MemoryRecord | None]
@@ -181,18 +188,21 @@ class _Judge:
     """Runs and evaluates variants of one study, all against the same trials, benchmarks and random entries."""
 
     def __init__(
-        self, configured: Config, market: MarketData, study: Study, inputs: Inputs, trials: Trials, options: Options
+        self, configured: Config, market: MarketData, inputs: Inputs, trials: Trials, options: Options
     ) -> None:
         self._configured = configured
         self._market = market
-        self._study = study
         self._inputs = inputs
         self._trials = trials
         self._options = options
+        self._benchmarks: dict[CostSettings, Benchmarks] = {}
 
     def benchmarks(self, config: Config) -> Benchmarks:
-        index = self._market.universe.index_ticker
-        return make_benchmarks(self._inputs, self._market.panel, index, config.settings.costs)
+        """They depend on the costs alone, and are made once for each."""
+        costs, index = config.settings.costs, self._market.universe.index_ticker
+        if costs not in self._benchmarks:
+            self._benchmarks[costs] = make_benchmarks(self._inputs, self._market.panel, index, costs)
+        return self._benchmarks[costs]
 
     def nulls(self, config: Config) -> NullRuns | None:
         if self._options.nulls == 0:
@@ -275,10 +285,16 @@ def open_critics(config: Config, stores: Stores, study: Study, options: Options)
 
 
 def _ablation(
-    config: Config, stores: Stores, study: Study, options: Options, judge: _Judge, watcher: Watcher
+    config: Config,
+    stores: Stores,
+    study: Study,
+    inputs: Inputs,
+    options: Options,
+    judge: _Judge,
+    watcher: Watcher,
 ) -> dict[str, Evaluation]:
     """What each part of the desk adds: the same period with parts left out."""
-    inputs, free = inputs_of(study, config), without_limits(config)
+    free = without_limits(config)
     watcher.stage("leaving parts of the desk out")
     found = {
         "ML alone": judge.evaluate(free, Compiled(free)(inputs)),
@@ -289,8 +305,3 @@ def _ablation(
             for name, variant in (("ML + committee", free), ("ML + committee + risk", config)):
                 found[name] = judge.evaluate(variant, _run(variant, study, inputs, holes, watcher)[0])
     return found
-
-
-def _with(config: Config, settings: Settings, risk_rules: RiskRules) -> Config:
-    digest = decision_hash(settings, config.models, config.agents, risk_rules)
-    return replace(config, settings=settings, risk_rules=risk_rules, hash=digest)

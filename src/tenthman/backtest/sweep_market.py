@@ -11,7 +11,7 @@ from tenthman.backtest.evaluation import Trials
 from tenthman.backtest.grid import Setting, applied
 from tenthman.backtest.kernel import simulate
 from tenthman.backtest.ledger import Outcome, open_ledger
-from tenthman.backtest.run import study_of
+from tenthman.backtest.run import study_of, trial_key
 from tenthman.backtest.sweep import make_material, setting_hash, sweep
 from tenthman.backtest.sweep_report import SweepReport, summarise
 from tenthman.backtest.sweep_run import Material, Played, Told
@@ -72,7 +72,7 @@ def sweep_market(
             material = make_material(inputs_of(study, config), cash, simulate)
         models = tuple(item.model.version for item in study.schedule)
         wanted = {setting_hash(material, item): item for item in settings}
-        keys = {name: _trial_key(applied(config, item), period, models) for name, item in wanted.items()}
+        keys = {name: trial_key(applied(config, item), period, "off", models) for name, item in wanted.items()}
 
         def count(outcome: Outcome) -> TrialCount:
             key = keys[outcome.setting]
@@ -106,8 +106,3 @@ def sweep_market(
         looks=looks,
         seconds=spent.seconds,
     )
-
-
-def _trial_key(config: Config, period: Period, models: tuple[str, ...]) -> str:
-    """The key under which a backtest of the same configuration counts its trial: one trial, however it was run."""
-    return content_hash([config.hash, period, "off", models])

@@ -12,7 +12,7 @@ from tenthman.backtest.parity import Parity, check_parity, compare
 from tenthman.backtest.result import BacktestResult
 from tenthman.backtest.run import study_of
 from tenthman.backtest.stepwise import run_stepwise
-from tenthman.config import Config, decision_hash
+from tenthman.config import Config, with_sections
 from tenthman.domain.market import Period
 from tenthman.domain.order import TradingState
 from tenthman.scheduler.holes import nobody
@@ -31,9 +31,7 @@ def config(module_home: Path) -> Config:
     rules = config.risk_rules.model_copy(update={"drawdown": drawdown})
     signal = config.models.signal.model_copy(update={"retrain_sessions": 6, "min_history_sessions": 250})
     models = config.models.model_copy(update={"signal": signal})
-    return replace(
-        config, risk_rules=rules, models=models, hash=decision_hash(config.settings, models, config.agents, rules)
-    )
+    return with_sections(config, risk_rules=rules, models=models)
 
 
 def rerun(config: Config, period: Period) -> tuple[BacktestResult, MemoryRecord]:
@@ -67,8 +65,7 @@ def test_the_crash_run_was_halted_re_armed_and_served_by_several_models(config: 
 def test_later_weeks_under_the_rules_critic_are_the_same_in_both(config: Config) -> None:
     roles = {name: role.model_copy(update={"enabled": False}) for name, role in config.agents.roles}
     agents = config.agents.model_copy(update={"roles": config.agents.roles.model_copy(update=roles)})
-    hashed = decision_hash(config.settings, config.models, agents, config.risk_rules)
-    critical = replace(config, agents=agents, hash=hashed)
+    critical = with_sections(config, agents=agents)
     found = check_parity(critical, small_practice_market(), LATER, Notes(), committee="on")
     assert found.differences == ()
     assert found.orders >= 5
