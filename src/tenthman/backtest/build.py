@@ -7,7 +7,7 @@ what was known is proven by tests (truncation, and parity with a rehearsal).
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -56,9 +56,8 @@ class Study:
     average_range: Floats
     schedule: tuple[ModelFrom, ...]
 
-    def model_of(self, row: int) -> SignalModel:
-        """The model that decides in session `row` of the market."""
-        session = self.market.hours[row].session
+    def model_of(self, session: date) -> SignalModel:
+        """The model that decides in `session`."""
         return next(item.model for item in reversed(self.schedule) if item.first_session <= session)
 
 
@@ -191,7 +190,7 @@ def _fit(study: Study) -> Mask:
 def _excess(study: Study, fit: Mask) -> Floats:
     """Score less base score of everyone who takes part, model by model; NaN elsewhere."""
     found = np.full(fit.shape, np.nan)
-    owners = [study.model_of(study.first_row + place) for place in range(len(fit))]
+    owners = [study.model_of(hours.session) for hours in study.sessions]
     for model in dict.fromkeys(owners):
         mine = np.array([owner is model for owner in owners])
         rows = study.first_row - 1 + np.flatnonzero(mine)

@@ -167,8 +167,10 @@ def evaluate(
     best = _expected_best(moments, trials)
     years = result.sessions.astype("datetime64[Y]").astype(str)
     regimes = np.array([Regime(code).name.lower() for code in benchmarks.regime])
-    found = information(*forward(scores, horizon_sessions), horizon_sessions, level) if scores else None
-    rank_ic = session_rank_ic(*forward(scores, horizon_sessions)) if scores else np.full(len(returns), np.nan)
+    found, rank_ic = None, np.full(len(returns), np.nan)
+    if scores is not None:
+        said, came = forward(scores, horizon_sessions)
+        found, rank_ic = information(said, came, horizon_sessions, level), session_rank_ic(said, came)
     trips = _trades(result)
     chance = _null_figures(nulls, ratios.annualised(moments.sharpe), level) if nulls else None
     return Evaluation(

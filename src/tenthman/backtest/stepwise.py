@@ -5,7 +5,7 @@ that decisions read were computed beforehand, and no HTTP lies between desk and 
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from datetime import time as time_of_day
 from decimal import Decimal
 
@@ -77,7 +77,7 @@ def run_stepwise(
         broker=InProcessBroker(exchange),
         sight=StudiedSight(study, exchange, config),
         ledger=record,
-        model_of=_models(study),
+        model_of=study.model_of,
         holes=holes,
         universe=study.market.universe,
         hours=study.market.hours,
@@ -100,11 +100,6 @@ def _exchange(study: Study, config: Config) -> ReplayExchange:
     rehearsal = config.settings.rehearsal
     cash = Decimal(rehearsal.starting_cash_usd)
     return ReplayExchange(study.market, config.settings.costs, cash, ACCOUNT, start, pays_dividends=rehearsal.dividends)
-
-
-def _models(study: Study) -> Callable[[date], SignalModel]:
-    rows = {hours.session: study.first_row + place for place, hours in enumerate(study.sessions)}
-    return lambda session: study.model_of(rows[session])
 
 
 def _one_row(features: FeaturePanel, row: int) -> FeaturePanel:

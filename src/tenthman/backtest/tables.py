@@ -1,8 +1,8 @@
 """A finished step-by-step run as the arrays of a result."""
 
 from collections import Counter
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 
 import numpy as np
@@ -60,7 +60,9 @@ def tabulate(
     sessions = study.market.panel.sessions[study.first_row : study.first_row + len(study.sessions)].copy()
     equity = np.array([float(account.equity) for account in closes])
     cash = np.array([float(account.cash) for account in closes])
-    orders, places = _orders(study, record, schedule)
+    clock = _Clock(study, schedule)
+    orders, places = _orders(study, record, clock)
+    fees = [(fill.filled_at.astimezone(NEW_YORK).date(), charged) for fill, charged in record.fills]
     return BacktestResult(
         sessions=sessions,
         tickers=study.market.panel.tickers,
@@ -68,13 +70,13 @@ def tabulate(
         equity=equity,
         cash=cash,
         held_value=equity - cash,
-        fees=_fees(record, sessions),
-        dividends=_paid(dividends, sessions),
+        fees=_by_session(fees, sessions),
+        dividends=_by_session([(item.session, item.amount) for item in dividends], sessions),
         orders=orders,
         fills=_fills(study, record, places),
         denials=_denials(record.decisions),
         considered=sum(_reached_risk(decision) for decision in record.decisions),
-        latch=_latch(study, record, schedule),
+        latch=_latch(study, record, clock),
     )
 
 
@@ -94,8 +96,7 @@ class _Clock:
         return self._steps[at]
 
 
-def _orders(study: Study, record: MemoryRecord, schedule: ScheduleSettings) -> tuple[Table, dict[str, int]]:
-    clock = _Clock(study, schedule)
+def _orders(study: Study, record: MemoryRecord, clock: _Clock) -> tuple[Table, dict[str, int]]:
     columns = {ticker: column for column, ticker in enumerate(study.market.panel.tickers)}
     reasons = {
         decision.id: _REASONS[decision.verdict.reason]
@@ -137,20 +138,12 @@ def _fills(study: Study, record: MemoryRecord, places: dict[str, int]) -> Table:
     return table
 
 
-def _fees(record: MemoryRecord, sessions: Sessions) -> Floats:
-    place = {day: number for number, day in enumerate(sessions.tolist())}
-    fees = [Decimal(0)] * len(sessions)
-    for fill, charged in record.fills:
-        fees[place[fill.filled_at.astimezone(NEW_YORK).date()]] += charged
-    return np.array([float(item) for item in fees])
-
-
-def _paid(dividends: Sequence[DividendPayment], sessions: Sessions) -> Floats:
-    place = {day: number for number, day in enumerate(sessions.tolist())}
-    paid = [Decimal(0)] * len(sessions)
-    for item in dividends:
-        paid[place[item.session]] += item.amount
-    return np.array([float(item) for item in paid])
+def _by_session(amounts: Iterable[tuple[date, Decimal]], sessions: Sessions) -> Floats:
+    """The sum of each session's amounts, USD."""
+    sums = dict.fromkeys(sessions.tolist(), Decimal(0))
+    for day, amount in amounts:
+        sums[day] += amount
+    return np.array([float(item) for item in sums.values()])
 
 
 def _denials(decisions: Sequence[Decision]) -> Counter[str]:
@@ -162,8 +155,7 @@ def _reached_risk(decision: Decision) -> bool:
     return isinstance(decision.outcome, Denial) or isinstance(decision.verdict, Enter | Veto | Abstain)
 
 
-def _latch(study: Study, record: MemoryRecord, schedule: ScheduleSettings) -> tuple[LatchMove, ...]:
-    clock = _Clock(study, schedule)
+def _latch(study: Study, record: MemoryRecord, clock: _Clock) -> tuple[LatchMove, ...]:
     return tuple(
         LatchMove(
             session=study.sessions[clock.session(change.at)].session,
