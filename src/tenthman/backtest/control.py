@@ -8,7 +8,6 @@ The practice market's answer key says what the rank IC is in truth, so that its 
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -22,8 +21,10 @@ from tenthman import __version__
 from tenthman.backtest.benchmarks import make_benchmarks
 from tenthman.backtest.build import build_inputs, linked_history
 from tenthman.backtest.evaluation import ALPHA, MIN_TRADES, Evaluation, Trials, evaluate, forward
+from tenthman.backtest.journal import Journal, open_journal
 from tenthman.backtest.nulls import random_entries
 from tenthman.backtest.run import Compiled
+from tenthman.backtest.workers import cores, local_workers
 from tenthman.config import Config, Secrets
 from tenthman.data.calendar import sessions_between
 from tenthman.domain.canonical import content_hash
@@ -179,15 +180,13 @@ def run_control(config: Config, settings: ControlSettings, folder: Path, jobs: i
     key = study_key(config, settings)
     path = folder / f"{key}.jsonl"
     wanted = [(truth, settings.first_seed + number) for truth in settings.truths for number in range(settings.markets)]
+    workers = local_workers(cores(jobs))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        done = {outcome.key: outcome for outcome in _read(path)}
-        waiting = [item for item in wanted if item not in done]
-        with path.open("a", encoding="utf-8") as file:
-            for outcome in _examined(_bare(config), settings, waiting, jobs):
-                file.write(json.dumps(_as_json(outcome)) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
+        with open_journal(path) as journal:
+            done = {outcome.key: outcome for outcome in _read(path, journal)}
+            waiting = [item for item in wanted if item not in done]
+            for _, outcome in workers(_examine, (_bare(config), settings), waiting):
+                journal.append(json.dumps(_as_json(outcome)).encode())
                 done[outcome.key] = outcome
                 watch(sum(item in done for item in wanted), len(wanted), outcome)
     except OSError as error:
@@ -272,18 +271,8 @@ def rate(hits: int, of: int) -> Rate:
     return Rate(hits=hits, of=of, low=low, high=high)
 
 
-def _examined(
-    config: Config, settings: ControlSettings, waiting: Sequence[tuple[Truth, int]], jobs: int
-) -> Iterator[Outcome]:
-    if jobs == 1 or len(waiting) < 2:
-        for truth, seed in waiting:
-            yield examine(config, settings, truth, seed)
-        return
-    from joblib import Parallel, delayed
-
-    tasks = (delayed(examine)(config, settings, truth, seed) for truth, seed in waiting)
-    # No task waits in a queue: workers of a run that was killed end after the market that they are at.
-    yield from Parallel(n_jobs=jobs, return_as="generator_unordered", pre_dispatch="n_jobs")(tasks)
+def _examine(shared: tuple[Config, ControlSettings], market: tuple[Truth, int]) -> Outcome:
+    return examine(*shared, *market)
 
 
 def _hours(count: int) -> tuple[SessionHours, ...]:
@@ -365,17 +354,10 @@ def _as_json(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def _read(path: Path) -> list[Outcome]:
-    """Outcomes of earlier runs. What a killed run left of a last line is cut off."""
-    if not path.exists():
-        return []
-    text = path.read_text(encoding="utf-8")
-    whole, _, torn = text.rpartition("\n")
-    if torn:
-        with path.open("r+b") as file:
-            file.truncate(len(whole.encode()) + bool(whole))
+def _read(path: Path, journal: Journal) -> list[Outcome]:
+    """Outcomes of earlier runs."""
     try:
-        return [_outcome_of(json.loads(line)) for line in whole.splitlines()]
+        return [_outcome_of(json.loads(line)) for line in journal.lines]
     except (ValueError, TypeError) as error:
         raise DataCorrupt(f"{path}: is not a record of outcomes ({error}); move it away") from None
 

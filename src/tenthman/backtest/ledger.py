@@ -1,16 +1,14 @@
 """The results of sweeps in a file, a line each: what was written survives whatever happens next, and is not redone."""
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
-from io import BufferedRandom
 from pathlib import Path
 
+from tenthman.backtest.journal import Journal, open_journal
 from tenthman.domain.canonical import canonical_json
-from tenthman.domain.errors import DataCorrupt, SetupError
+from tenthman.domain.errors import DataCorrupt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +43,9 @@ class Outcome:
 class Ledger:
     """Outcomes in a file, in the order in which they came. Made by `open_ledger`, which holds the lock on it."""
 
-    def __init__(self, path: Path, file: BufferedRandom) -> None:
-        self._file = file
-        self._outcomes = _read(path, file)
+    def __init__(self, path: Path, journal: Journal) -> None:
+        self._journal = journal
+        self._outcomes = _read(path, journal)
 
     @property
     def outcomes(self) -> Mapping[str, Outcome]:
@@ -58,9 +56,7 @@ class Ledger:
         """Write `outcome`; on disk when this returns. ValueError if its setting is there already."""
         if outcome.setting in self._outcomes:
             raise ValueError(f"`outcome` of setting {outcome.setting[:12]} is in the ledger already")
-        self._file.write(canonical_json(asdict(outcome)).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        self._journal.append(canonical_json(asdict(outcome)).encode())
         self._outcomes[outcome.setting] = outcome
 
 
@@ -71,35 +67,21 @@ def open_ledger(path: Path) -> Iterator[Ledger]:
     Raises SetupError when the file cannot be written or another process is writing it, DataCorrupt naming the line
     when an earlier one is not an outcome.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise SetupError(f"{path}: results cannot be written there: {error.strerror}") from None
-    with os.fdopen(descriptor, "r+b") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise SetupError(f"{path}: another sweep is writing its results there; name another file") from None
-        _sync_folder(path.parent)
-        yield Ledger(path, file)
+    with open_journal(path) as journal:
+        yield Ledger(path, journal)
 
 
-def _read(path: Path, file: BufferedRandom) -> dict[str, Outcome]:
-    """Every outcome of `file`, which is cut off and left standing after the last whole line."""
+def _read(path: Path, journal: Journal) -> dict[str, Outcome]:
+    """Every outcome; a last line that is none is dropped from the journal."""
     outcomes: dict[str, Outcome] = {}
-    content = file.read()
-    end = 0
-    lines = content.splitlines(keepends=True)
-    for number, line in enumerate(lines, start=1):
-        outcome = _parse(line) if line.endswith(b"\n") else None
-        if outcome is None and number < len(lines):
-            raise DataCorrupt(f"{path}: line {number} must be the outcome of a setting, was {line[:80]!r}")
+    for number, line in enumerate(journal.lines, start=1):
+        outcome = _parse(line)
         if outcome is not None:
             outcomes[outcome.setting] = outcome
-            end += len(line)
-    file.seek(end)
-    file.truncate()
+        elif number < len(journal.lines):
+            raise DataCorrupt(f"{path}: line {number} must be the outcome of a setting, was {line[:80]!r}")
+        else:
+            journal.drop_last()
     return outcomes
 
 
@@ -114,11 +96,3 @@ def _parse(line: bytes) -> Outcome | None:
     ]
     sound = isinstance(held["setting"], str) and isinstance(held["values"], dict)
     return outcome if sound and all(item is None or isinstance(item, int | float) for item in numbers) else None
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

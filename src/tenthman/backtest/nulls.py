@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tenthman.backtest.inputs import Inputs, Integers
 from tenthman.backtest.result import BacktestResult, PurposeCode
+from tenthman.backtest.workers import cores, local_workers
 from tenthman.domain.market import Floats
 from tenthman.ml.sharpe import annualised, sharpe_ratio
 
@@ -54,13 +55,8 @@ def random_entries(inputs: Inputs, engine: Engine, *, runs: int, seed: int, jobs
     """`runs` null runs; the same seed gives the same, whatever `jobs` (processes; -1: one a core)."""
     if runs < 1:
         raise ValueError(f"`runs` must be at least 1, was {runs}")
-    numbers = range(runs)
-    if jobs == 1:
-        found = [_one(inputs, engine, seed, number) for number in numbers]
-    else:
-        from joblib import Parallel, delayed
-
-        found = Parallel(n_jobs=jobs)(delayed(_one)(inputs, engine, seed, number) for number in numbers)
+    answers = dict(local_workers(cores(jobs))(_one, (inputs, engine, seed), range(runs)))
+    found = [answers[number] for number in range(runs)]
     return NullRuns(
         equity=np.array([item[0] for item in found]),
         sharpe=np.array([item[1] for item in found]),
@@ -90,7 +86,8 @@ def relabelled(inputs: Inputs, relabelling: Places) -> Inputs:
     return replace(inputs, excess=np.take_along_axis(inputs.excess, source, axis=-1), order=order)
 
 
-def _one(inputs: Inputs, engine: Engine, seed: int, number: int) -> tuple[Floats, float, int]:
+def _one(shared: tuple[Inputs, Engine, int], number: int) -> tuple[Floats, float, int]:
+    inputs, engine, seed = shared
     rng = np.random.default_rng([seed, number])
     result = engine(relabelled(inputs, rng.permutation(len(inputs.tickers))))
     entries = int(np.count_nonzero(result.fills["purpose"] == PurposeCode.ENTRY))

@@ -31,6 +31,11 @@ The function must be found by name where the workers are. An exception of the fu
 """
 
 
+def cores(jobs: int) -> int:
+    """`jobs` processes, -1 for one a core."""
+    return os.cpu_count() or 1 if jobs == -1 else jobs
+
+
 def local_workers(jobs: int) -> Workers[Any, Any, Any]:
     """`jobs` processes of this machine; with one job it is this process."""
     if jobs < 1:

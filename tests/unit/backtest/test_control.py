@@ -20,6 +20,7 @@ from tenthman.backtest.control import (
     too_many_false_claims,
     true_rank_ic,
 )
+from tenthman.backtest.journal import open_journal
 from tenthman.cli.control import table
 from tenthman.config import load_config
 from tenthman.domain.errors import DataCorrupt
@@ -80,18 +81,23 @@ def test_without_an_edge_the_truth_is_nothing() -> None:
     assert math.isnan(true_rank_ic(np.full((40, 30), np.nan), outcomes, np.zeros((40, 30))))
 
 
+def outcomes_in(path: Path) -> list[Outcome]:
+    with open_journal(path) as journal:
+        return _read(path, journal)
+
+
 def test_outcomes_are_read_back_as_they_were_and_a_torn_line_is_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "outcomes.jsonl"
-    assert _read(path) == []
+    assert outcomes_in(path) == []
     other = replace(OUTCOME, truth="planted", sharpe=math.nan)
     lines = [json.dumps(_as_json(item)) for item in (OUTCOME, other)]
     path.write_text("\n".join(lines) + "\n" + lines[0][:50], encoding="utf-8")
-    found = _read(path)
+    found = outcomes_in(path)
     assert found[0] == OUTCOME
     assert math.isnan(found[1].sharpe)
     assert path.read_text(encoding="utf-8") == "\n".join(lines) + "\n"
     path.write_text(lines[0][:50], encoding="utf-8")
-    assert _read(path) == []
+    assert outcomes_in(path) == []
     assert path.read_text(encoding="utf-8") == ""
 
 
@@ -100,7 +106,7 @@ def test_a_record_that_is_none_is_refused(tmp_path: Path, line: str) -> None:
     path = tmp_path / "outcomes.jsonl"
     path.write_text(line + "\n", encoding="utf-8")
     with pytest.raises(DataCorrupt, match="is not a record of outcomes"):
-        _read(path)
+        outcomes_in(path)
 
 
 def test_a_summary_counts_each_test_the_claim_and_the_coverage() -> None:
