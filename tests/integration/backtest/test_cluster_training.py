@@ -5,51 +5,32 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tenthman_sweep import Cluster
+from tenthman_training import PLANTED, planted_features, planted_labels, signal_settings
 
-from tenthman.config import SignalModelSettings, load_config
+from tenthman.config import SignalModelSettings
 from tenthman.domain.errors import DataMissing
 from tenthman.domain.features import FeaturePanel
 from tenthman.ml.cluster_training import Part, Parts, train_on_cluster
 from tenthman.ml.inference import open_model
-from tenthman.ml.labels import BUY, HOLD, SELL, UNKNOWN, Labels
+from tenthman.ml.labels import BUY, HOLD, SELL, Labels
 from tenthman.ml.training import Rows, TrainedModel, fit_rows, train, usable_rows
 
 SESSIONS, TICKERS, HORIZON = 260, 12, 5
-NAMES = ("signal", "noise", "rare")
 
 
 @pytest.fixture(scope="module")
 def settings() -> SignalModelSettings:
-    shipped = load_config(None, {}).models.signal
-    changes = {
-        "history_sessions": 260, "min_history_sessions": 150, "validation_fraction": 0.3, "embargo_sessions": 3,
-        "max_rounds": 15, "early_stopping_rounds": 5, "max_depth": 3, "learning_rate": 0.2, "min_child_weight": 5,
-        "subsample": 1.0, "colsample": 1.0, "threads": 1,
-    }  # fmt: skip
-    return SignalModelSettings.model_validate({**shipped.model_dump(), **changes})
+    return signal_settings(history_sessions=260, validation_fraction=0.3, max_rounds=15, subsample=1.0)
 
 
 @pytest.fixture(scope="module")
 def features() -> FeaturePanel:
-    draw = np.random.default_rng(8)
-    values = draw.normal(size=(SESSIONS, TICKERS, len(NAMES)))
-    values[draw.uniform(size=values.shape[:2]) < 0.5, 2] = np.nan
-    return FeaturePanel(
-        sessions=np.datetime64("2019-01-01") + np.arange(SESSIONS),
-        tickers=tuple(f"T{number:02}" for number in range(TICKERS)),
-        names=NAMES,
-        values=values,
-        definitions=("planted-1",),
-    )
+    return planted_features(SESSIONS, TICKERS)
 
 
 @pytest.fixture(scope="module")
 def labels(features: FeaturePanel) -> Labels:
-    wished = features.values[:, :, 0] + np.random.default_rng(10).normal(scale=0.5, size=(SESSIONS, TICKERS))
-    y = np.select([wished > 1.0, wished < -0.5], [BUY, SELL], HOLD).astype(np.int8)
-    y[-HORIZON:] = UNKNOWN
-    rows = np.broadcast_to(np.arange(SESSIONS, dtype=np.int32)[:, None], y.shape)
-    return Labels(y=y, end_row=np.where(y == UNKNOWN, -1, rows + HORIZON).astype(np.int32))
+    return planted_labels(features, HORIZON)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +44,7 @@ def parts(features: FeaturePanel, labels: Labels, settings: SignalModelSettings)
     usable = usable_rows(features, labels, np.ones(labels.y.shape, dtype=bool))
     fitted = fit_rows(features, labels, usable, settings, HORIZON)
     split = {name: cut(getattr(fitted, name)) for name in ("training", "stopping", "validation")}
-    return Parts(feature_names=NAMES, feature_set_hash=features.set_hash, **split)
+    return Parts(feature_names=PLANTED, feature_set_hash=features.set_hash, **split)
 
 
 def cut(rows: Rows, size: int = 700) -> tuple[object, ...]:
@@ -93,10 +74,10 @@ def test_a_model_trained_on_a_cluster_is_like_the_local_one(
     assert found.train_rows == local.metrics.train_rows
     assert found.class_shares == pytest.approx(local.metrics.class_shares)
     opened = [
-        open_model(item.artefact, version=name, feature_names=NAMES, feature_set_hash=features.set_hash)
+        open_model(item.artefact, version=name, feature_names=PLANTED, feature_set_hash=features.set_hash)
         for name, item in (("local", local), ("cluster", found))
     ]
-    values = features.values.reshape(-1, len(NAMES))
+    values = features.values.reshape(-1, len(PLANTED))
     mine, theirs = (model.scores(values) for model in opened)
     assert float(np.abs(mine - theirs).mean()) < 0.02
     assert float(np.corrcoef(mine[:, BUY] - mine[:, SELL], theirs[:, BUY] - theirs[:, SELL])[0, 1]) > 0.99

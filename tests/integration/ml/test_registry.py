@@ -9,8 +9,9 @@ from typing import LiteralString
 import numpy as np
 import psycopg
 import pytest
+from tenthman_training import signal_settings
 
-from tenthman.config import SignalModelSettings, StopRules, TuningSettings, WalkForwardSettings
+from tenthman.config import StopRules
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import DataCorrupt, DataMissing, SetupError
 from tenthman.domain.features import FeaturePanel
@@ -27,33 +28,15 @@ from tenthman.ml.trials import TrialCount, looks, record_look, record_trial, tri
 AT = datetime(2020, 1, 5, 12, 0, tzinfo=UTC)
 EXPIRES = date(2019, 12, 31)
 RULES = StopRules(atr_sessions=14, stop_atr=2.0, reward_risk=1.5, horizon_sessions=2, limit_offset_bp=30)
-SETTINGS = SignalModelSettings(
-    seed=3,
+SETTINGS = signal_settings(
     history_sessions=150,
     min_history_sessions=100,
-    validation_fraction=0.2,
     embargo_sessions=1,
     max_rounds=5,
-    early_stopping_rounds=5,
     max_depth=2,
     learning_rate=0.3,
     min_child_weight=1,
     subsample=1.0,
-    colsample=1.0,
-    threads=1,
-    entry_fraction=0.1,
-    exit_fraction=0.1,
-    retrain_sessions=None,
-    expires_after_sessions=126,
-    calibration="temperature",
-    walk_forward=WalkForwardSettings(folds=3, window="rolling"),
-    tuning=TuningSettings(
-        max_depth=(2, 4),
-        learning_rate=(0.05, 0.3),
-        min_child_weight=(1, 50),
-        subsample=(0.5, 1.0),
-        colsample=(0.5, 1.0),
-    ),
 )
 
 

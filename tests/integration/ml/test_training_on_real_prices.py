@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from tenthman_training import signal_settings
 
-from tenthman.config import SignalModelSettings, StopRules, TuningSettings, WalkForwardSettings
+from tenthman.config import StopRules
 from tenthman.domain.market import FIELDS, Panel
 from tenthman.features.scaling import ranked
 from tenthman.features.technical import atr, technical
@@ -16,33 +17,17 @@ from tenthman.ml.training import train
 pytestmark = pytest.mark.shared_data
 
 RULES = StopRules(atr_sessions=14, stop_atr=2.0, reward_risk=1.5, horizon_sessions=10, limit_offset_bp=30)
-SETTINGS = SignalModelSettings(
+SETTINGS = signal_settings(
     seed=7,
     history_sessions=300,
     min_history_sessions=200,
-    validation_fraction=0.2,
     embargo_sessions=5,
     max_rounds=15,
     early_stopping_rounds=15,
-    max_depth=3,
     learning_rate=0.1,
     min_child_weight=50,
     subsample=0.7,
     colsample=0.7,
-    threads=1,
-    entry_fraction=0.1,
-    exit_fraction=0.1,
-    retrain_sessions=None,
-    expires_after_sessions=126,
-    calibration="temperature",
-    walk_forward=WalkForwardSettings(folds=3, window="rolling"),
-    tuning=TuningSettings(
-        max_depth=(2, 4),
-        learning_rate=(0.05, 0.3),
-        min_child_weight=(1, 50),
-        subsample=(0.5, 1.0),
-        colsample=(0.5, 1.0),
-    ),
 )
 
 

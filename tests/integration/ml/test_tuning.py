@@ -6,17 +6,16 @@ import numpy as np
 import optuna
 import psycopg
 import pytest
+from tenthman_training import signal_settings
 
-from tenthman.config import SignalModelSettings, TuningSettings, WalkForwardSettings
+from tenthman.config import SignalModelSettings, TuningSettings
 from tenthman.domain.errors import SetupError
 from tenthman.domain.features import FeaturePanel
 from tenthman.ml.labels import UNKNOWN, Labels
 from tenthman.ml.tuning import Trial, Tuned, _run, tune
 
 HORIZON = 2
-SETTINGS = SignalModelSettings(
-    seed=3,
-    history_sessions=200,
+SETTINGS = signal_settings(
     min_history_sessions=80,
     validation_fraction=0.25,
     embargo_sessions=1,
@@ -26,21 +25,15 @@ SETTINGS = SignalModelSettings(
     learning_rate=0.3,
     min_child_weight=1,
     subsample=1.0,
-    colsample=1.0,
-    threads=1,
-    entry_fraction=0.1,
-    exit_fraction=0.1,
-    retrain_sessions=None,
-    expires_after_sessions=126,
     calibration="none",
-    walk_forward=WalkForwardSettings(folds=2, window="rolling"),
-    tuning=TuningSettings(
-        max_depth=(1, 3),
-        learning_rate=(0.05, 0.5),
-        min_child_weight=(1, 20),
-        subsample=(0.5, 1.0),
-        colsample=(0.5, 1.0),
-    ),
+    walk_forward={"folds": 2, "window": "rolling"},
+    tuning={
+        "max_depth": (1, 3),
+        "learning_rate": (0.05, 0.5),
+        "min_child_weight": (1, 20),
+        "subsample": (0.5, 1.0),
+        "colsample": (0.5, 1.0),
+    },
 )
 
 

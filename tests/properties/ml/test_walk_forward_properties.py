@@ -5,8 +5,9 @@ from itertools import pairwise
 import numpy as np
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from tenthman_training import signal_settings
 
-from tenthman.config import SignalModelSettings, TuningSettings, WalkForwardSettings
+from tenthman.config import SignalModelSettings
 from tenthman.domain.errors import DataMissing
 from tenthman.ml.training import _split
 from tenthman.ml.walk_forward import blocks
@@ -15,33 +16,12 @@ SESSIONS, TICKERS = 160, 4
 
 
 def settings_of(embargo: int, folds: int, window: str, fraction: float) -> SignalModelSettings:
-    return SignalModelSettings(
-        seed=3,
+    return signal_settings(
         history_sessions=90,
         min_history_sessions=50,
         validation_fraction=fraction,
         embargo_sessions=embargo,
-        max_rounds=1,
-        early_stopping_rounds=1,
-        max_depth=1,
-        learning_rate=0.1,
-        min_child_weight=1,
-        subsample=1.0,
-        colsample=1.0,
-        threads=1,
-        entry_fraction=0.1,
-        exit_fraction=0.1,
-        retrain_sessions=None,
-        expires_after_sessions=126,
-        calibration="none",
-        walk_forward=WalkForwardSettings(folds=folds, window=window),
-        tuning=TuningSettings(
-            max_depth=(1, 1),
-            learning_rate=(0.1, 0.1),
-            min_child_weight=(1, 1),
-            subsample=(1.0, 1.0),
-            colsample=(1.0, 1.0),
-        ),
+        walk_forward={"folds": folds, "window": window},
     )
 
 
