@@ -136,7 +136,7 @@ def compute_features(view: MarketView, config: Config, last_rows: int | None = N
     panel = view.panel
     count = len(panel.sessions) if last_rows is None else min(last_rows, len(panel.sessions))
     prices = price_features(panel, view.universe)
-    last = replace(prices, sessions=panel.sessions[-count:].copy(), values=prices.values[-count:])
+    last = prices.rows(len(panel.sessions) - count, len(panel.sessions))
     half_life = config.settings.news.sentiment_half_life_days
     cutoffs = _cutoffs(view, config.settings.schedule.morning, count)
     news = sentiment_features(view.news, panel.tickers, last.sessions, cutoffs, half_life)

@@ -16,7 +16,6 @@ from tenthman.backtest.result import BacktestResult
 from tenthman.backtest.tables import tabulate
 from tenthman.config import Config
 from tenthman.decision import Prepared, prepare_on
-from tenthman.domain.features import FeaturePanel
 from tenthman.domain.order import Account, Book
 from tenthman.exchange.in_process import InProcessBroker
 from tenthman.exchange.market import ReplayExchange
@@ -47,7 +46,7 @@ class StudiedSight:
         slot = MORNING if at < self._opens(row + 1) else AFTERNOON
         return prepare_on(
             view,
-            _one_row(self._study.features[slot], row),
+            self._study.features[slot].rows(row, row + 1),
             self._study.average_range[row],
             model,
             self._prices([listing.ticker for listing in view.members()]),
@@ -100,13 +99,3 @@ def _exchange(study: Study, config: Config) -> ReplayExchange:
     rehearsal = config.settings.rehearsal
     cash = Decimal(rehearsal.starting_cash_usd)
     return ReplayExchange(study.market, config.settings.costs, cash, ACCOUNT, start, pays_dividends=rehearsal.dividends)
-
-
-def _one_row(features: FeaturePanel, row: int) -> FeaturePanel:
-    return FeaturePanel(
-        sessions=features.sessions[row : row + 1].copy(),
-        tickers=features.tickers,
-        names=features.names,
-        values=features.values[row : row + 1].copy(),
-        definitions=features.definitions,
-    )

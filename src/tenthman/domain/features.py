@@ -1,6 +1,6 @@
 """Features: what a model reads, for every ticker and session at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,6 +39,10 @@ class FeaturePanel:
     def set_hash(self) -> str:
         """SHA-256 of names (in order) and definitions: equal hashes mean that two panels speak of the same features."""
         return content_hash([self.names, self.definitions])
+
+    def rows(self, start: int, stop: int) -> "FeaturePanel":
+        """The sessions `start`..`stop` - 1, negative ones counted from the end as in a slice (a view of the values)."""
+        return replace(self, sessions=self.sessions[start:stop].copy(), values=self.values[start:stop])
 
     def select(self, names: tuple[str, ...]) -> "FeaturePanel":
         """The features of these names, in that order (a copy). KeyError names one that is not there."""

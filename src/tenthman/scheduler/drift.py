@@ -28,7 +28,8 @@ def drift_of(config: Config, model: SignalModel, manifest: Manifest, view: Marke
     """
     bounds, horizon = config.models.drift, config.risk_rules.stops.horizon_sessions
     rows = bounds.recent_sessions + horizon
-    features = _last(compute_features(view, config, rows + WARM_UP), rows)
+    features = compute_features(view, config, rows + WARM_UP)
+    features = features.rows(max(0, len(features.sessions) - rows), len(features.sessions))
     mine = model.read(features)
     among = membership(view.panel, view.universe)[-len(mine.sessions) :] & ~np.isnan(mine.values).all(axis=2)
     recent = features.values[-bounds.recent_sessions :][among[-bounds.recent_sessions :]]
@@ -67,13 +68,3 @@ def outcomes(config: Config, panel: Panel, eligible: Mask) -> Floats:
 def _validated(manifest: Manifest) -> float | None:
     found: float | None = manifest["metrics"]["rank_ic"]
     return found
-
-
-def _last(features: FeaturePanel, rows: int) -> FeaturePanel:
-    return FeaturePanel(
-        sessions=features.sessions[-rows:].copy(),
-        tickers=features.tickers,
-        names=features.names,
-        values=np.ascontiguousarray(features.values[-rows:]),
-        definitions=features.definitions,
-    )
