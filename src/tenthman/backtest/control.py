@@ -21,12 +21,12 @@ from tenthman import __version__
 from tenthman.backtest.benchmarks import make_benchmarks
 from tenthman.backtest.build import build_inputs, linked_history
 from tenthman.backtest.evaluation import ALPHA, MIN_TRADES, Evaluation, Trials, evaluate, forward
-from tenthman.backtest.journal import Journal, open_journal
 from tenthman.backtest.nulls import random_entries
 from tenthman.backtest.run import Compiled
 from tenthman.backtest.workers import cores, local_workers
 from tenthman.config import Config, Secrets
 from tenthman.data.calendar import sessions_between
+from tenthman.db.journal import Journal, open_journal
 from tenthman.domain.canonical import content_hash
 from tenthman.domain.errors import DataCorrupt, SetupError
 from tenthman.domain.market import Floats, Period, SessionHours

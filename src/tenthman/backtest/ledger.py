@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from tenthman.backtest.journal import Journal, open_journal
+from tenthman.db.journal import Journal, open_journal
 from tenthman.domain.canonical import canonical_json
 from tenthman.domain.errors import DataCorrupt
 

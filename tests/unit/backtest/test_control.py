@@ -20,9 +20,9 @@ from tenthman.backtest.control import (
     too_many_false_claims,
     true_rank_ic,
 )
-from tenthman.backtest.journal import open_journal
 from tenthman.cli.control import table
 from tenthman.config import load_config
+from tenthman.db.journal import open_journal
 from tenthman.domain.errors import DataCorrupt
 from tenthman.ml.information import session_rank_ic
 

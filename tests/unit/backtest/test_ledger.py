@@ -87,14 +87,14 @@ def test_two_sweeps_do_not_write_into_one_file(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
     with path.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(SetupError, match="another sweep is writing"):
+        with pytest.raises(SetupError, match="another process is writing"):
             read(path)
 
 
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path in (tmp_path / "file" / "results.jsonl", tmp_path):
-        with pytest.raises(SetupError, match="results cannot be written there"):
+        with pytest.raises(SetupError, match="nothing can be written there"):
             read(path)
 
 

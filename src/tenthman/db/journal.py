@@ -48,13 +48,13 @@ def open_journal(path: Path) -> Iterator[Journal]:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
-        raise SetupError(f"{path}: results cannot be written there: {error.strerror}") from None
+        raise SetupError(f"{path}: nothing can be written there: {error.strerror}") from None
     with os.fdopen(descriptor, "r+b") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise SetupError(
-                f"{path}: another sweep is writing its results there, or another control; name another file"
+                f"{path}: another process is writing there (a sweep, a control or an exchange); name another file"
             ) from None
         _sync_folder(path.parent)
         yield Journal(file)
