@@ -1,18 +1,23 @@
-"""Daily bars in PostgreSQL: written by COPY, read back as a panel."""
+"""Daily bars in PostgreSQL: written by COPY, read back as a panel or ticker by ticker.
 
-from collections.abc import Sequence
-from datetime import date
+Each bar belongs to a fetch, which says where it came from, on what basis its prices are, and when it was brought in.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
-from tenthman.db.copy import Text, copy_binary, read_binary
+from tenthman.db.copy import Cursor, Text, copy_binary, read_binary
 from tenthman.db.pool import Pool
 from tenthman.db.sql import load_queries
+from tenthman.domain.checks import require_aware, require_text
 from tenthman.domain.errors import DataCorrupt
-from tenthman.domain.market import FIELDS, Bar, Panel, Provenance, Universe
+from tenthman.domain.market import FIELDS, Bar, Floats, Panel, Provenance, Sessions, Universe
 
 _SQL = load_queries("tenthman.data", "bars.sql")
 _COLUMNS = {"session": "date", "place": "int4", **dict.fromkeys(FIELDS, "float8"), "known_at": "timestamptz"}
@@ -20,7 +25,79 @@ _COLUMNS = {"session": "date", "place": "int4", **dict.fromkeys(FIELDS, "float8"
 MANY = 10_000
 """So many rows at once change what a good query plan is."""
 
+TOLERANCE = 1e-6
+"""Prices and volumes that differ by less than this fraction are the same: sources round."""
+
 Instants = NDArray[np.datetime64]
+Prices = dict[tuple[str, date], tuple[float, float, float, float]]
+"""Open, high, low and close by ticker and session."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetch:
+    """What every bar of one fetch says of itself."""
+
+    source: str
+    price_basis: str
+    fetched_at: datetime
+
+    def __post_init__(self) -> None:
+        require_text("source", self.source)
+        require_aware("fetched_at", self.fetched_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BarTable:
+    """Bars row by row in columns of one length: `tickers[codes[i]]` in `sessions[i]`, prices in USD.
+
+    One row a ticker and session. `known_at`: UTC datetime64[us].
+    """
+
+    tickers: tuple[str, ...]
+    codes: NDArray[np.intp]
+    sessions: Sessions
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    known_at: Instants
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """What a merge did: rows that were new, that replaced a bar of the same source, and that another source has."""
+
+    new: int
+    revised: int
+    others: int
+    same: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Bars of one source and basis: how many, from when to when, and when the newest of them was fetched."""
+
+    fetch: Fetch
+    bars: int
+    first: date
+    last: date
+
+
+def table_of(bars: Sequence[Bar]) -> BarTable:
+    """`bars` in columns, in their order."""
+    tickers = tuple(sorted({bar.ticker for bar in bars}))
+    place = {ticker: code for code, ticker in enumerate(tickers)}
+    return BarTable(
+        tickers=tickers,
+        codes=np.array([place[bar.ticker] for bar in bars], dtype=np.intp),
+        sessions=np.array([bar.session for bar in bars], dtype="datetime64[D]"),
+        known_at=np.array([bar.known_at.astimezone(UTC).replace(tzinfo=None) for bar in bars], dtype="datetime64[us]"),
+        **{name: np.array([getattr(bar, name) for bar in bars], dtype=np.float64) for name in FIELDS},
+    )
 
 
 class BarStore:
@@ -83,20 +160,17 @@ class BarStore:
             stored = cursor.execute(_SQL["sessions"], [self._market_id]).fetchall()
             known = np.array([row[0] for row in stored], dtype="datetime64[D]")
             present[np.isin(panel.sessions, known)] = False
-            rows, columns = np.nonzero(present)
+            columns, rows = np.nonzero(present.T)
             if len(rows) == 0:
                 return 0
-            laid = {
-                "market_id": Text(labels=(self._market_id,), codes=np.zeros(len(rows), dtype=np.intp)),
-                "session": panel.sessions[rows],
-                "ticker": Text(labels=panel.tickers, codes=columns),
-                **{name: getattr(panel, name)[present] for name in FIELDS},
-                "known_at": known_at.astype("datetime64[us]")[rows],
-            }
-            try:
-                written = copy_binary(cursor, "bars", laid)
-            except psycopg.errors.CheckViolation as error:
-                raise DataCorrupt(f"market {self._market_id!r} holds an impossible bar: {error.diag.context}") from None
+            table = BarTable(
+                tickers=panel.tickers,
+                codes=columns,
+                sessions=panel.sessions[rows],
+                known_at=known_at.astype("datetime64[us]")[rows],
+                **{name: getattr(panel, name).T[present.T] for name in FIELDS},
+            )
+            written = self._copy(cursor, "bars", table, self._begin_fetch(cursor, None))
         if written >= MANY:
             self._analyse()
         return written
@@ -109,15 +183,107 @@ class BarStore:
     def append(self, bars: Sequence[Bar]) -> int:
         """Store bars one statement for all; a bar that is already there stays as it was first known.
 
-        Returns the number of new bars.
+        They count as fetched from the market's own source when the first of them became known. Returns the number of
+        new bars.
         """
         if not bars:
             return 0
         columns: list[list[Any]] = [[bar.session for bar in bars], [bar.ticker for bar in bars]]
         columns += [[getattr(bar, name) for bar in bars] for name in FIELDS]
         columns.append([bar.known_at for bar in bars])
+        with self._pool.connection() as connection, connection.cursor() as cursor:
+            fetch = self._begin_fetch(cursor, None, bars[0].known_at)
+            return cursor.execute(_SQL["append"], [self._market_id, fetch, *columns]).rowcount
+
+    def merge(self, table: BarTable, fetch: Fetch) -> Merged:
+        """Bring `table` in, all of it or nothing.
+
+        A bar that is not there is added. One that the same source gave with other numbers is replaced, and what it
+        was is kept. One of another source stays: two sources are compared, never mixed. DataCorrupt for an impossible
+        bar.
+        """
+        if len(table) == 0:
+            return Merged(new=0, revised=0, others=0, same=0)
+        with self._pool.connection() as connection, connection.cursor() as cursor:
+            cursor.execute(_SQL["lock_market"], [self._market_id])
+            cursor.execute(_SQL["stage"])
+            staged = self._copy(cursor, "incoming", table, self._begin_fetch(cursor, fetch))
+            cursor.execute(_SQL["incoming_is_known"])
+            row = cursor.execute(_SQL["count_others"], [fetch.source]).fetchone()
+            others = 0 if row is None else int(row[0])
+            try:
+                revised = cursor.execute(_SQL["revise"], {"source": fetch.source, "tolerance": TOLERANCE}).rowcount
+                new = cursor.execute(_SQL["add_new"]).rowcount
+            except psycopg.errors.CheckViolation as error:
+                raise DataCorrupt(
+                    f"market {self._market_id!r}: an impossible bar: {error.diag.message_detail}"
+                ) from None
+        if new >= MANY:
+            self._analyse()
+        return Merged(new=new, revised=revised, others=others, same=staged - new - revised - others)
+
+    def prices_of(self, source: str, tickers: Sequence[str], first: date, last: date) -> Prices:
+        """Prices that `source` gave for the sessions `first`..`last`."""
         with self._pool.connection() as connection:
-            return connection.execute(_SQL["append"], [self._market_id, *columns]).rowcount
+            rows = connection.execute(
+                _SQL["of_source"], [self._market_id, list(tickers), first, last, source]
+            ).fetchall()
+        return {(str(row[0]), row[1]): row[2:] for row in rows}
+
+    def spans(self, tickers: Sequence[str]) -> Mapping[str, tuple[date, date]]:
+        """First and last stored session of each ticker that has any."""
+        with self._pool.connection() as connection:
+            rows = connection.execute(_SQL["spans"], [self._market_id, list(tickers)]).fetchall()
+        return {str(row[0]): (row[1], row[2]) for row in rows}
+
+    def origins(self, tickers: Sequence[str], first: date, last: date) -> list[Origin]:
+        """Where the stored bars of `tickers` in `first`..`last` come from, the largest part first."""
+        with self._pool.connection() as connection:
+            rows = connection.execute(_SQL["origins"], [self._market_id, list(tickers), first, last]).fetchall()
+        return [
+            Origin(
+                fetch=Fetch(source=row[0], price_basis=row[1], fetched_at=row[5]),
+                bars=int(row[2]),
+                first=row[3],
+                last=row[4],
+            )
+            for row in rows
+        ]
+
+    def ticker_bars(self, ticker: str, first: date, last: date) -> dict[str, NDArray[Any]]:
+        """One ticker's bars in `first`..`last`, oldest first: "session" (as days), the five fields, "known_at"."""
+        kinds = {name: kind for name, kind in _COLUMNS.items() if name != "place"}
+        with self._pool.connection() as connection, connection.cursor() as cursor:
+            return read_binary(cursor, _SQL["read_ticker"], [self._market_id, ticker, first, last], kinds)
+
+    def _begin_fetch(self, cursor: Cursor, fetch: Fetch | None, fetched_at: datetime | None = None) -> int:
+        """A new fetch, by default of the market's own source and basis; its id. DataCorrupt without the market."""
+        told = {
+            "market_id": self._market_id,
+            "source": None if fetch is None else fetch.source,
+            "price_basis": None if fetch is None else fetch.price_basis,
+            "fetched_at": fetched_at if fetch is None else fetch.fetched_at,
+        }
+        row = cursor.execute(_SQL["begin_fetch"], told).fetchone()
+        if row is None:
+            raise DataCorrupt(f"market {self._market_id!r} must be stored before its bars, was not")
+        return int(row[0])
+
+    def _copy(self, cursor: Cursor, name: str, table: BarTable, fetch: int) -> int:
+        """COPY `table` into the table `name`, which has the columns of `bars`."""
+        count = len(table)
+        laid = {
+            "market_id": Text(labels=(self._market_id,), codes=np.zeros(count, dtype=np.intp)),
+            "session": table.sessions,
+            "ticker": Text(labels=table.tickers, codes=table.codes),
+            **{field: getattr(table, field) for field in FIELDS},
+            "known_at": table.known_at,
+            "fetch_id": np.full(count, fetch, dtype=np.int64),
+        }
+        try:
+            return copy_binary(cursor, name, laid)
+        except psycopg.errors.CheckViolation as error:
+            raise DataCorrupt(f"market {self._market_id!r} holds an impossible bar: {error.diag.context}") from None
 
     def panel_until(self, last: date | None) -> tuple[Panel, Instants]:
         """Every bar up to and including session `last` (None: all), tickers in alphabetical order.

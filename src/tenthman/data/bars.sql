@@ -26,11 +26,55 @@ SELECT DISTINCT session FROM bars WHERE market_id = %s
 -- name: analyse
 ANALYZE bars
 
+-- name: begin_fetch
+INSERT INTO bar_fetches (market_id, source, price_basis, fetched_at)
+SELECT id, coalesce(%(source)s, source), coalesce(%(price_basis)s, price_basis), coalesce(%(fetched_at)s, now())
+FROM markets WHERE id = %(market_id)s
+RETURNING id
+
 -- name: append
-INSERT INTO bars (market_id, session, ticker, open, high, low, close, volume, known_at)
-SELECT %s, * FROM unnest(%s::date[], %s::text[], %s::float8[], %s::float8[], %s::float8[], %s::float8[], %s::float8[],
-                         %s::timestamptz[])
+INSERT INTO bars (market_id, session, ticker, open, high, low, close, volume, known_at, fetch_id)
+SELECT %s, *, %s FROM unnest(%s::date[], %s::text[], %s::float8[], %s::float8[], %s::float8[], %s::float8[],
+                             %s::float8[], %s::timestamptz[])
 ON CONFLICT DO NOTHING
+
+-- name: stage
+CREATE TEMPORARY TABLE incoming (LIKE bars) ON COMMIT DROP
+
+-- name: incoming_is_known
+ANALYZE incoming
+
+-- name: revise
+WITH changed AS (
+    SELECT incoming.*, bars.open AS old_open, bars.high AS old_high, bars.low AS old_low, bars.close AS old_close,
+           bars.volume AS old_volume, bars.known_at AS old_known_at, bars.fetch_id AS old_fetch_id
+    FROM incoming
+    JOIN bars USING (market_id, ticker, session)
+    JOIN bar_fetches ON bar_fetches.id = bars.fetch_id
+    WHERE bar_fetches.source = %(source)s
+      AND (abs(incoming.open / bars.open - 1) > %(tolerance)s OR abs(incoming.high / bars.high - 1) > %(tolerance)s
+        OR abs(incoming.low / bars.low - 1) > %(tolerance)s OR abs(incoming.close / bars.close - 1) > %(tolerance)s
+        OR abs(incoming.volume - bars.volume) > %(tolerance)s * greatest(incoming.volume, bars.volume))
+), kept AS (
+    INSERT INTO bar_revisions
+        (market_id, ticker, session, open, high, low, close, volume, known_at, fetch_id, replaced_by)
+    SELECT market_id, ticker, session, old_open, old_high, old_low, old_close, old_volume, old_known_at, old_fetch_id,
+           fetch_id
+    FROM changed
+)
+UPDATE bars SET open = changed.open, high = changed.high, low = changed.low, close = changed.close,
+                volume = changed.volume, known_at = changed.known_at, fetch_id = changed.fetch_id
+FROM changed
+WHERE bars.market_id = changed.market_id AND bars.ticker = changed.ticker AND bars.session = changed.session
+
+-- name: count_others
+SELECT count(*) FROM incoming
+JOIN bars USING (market_id, ticker, session)
+JOIN bar_fetches ON bar_fetches.id = bars.fetch_id
+WHERE bar_fetches.source <> %s
+
+-- name: add_new
+INSERT INTO bars SELECT * FROM incoming ON CONFLICT DO NOTHING
 
 -- name: snapshot
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY
@@ -42,3 +86,23 @@ SELECT DISTINCT ticker FROM bars WHERE market_id = %s AND session <= %s
 SELECT session, place::int4, open, high, low, close, volume, known_at
 FROM bars JOIN unnest(%s::text[]) WITH ORDINALITY AS columns (ticker, place) USING (ticker)
 WHERE market_id = %s AND session <= %s
+
+-- name: read_ticker
+SELECT session, open, high, low, close, volume, known_at
+FROM bars WHERE market_id = %s AND ticker = %s AND session BETWEEN %s AND %s
+ORDER BY session
+
+-- name: of_source
+SELECT ticker, session, open, high, low, close
+FROM bars JOIN bar_fetches ON bar_fetches.id = fetch_id
+WHERE bars.market_id = %s AND ticker = ANY (%s) AND session BETWEEN %s AND %s AND bar_fetches.source = %s
+
+-- name: spans
+SELECT ticker, min(session), max(session) FROM bars WHERE market_id = %s AND ticker = ANY (%s) GROUP BY ticker
+
+-- name: origins
+SELECT bar_fetches.source, bar_fetches.price_basis, count(*), min(session), max(session), max(fetched_at)
+FROM bars JOIN bar_fetches ON bar_fetches.id = fetch_id
+WHERE bars.market_id = %s AND ticker = ANY (%s) AND session BETWEEN %s AND %s
+GROUP BY bar_fetches.source, bar_fetches.price_basis
+ORDER BY count(*) DESC

@@ -1,1 +1,1 @@
-"""PostgreSQL: the embedded server, the pool, the schema, named SQL, bulk copy, the audit chain; and journals in files."""
+"""PostgreSQL: the embedded server, the pool, the schema, named SQL, bulk copy, the audit chain; journals in files."""

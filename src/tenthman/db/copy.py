@@ -26,8 +26,9 @@ class Text:
     codes: NDArray[np.integer[Any]]
 
 
-Column = NDArray[np.float64] | NDArray[np.datetime64] | Text
-"""float64 (stored as float8), datetime64[D] (date), other datetime64 (timestamptz, read as UTC), or `Text`."""
+Column = NDArray[np.float64] | NDArray[np.int64] | NDArray[np.int16] | NDArray[np.datetime64] | Text
+"""float64 (stored as float8), int64 (int8), int16 (int2), datetime64[D] (date), other datetime64 (timestamptz, read as
+UTC), or `Text`."""
 
 
 def copy_binary(cursor: Cursor, table: str, columns: Mapping[str, Column]) -> int:
@@ -99,8 +100,10 @@ class _Field:
             return cls._of_text(column)
         if column.dtype == np.float64:
             return cls._of_fixed(column.astype(">f8"))
+        if column.dtype in (np.int64, np.int16):
+            return cls._of_fixed(column.astype(column.dtype.newbyteorder(">")))
         if column.dtype.kind != "M":
-            raise ValueError(f"column `{name}` must be float64, datetime64 or Text, was {column.dtype}")
+            raise ValueError(f"column `{name}` must be float64, int64, int16, datetime64 or Text, was {column.dtype}")
         if bool(np.isnat(column).any()):
             raise ValueError(f"column `{name}` must not hold NaT")
         if column.dtype == np.dtype("datetime64[D]"):

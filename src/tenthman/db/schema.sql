@@ -30,6 +30,16 @@ CREATE TABLE universe (
     CHECK (member_to IS NULL OR member_to > member_from)
 );
 
+-- One row for each time that bars were brought in: what every bar of that fetch says of itself.
+CREATE TABLE bar_fetches (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    market_id   text NOT NULL REFERENCES markets (id) ON DELETE CASCADE,
+    source      text NOT NULL,
+    price_basis text NOT NULL,
+    fetched_at  timestamptz NOT NULL
+);
+CREATE INDEX bar_fetches_by_market ON bar_fetches (market_id, id);
+
 -- Daily bars as the desk came to know them.
 CREATE TABLE bars (
     market_id text NOT NULL,                                   -- a market's id: see the triggers below
@@ -41,7 +51,10 @@ CREATE TABLE bars (
     close     double precision NOT NULL CHECK (close > 0 AND close < 'Infinity'),
     volume    double precision NOT NULL CHECK (volume >= 0 AND volume < 'Infinity'),
     known_at  timestamptz NOT NULL,
-    PRIMARY KEY (market_id, session, ticker),
+    fetch_id  bigint NOT NULL,                                 -- a fetch of the same market, by the same triggers
+    -- By ticker, then by session: one ticker's years lie together, and a market that is loaded in this order grows at
+    -- the end.
+    PRIMARY KEY (market_id, ticker, session),
     CHECK (low <= open AND low <= close AND high >= open AND high >= close)
 );
 
@@ -49,14 +62,20 @@ CREATE TABLE bars (
 -- for each statement, with the same lock on the market's row.
 CREATE FUNCTION require_market_of_bars() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    named text[] := ARRAY(SELECT DISTINCT market_id FROM added);
-    stray text;
+    named record;
 BEGIN
-    PERFORM 1 FROM markets WHERE id = ANY (named) FOR KEY SHARE;
-    SELECT name INTO stray FROM unnest(named) AS name WHERE name NOT IN (SELECT id FROM markets) LIMIT 1;
-    IF FOUND THEN
-        RAISE foreign_key_violation USING MESSAGE = format('bars of market %L, which does not exist', stray);
-    END IF;
+    FOR named IN SELECT DISTINCT market_id, fetch_id FROM added LOOP
+        PERFORM 1 FROM markets WHERE id = named.market_id FOR KEY SHARE;
+        IF NOT FOUND THEN
+            RAISE foreign_key_violation
+                USING MESSAGE = format('bars of market %L, which does not exist', named.market_id);
+        END IF;
+        PERFORM 1 FROM bar_fetches WHERE id = named.fetch_id AND market_id = named.market_id FOR KEY SHARE;
+        IF NOT FOUND THEN
+            RAISE foreign_key_violation
+                USING MESSAGE = format('bars of fetch %s, which market %L does not have', named.fetch_id, named.market_id);
+        END IF;
+    END LOOP;
     RETURN NULL;
 END
 $$;
@@ -68,11 +87,73 @@ CREATE TRIGGER bars_have_a_market_when_updated AFTER UPDATE ON bars REFERENCING 
 CREATE FUNCTION remove_bars_of_market() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     DELETE FROM bars WHERE market_id = OLD.id;
+    DELETE FROM intraday_bars WHERE market_id = OLD.id;
     RETURN NULL;
 END
 $$;
 CREATE TRIGGER markets_take_their_bars_along AFTER DELETE ON markets
     FOR EACH ROW EXECUTE FUNCTION remove_bars_of_market();
+
+-- What a bar was before its source changed it: adjusted history is rewritten after each split.
+CREATE TABLE bar_revisions (
+    sequence    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    market_id   text NOT NULL REFERENCES markets (id) ON DELETE CASCADE,
+    ticker      text NOT NULL,
+    session     date NOT NULL,
+    open        double precision NOT NULL,
+    high        double precision NOT NULL,
+    low         double precision NOT NULL,
+    close       double precision NOT NULL,
+    volume      double precision NOT NULL,
+    known_at    timestamptz NOT NULL,
+    fetch_id    bigint NOT NULL,
+    replaced_by bigint NOT NULL
+);
+CREATE INDEX bar_revisions_by_ticker ON bar_revisions (market_id, ticker, session);
+
+-- Bars of 1 to 30 minutes, by the instant at which each begins.
+CREATE TABLE intraday_bars (
+    market_id text NOT NULL,                                   -- a market's id, by the same triggers as daily bars
+    minutes   smallint NOT NULL CHECK (minutes BETWEEN 1 AND 30),
+    ticker    text NOT NULL CHECK (ticker <> ''),
+    begins_at timestamptz NOT NULL,
+    open      double precision NOT NULL CHECK (open > 0 AND open < 'Infinity'),
+    high      double precision NOT NULL CHECK (high > 0 AND high < 'Infinity'),
+    low       double precision NOT NULL CHECK (low > 0),
+    close     double precision NOT NULL CHECK (close > 0 AND close < 'Infinity'),
+    volume    double precision NOT NULL CHECK (volume >= 0 AND volume < 'Infinity'),
+    fetch_id  bigint NOT NULL,
+    PRIMARY KEY (market_id, minutes, ticker, begins_at),
+    CHECK (low <= open AND low <= close AND high >= open AND high >= close)
+);
+CREATE TRIGGER intraday_bars_have_a_market_when_inserted AFTER INSERT ON intraday_bars REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION require_market_of_bars();
+CREATE TRIGGER intraday_bars_have_a_market_when_updated AFTER UPDATE ON intraday_bars REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION require_market_of_bars();
+
+-- Splits (new shares for each old one) and cash dividends (USD a share), by the first session that trades without them.
+CREATE TABLE corporate_actions (
+    market_id  text NOT NULL REFERENCES markets (id) ON DELETE CASCADE,
+    ticker     text NOT NULL CHECK (ticker <> ''),
+    ex_date    date NOT NULL,
+    kind       text NOT NULL CHECK (kind IN ('split', 'dividend')),
+    value      double precision NOT NULL CHECK (value > 0 AND value < 'Infinity'),
+    source     text NOT NULL CHECK (source <> ''),
+    fetched_at timestamptz NOT NULL,
+    PRIMARY KEY (market_id, ticker, ex_date, kind, source)
+);
+
+-- Bars that cannot be trusted, and why; cleared once the bar was mended. A flagged name is not entered.
+CREATE TABLE bar_flags (
+    market_id  text NOT NULL REFERENCES markets (id) ON DELETE CASCADE,
+    ticker     text NOT NULL CHECK (ticker <> ''),
+    session    date NOT NULL,
+    rule       text NOT NULL CHECK (rule <> ''),
+    detail     text NOT NULL CHECK (detail <> ''),
+    flagged_at timestamptz NOT NULL,
+    cleared_at timestamptz CHECK (cleared_at >= flagged_at),
+    PRIMARY KEY (market_id, ticker, session, rule)
+);
 
 -- Headlines: one row per article, one version per text that was seen.
 CREATE TABLE news (
@@ -95,21 +176,56 @@ CREATE TABLE news_versions (
     tickers      text[] NOT NULL,                              -- linked by the desk
     weight       double precision NOT NULL CHECK (weight >= 0 AND weight <= 1),
     sentiment    double precision NOT NULL CHECK (sentiment >= -1 AND sentiment <= 1),
+    document     tsvector NOT NULL GENERATED ALWAYS AS (to_tsvector('english', headline || ' ' || summary)) STORED,
     PRIMARY KEY (market_id, news_id, version),
     FOREIGN KEY (market_id, news_id) REFERENCES news (market_id, id) ON DELETE CASCADE,
     CHECK (known_at >= published_at)
 );
 CREATE INDEX news_versions_by_known_at ON news_versions (market_id, known_at);
 CREATE INDEX news_versions_by_ticker ON news_versions USING gin (tickers);
+CREATE INDEX news_versions_by_words ON news_versions USING gin (document);
 
 -- One vector per text and model; the same headline is embedded once.
 CREATE TABLE embeddings (
-    text_hash text NOT NULL,                                   -- SHA-256 of the text embedded
-    model     text NOT NULL,
-    vector    vector(384) NOT NULL,
+    text_hash  text NOT NULL,                                  -- SHA-256 of the text embedded
+    model      text NOT NULL,
+    vector     vector NOT NULL,
+    dimensions integer NOT NULL GENERATED ALWAYS AS (vector_dims(vector)) STORED,
     PRIMARY KEY (text_hash, model)
 );
-CREATE INDEX embeddings_hnsw ON embeddings USING hnsw (vector vector_cosine_ops);
+
+-- What retrieval reads: the vector of each version beside what searches are narrowed by. It can be rebuilt at any time.
+CREATE TABLE news_vectors (
+    market_id  text NOT NULL,
+    model      text NOT NULL CHECK (model <> ''),
+    news_id    text NOT NULL,
+    version    integer NOT NULL,
+    known_at   timestamptz NOT NULL,
+    tickers    text[] NOT NULL,
+    vector     halfvec NOT NULL,                               -- of length 1
+    dimensions integer NOT NULL GENERATED ALWAYS AS (vector_dims(vector)) STORED,
+    PRIMARY KEY (market_id, model, news_id, version),
+    FOREIGN KEY (market_id, news_id, version) REFERENCES news_versions (market_id, news_id, version) ON DELETE CASCADE
+);
+CREATE INDEX news_vectors_by_known_at ON news_vectors (market_id, model, known_at);
+CREATE INDEX news_vectors_by_ticker ON news_vectors USING gin (tickers);
+CREATE INDEX news_vectors_384 ON news_vectors USING hnsw ((vector::halfvec(384)) halfvec_ip_ops) WHERE dimensions = 384;
+CREATE INDEX news_vectors_768 ON news_vectors USING hnsw ((vector::halfvec(768)) halfvec_ip_ops) WHERE dimensions = 768;
+CREATE INDEX news_vectors_1024 ON news_vectors USING hnsw ((vector::halfvec(1024)) halfvec_ip_ops) WHERE dimensions = 1024;
+
+-- What is known of each feed: where it lives now, its validators, its failures, and when it last said something new.
+CREATE TABLE feeds (
+    address       text PRIMARY KEY CHECK (address <> ''),      -- as configured
+    home          text NOT NULL CHECK (home <> ''),            -- after permanent redirects
+    etag          text,
+    last_modified text,
+    failures      integer NOT NULL CHECK (failures >= 0),      -- one after the other
+    resume_at     timestamptz,                                 -- not asked before then
+    asked_at      timestamptz NOT NULL,
+    spoke_at      timestamptz NOT NULL,                        -- first asked, or last item that was new
+    alarmed_at    timestamptz,                                 -- when its silence was told, since it last spoke
+    outcome       text NOT NULL CHECK (outcome <> '')
+);
 
 -- Feature rows that a decision was made on.
 CREATE TABLE features (

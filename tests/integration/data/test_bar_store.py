@@ -7,7 +7,7 @@ import numpy as np
 import psycopg
 import pytest
 
-from tenthman.data.bars import BarStore, Instants
+from tenthman.data.bars import BarStore, Fetch, Instants, Merged, table_of
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import DataCorrupt
 from tenthman.domain.market import FIELDS, Bar, Listing, MarketKind, Panel, Provenance, Universe
@@ -159,11 +159,79 @@ def test_a_market_id_never_stands_for_other_data(store: BarStore) -> None:
 
 def test_bars_need_their_market_and_leave_with_it(store: BarStore, pool: Pool) -> None:
     panel = random_panel(5)
-    with pytest.raises(psycopg.errors.ForeignKeyViolation, match="bars of market 'nowhere', which does not exist"):
+    with pytest.raises(DataCorrupt, match="market 'nowhere' must be stored before its bars"):
         BarStore(pool, "nowhere").load_panel(panel, closes(panel))
     store.load_panel(panel, closes(panel))
     with pool.connection() as connection:
-        with pytest.raises(psycopg.errors.ForeignKeyViolation), connection.transaction():
+        with (
+            pytest.raises(psycopg.errors.ForeignKeyViolation, match="bars of market 'nowhere', which does not exist"),
+            connection.transaction(),
+        ):
             connection.execute("UPDATE bars SET market_id = 'nowhere'")
+        with pytest.raises(psycopg.errors.ForeignKeyViolation, match="bars of fetch 0"), connection.transaction():
+            connection.execute("UPDATE bars SET fetch_id = 0")
         connection.execute("DELETE FROM markets WHERE id = 'm'")
         assert connection.execute("SELECT count(*) FROM bars").fetchone() == (0,)
+
+
+NOON = datetime(2020, 2, 3, 17, 0, tzinfo=UTC)
+FETCH = Fetch(source="Alpaca", price_basis="split-adjusted", fetched_at=NOON)
+
+
+def _bar(ticker: str, day: int, close: float = 11.0) -> Bar:
+    return Bar(
+        ticker=ticker,
+        session=date(2020, 1, day),
+        open=10.0,
+        high=12.0,
+        low=9.0,
+        close=close,
+        volume=5.0,
+        known_at=NOON,
+    )
+
+
+def test_every_bar_says_where_it_came_from_on_what_basis_and_when(store: BarStore) -> None:
+    panel = random_panel(3)
+    store.load_panel(panel, closes(panel))
+    store.merge(table_of([_bar("AAPL", 6), _bar("AAPL", 7)]), FETCH)
+    newest, packed = store.origins(["AAPL"], date(2010, 1, 1), date(2020, 12, 31))[::-1]
+    assert (packed.fetch.source, packed.fetch.price_basis, packed.bars) == ("here", "split-adjusted", 3)
+    assert (newest.fetch, newest.bars, newest.first, newest.last) == (FETCH, 2, date(2020, 1, 6), date(2020, 1, 7))
+
+
+def test_a_merge_adds_what_is_new_replaces_its_own_and_leaves_another_sources(store: BarStore, pool: Pool) -> None:
+    assert store.merge(table_of([_bar("AAPL", 6), _bar("AAPL", 7)]), FETCH) == Merged(
+        new=2, revised=0, others=0, same=0
+    )
+    again = store.merge(table_of([_bar("AAPL", 6, 10.5), _bar("AAPL", 7), _bar("MSFT", 7)]), FETCH)
+    assert again == Merged(new=1, revised=1, others=0, same=1)
+    yahoo = replace(FETCH, source="Yahoo")
+    assert store.merge(table_of([_bar("AAPL", 6, 9.5), _bar("AAPL", 8)]), yahoo) == Merged(
+        new=1, revised=0, others=1, same=0
+    )
+    assert store.ticker_bars("AAPL", date(2020, 1, 6), date(2020, 1, 7))["close"].tolist() == [10.5, 11.0]
+    with pool.connection() as connection:
+        kept = connection.execute("SELECT ticker, session, close FROM bar_revisions").fetchall()
+    assert kept == [("AAPL", date(2020, 1, 6), 11.0)]
+
+
+def test_a_merge_with_one_impossible_bar_leaves_nothing_behind(store: BarStore) -> None:
+    table = table_of([_bar("AAPL", 6), _bar("AAPL", 7)])
+    table.high[1] = 1.0
+    with pytest.raises(DataCorrupt, match="impossible bar"):
+        store.merge(table, FETCH)
+    assert store.last_session() is None
+    assert store.origins(["AAPL"], date(2020, 1, 1), date(2020, 12, 31)) == []
+
+
+def test_one_tickers_bars_come_back_by_session_and_the_prices_of_one_source_by_name(store: BarStore) -> None:
+    store.merge(table_of([_bar("AAPL", 7), _bar("MSFT", 6), _bar("AAPL", 6)]), FETCH)
+    found = store.ticker_bars("AAPL", date(2020, 1, 1), date(2020, 1, 31))
+    assert found["session"].tolist() == [date(2020, 1, 6), date(2020, 1, 7)]
+    assert found["known_at"].tolist() == [NOON.replace(tzinfo=None)] * 2
+    assert store.prices_of("Alpaca", ["MSFT"], date(2020, 1, 1), date(2020, 1, 31)) == {
+        ("MSFT", date(2020, 1, 6)): (10.0, 12.0, 9.0, 11.0)
+    }
+    assert store.prices_of("Yahoo", ["MSFT"], date(2020, 1, 1), date(2020, 1, 31)) == {}
+    assert store.spans(["AAPL", "NONE"]) == {"AAPL": (date(2020, 1, 6), date(2020, 1, 7))}

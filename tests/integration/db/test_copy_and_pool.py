@@ -60,7 +60,7 @@ def test_rows_beyond_one_chunk_arrive_in_order(pool: Pool) -> None:
     ("column", "message"),
     [
         (np.array(["NaT"], dtype="datetime64[D]"), "must not hold NaT"),
-        (np.array([1], dtype=np.int64), "must be float64, datetime64 or Text, was int64"),
+        (np.array([1], dtype=np.int32), "must be float64, int64, int16, datetime64 or Text, was int32"),
         (Text(labels=("a\x00b",), codes=np.array([0])), "must not hold a NUL"),
     ],
 )

@@ -110,7 +110,9 @@ DECISION = (
         NULL, NULL, NULL, 'hold', '{}', NULL, '[]', NULL, repeat('0', 64), 'c', 'v');
     """
 )
-BAR = "INSERT INTO bars VALUES ('m', '2020-01-06', 'AAPL', {open}, {high}, {low}, {close}, {volume}, now())"
+FETCH = "INSERT INTO bar_fetches (market_id, source, price_basis, fetched_at) VALUES ('m', 's', 'split', now());"
+BAR = """INSERT INTO bars SELECT 'm', '2020-01-06', 'AAPL', {open}, {high}, {low}, {close}, {volume}, now(), max(id)
+    FROM bar_fetches"""
 ORDER = """INSERT INTO orders (run_id, client_order_id, decision_id, purpose, ticker, side, quantity, order_type,
     time_in_force, status, filled_quantity, created_at, updated_at) VALUES ('00000000-0000-0000-0000-000000000001',
     '{id}', 'd', '{purpose}', 'AAPL', '{side}', {quantity}, 'market', 'day', 'intent', {filled}, now(), now())"""
@@ -134,7 +136,7 @@ GOOD_ORDER = {"id": "tm-1", "purpose": "exit", "side": "sell", "quantity": 5, "f
 )
 def test_an_impossible_bar_is_refused(pool: Pool, change: dict[str, object]) -> None:
     with pool.connection() as connection:
-        connection.execute(MARKET.encode())
+        connection.execute(MARKET.encode() + FETCH.encode())
         connection.execute(BAR.format(**GOOD_BAR).encode())
         connection.execute("DELETE FROM bars")
         with pytest.raises(psycopg.errors.CheckViolation), connection.transaction():
