@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 SHARED ?= ../shared
 PACK ?=
 ARGS ?=
+JOBS ?= auto
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev run test lint format bench pack docs lock clean
@@ -32,8 +33,8 @@ install-dev: $(VENV)/.installed-dev ## The same, with what tests and checks need
 run: install ## Rehearse four weeks of trading (PACK=DIR for a data pack, ARGS="--scenario crash")
 	@$(BIN)/tenthman rehearse $(if $(PACK),--pack $(PACK)) $(ARGS)
 
-test: install-dev ## Run the whole test suite
-	@$(BIN)/python -m pytest $(ARGS)
+test: install-dev ## Run the whole test suite (JOBS=0: in one process)
+	@$(BIN)/python -m pytest -n $(JOBS) --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: install-dev ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .
