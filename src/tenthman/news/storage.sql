@@ -37,6 +37,14 @@ FROM incoming_news i
 WHERE v.market_id = %(market_id)s AND v.news_id = i.id AND v.headline = i.headline AND v.summary = i.summary
   AND (v.tickers, v.weight, v.sentiment) IS DISTINCT FROM (i.tickers, i.weight, i.sentiment);
 
+-- name: relink_vectors
+UPDATE news_vectors x
+SET tickers = v.tickers
+FROM incoming_news i
+JOIN news_versions v ON v.market_id = %(market_id)s AND v.news_id = i.id
+WHERE x.market_id = v.market_id AND x.news_id = v.news_id AND x.version = v.version
+  AND x.tickers IS DISTINCT FROM v.tickers;
+
 -- name: add_versions
 WITH standing AS (
     -- the text that stood when the new one came to be known; failing that, the first that was ever seen

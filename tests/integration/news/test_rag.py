@@ -6,8 +6,9 @@ import pytest
 from tenthman.db.pool import Pool
 from tenthman.domain.news import LinkedItem, NewsItem, TimePrecision
 from tenthman.news.embedder import Embedder
-from tenthman.news.rag import merge_copies, passages
+from tenthman.news.rag import passages
 from tenthman.news.storage import NewsStore
+from tenthman.news.stories import stories
 
 AS_OF = datetime(2020, 1, 10, 14, 0, tzinfo=UTC)
 QUERY = "Acme earnings and outlook"
@@ -40,8 +41,8 @@ def news(
     return LinkedItem(item=item, tickers=tickers, weight=weight, sentiment=0.1)
 
 
-def ids(items: Sequence[LinkedItem]) -> list[str]:
-    return [linked.item.id for linked in items]
+def leads(items: Sequence[LinkedItem]) -> list[str]:
+    return [story.lead.item.id for story in stories(items)]
 
 
 def test_what_fits_the_question_comes_first_under_short_ids(store: NewsStore, embedder: Embedder) -> None:
@@ -111,7 +112,7 @@ def test_copies_of_a_story_count_once_in_the_version_known_first() -> None:
         news("early", "Acme to buy Bolt Corp. for $2 billion", hours=5),
         news("upper", "ACME TO BUY BOLT CORP FOR $2 BILLION", hours=3),
     ]
-    assert ids(merge_copies(items)) == ["early"]
+    assert leads(items) == ["early"]
 
 
 @pytest.mark.parametrize(
@@ -126,9 +127,9 @@ def test_copies_of_a_story_count_once_in_the_version_known_first() -> None:
     ],
 )
 def test_numbers_negations_and_directions_forbid_a_merge(one: str, other: str) -> None:
-    assert ids(merge_copies([news("a", one), news("b", other)])) == ["a", "b"]
+    assert leads([news("a", one), news("b", other)]) == ["a", "b"]
 
 
 def test_the_same_words_of_other_companies_or_other_weeks_are_other_stories() -> None:
     text = "Board declares quarterly dividend"
-    assert len(merge_copies([news("a", text), news("b", text, tickers=("BLT",)), news("c", text, hours=100)])) == 3
+    assert len(stories([news("a", text), news("b", text, tickers=("BLT",)), news("c", text, hours=100)])) == 3

@@ -1,0 +1,264 @@
+"""Finding headlines: by meaning (vectors) and by words (PostgreSQL full text), fused, as known at an instant.
+
+The two lists are fused by reciprocal rank (Cormack, Clarke and Buettcher, 2009): an item's score is the sum of
+1 / (60 + its rank) over the lists it stands in.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+from pgvector import Vector
+from psycopg import Connection, Cursor, sql
+from psycopg_pool import ConnectionPool
+
+from tenthman.db.sql import load_queries
+from tenthman.domain.checks import require_aware, require_text
+from tenthman.domain.news import LinkedItem, Passage
+from tenthman.news.embedder import TextEmbedder
+from tenthman.news.rag import DIGITS, TEXT_CAP, diverse
+from tenthman.news.storage import linked_item
+from tenthman.news.stories import Story, stories
+from tenthman.news.text import clean
+
+log = structlog.get_logger(__name__)
+
+SQL = load_queries("tenthman.news", "search.sql")
+
+Row = tuple[Any, ...]
+Key = tuple[str, int]
+"""An article's id and the number of a version."""
+
+DEPTH = 50
+"""So many of each list are fused."""
+
+EXACT_UP_TO = 2_000
+"""So few candidates are compared one by one: quicker than the index, and exact."""
+
+EF_SEARCH = 120
+"""How many neighbours the index keeps in view (HNSW, Malkov and Yashunin, 2018)."""
+
+INDEXED = (384, 768, 1024)
+"""Widths for which the schema has an index; vectors of others are all compared."""
+
+NEWEST = 400
+"""Of the items that share any word with the question, so many of the newest are ranked."""
+
+RANK_OFFSET = 60
+BATCH = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is looked for. `tickers`: only items linked to one of them (empty: all), the more surely the fewer others
+    an item names. `half_life_days`: an item so much older than another counts (1 + 1/2) / 2 as much, and never less
+    than half of the newest.
+    """
+
+    text: str
+    as_of: datetime
+    tickers: tuple[str, ...] = ()
+    limit: int = 10
+    half_life_days: float = 30.0
+
+    def __post_init__(self) -> None:
+        require_text("text", self.text)
+        require_aware("as_of", self.as_of)
+        if not 1 <= self.limit <= DEPTH:
+            raise ValueError(f"`limit` must be 1 to {DEPTH}, was {self.limit}")
+        if not self.half_life_days > 0.0:
+            raise ValueError(f"`half_life_days` must be above 0, was {self.half_life_days}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A passage, and why it was found: its ranks by meaning and by words (1 is best, None: not in that list)."""
+
+    passage: Passage
+    tickers: tuple[str, ...]
+    url: str
+    sources: tuple[str, ...]
+    copies: tuple[str, ...]
+    by_meaning: int | None
+    by_words: int | None
+
+
+class NewsSearch:
+    """Searches the stored news of one market. Vectors of other models than `embedder`'s are never looked at."""
+
+    def __init__(self, pool: ConnectionPool[Connection[Row]], market_id: str, embedder: TextEmbedder) -> None:
+        self._pool = pool
+        self._embedder = embedder
+        self._scope = {"market_id": market_id, "model": embedder.model}
+
+    def missing(self) -> int:
+        """How many stored headlines have no vector yet; only their words can be found."""
+        with self._pool.connection() as connection:
+            row = connection.execute(SQL["missing_count"], self._scope).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def index(self, limit: int, told: Callable[[int], None] = lambda _: None) -> int:
+        """Give vectors to at most `limit` headlines that have none, the newest first, and return how many got one.
+
+        Each batch of 200 is kept as it is done; `told` hears the number so far.
+        """
+        done = 0
+        while done < limit:
+            with self._pool.connection() as connection:
+                rows = connection.execute(SQL["missing"], {**self._scope, "limit": min(BATCH, limit - done)}).fetchall()
+            if not rows:
+                break
+            self._embed([((str(news_id), int(version)), str(headline)) for news_id, version, headline in rows])
+            done += len(rows)
+            told(done)
+        return done
+
+    def search(self, question: Question) -> tuple[Found, ...]:
+        """The best passages for `question`, best first, under the ids n1, n2, ...
+
+        Only what was known at `as_of` is found, in the version that stood then. Copies of a story count once. Of equal
+        items the ids decide.
+        """
+        [vector] = self._embedder.embed([clean(question.text, TEXT_CAP)])
+        near, worded = self.nearest(question, vector), self._matching(question)
+        fused = _fuse(near, worded)
+        if not fused:
+            return ()
+        items, vectors = self._read(list(fused), question.as_of)
+        told = stories([linked for linked, _ in items.values()])
+        keys = {linked.item.id: key for key, (linked, _) in items.items()}
+        relevance = np.array([_relevance(story, fused, keys, question) for story in told])
+        lead_vectors = np.stack([vectors[keys[story.lead.item.id]] for story in told]).astype(np.float64)
+        chosen = diverse(lead_vectors, np.round(relevance, DIGITS), question.limit)
+        ranks = {key: rank for rank, key in enumerate(near, start=1)}, {key: n for n, key in enumerate(worded, start=1)}
+        return tuple(
+            _found(number, told[index], float(relevance[index]), keys, ranks)
+            for number, index in enumerate(chosen, start=1)
+        )
+
+    def nearest(self, question: Question, vector: NDArray[np.float32], depth: int = DEPTH) -> list[Key]:
+        """The `depth` versions nearest to the unit `vector` among those that `question` admits, nearest first.
+
+        Few candidates are compared one by one; among many the index looks on until it has found enough.
+        """
+        values = {**self._scope, **_narrowing(question), "vector": Vector(vector), "depth": depth}
+        width = len(vector)
+        with self._pool.connection() as connection, connection.cursor() as cursor:
+            if width in INDEXED and self._eligible(cursor, values, question) > EXACT_UP_TO:
+                cursor.execute(sql.SQL("SET LOCAL hnsw.ef_search = {}").format(EF_SEARCH))
+                cursor.execute(_query("nearest_by_index", question, dimensions=width), values)
+            else:
+                cursor.execute(_query("nearest_of_all", question), values)
+            return [(str(news_id), int(version)) for news_id, version in cursor]
+
+    def _eligible(self, cursor: Cursor[Row], values: dict[str, object], question: Question) -> int:
+        row = cursor.execute(_query("eligible", question), {**values, "enough": EXACT_UP_TO + 1}).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def _matching(self, question: Question) -> list[Key]:
+        """Items with all words of the question, then (where those are few) with any of them."""
+        values = {**self._scope, **_narrowing(question), "text": question.text, "depth": DEPTH, "newest": NEWEST}
+        found: dict[Key, None] = {}
+        with self._pool.connection() as connection, connection.cursor() as cursor:
+            for name in ("matching_all", "matching_any"):
+                cursor.execute(_query(name, question), values)
+                found |= {(str(news_id), int(version)): None for news_id, version in cursor}
+                if len(found) >= question.limit:
+                    break
+        return list(found)[:DEPTH]
+
+    def _read(
+        self, keys: Sequence[Key], as_of: datetime
+    ) -> tuple[dict[Key, tuple[LinkedItem, str]], dict[Key, NDArray[np.float32]]]:
+        """The items behind `keys` that still stood at `as_of`, and the vector of each."""
+        values = {**self._scope, "as_of": as_of, "ids": [key[0] for key in keys], "versions": [key[1] for key in keys]}
+        with self._pool.connection() as connection, connection.cursor(binary=True) as cursor:
+            rows = cursor.execute(SQL["fetch"], values).fetchall()
+        items = {(str(row[0]), int(row[12])): (linked_item(row[:12]), str(row[1])) for row in rows}
+        vectors = {(str(row[0]), int(row[12])): _unpacked(row[13]) for row in rows if row[13] is not None}
+        without = [(key, headline) for key, (_, headline) in items.items() if key not in vectors]
+        return items, vectors | self._embed(without)
+
+    def _embed(self, headlines: Sequence[tuple[Key, str]]) -> dict[Key, NDArray[np.float32]]:
+        """Make and keep the vectors of `headlines`."""
+        if not headlines:
+            return {}
+        vectors = self._embedder.embed([clean(headline, TEXT_CAP) for _, headline in headlines])
+        made = {key: vector for (key, _), vector in zip(headlines, vectors, strict=True)}
+        with self._pool.connection() as connection, connection.cursor() as cursor:
+            cursor.execute(SQL["stage"])
+            with cursor.copy(SQL["copy_in"]) as copy:
+                copy.set_types(["text", "int4", "vector"])
+                for (news_id, version), vector in made.items():
+                    copy.write_row((news_id, version, Vector(vector)))
+            cursor.execute(SQL["add"], self._scope)
+            cursor.execute("DROP TABLE incoming_vectors")
+        log.info("headlines embedded", number=len(made), model=self._embedder.model)
+        return made
+
+
+_NARROWED: LiteralString = "AND tickers && %(tickers)s"
+
+
+def _query(name: str, question: Question, **numbers: int) -> sql.Composed:
+    """The named query with its narrowing spelled out, so that the planner sees what there is to narrow by."""
+    narrowed = sql.SQL(_NARROWED) if question.tickers else sql.SQL("")
+    return sql.SQL(SQL[name]).format(narrowed=narrowed, **{key: sql.Literal(value) for key, value in numbers.items()})
+
+
+def _narrowing(question: Question) -> dict[str, object]:
+    return {"as_of": question.as_of, "tickers": list(question.tickers)}
+
+
+def _fuse(*lists: Sequence[Key]) -> dict[Key, float]:
+    """Score of each key: the sum over the lists of 1 / (60 + rank), ranks from 1."""
+    scores: dict[Key, float] = {}
+    for ranked in lists:
+        for rank, key in enumerate(ranked, start=1):
+            scores[key] = scores.get(key, 0.0) + 1.0 / (RANK_OFFSET + rank)
+    return scores
+
+
+def _relevance(story: Story, fused: dict[Key, float], keys: dict[str, Key], question: Question) -> float:
+    """0..1: the best score of the story's copies x recency x, for a question on tickers, the weight of the link."""
+    scores = [fused[keys[linked.item.id]] for linked in (story.lead, *story.copies)]
+    age = max(0.0, (question.as_of - story.lead.item.effective_at).total_seconds() / 86_400.0)
+    recency = (1.0 + math.exp2(-age / question.half_life_days)) / 2.0
+    weight = story.lead.weight if question.tickers else 1.0
+    return max(scores) * (RANK_OFFSET + 1) / 2.0 * recency * weight
+
+
+def _found(
+    number: int, story: Story, relevance: float, keys: dict[str, Key], ranks: tuple[dict[Key, int], dict[Key, int]]
+) -> Found:
+    item = story.lead.item
+    everyone = [keys[linked.item.id] for linked in (story.lead, *story.copies)]
+    by_meaning, by_words = (min((ranked[key] for key in everyone if key in ranked), default=None) for ranked in ranks)
+    passage = Passage(
+        id=f"n{number}",
+        item_id=item.id,
+        text=clean(item.headline, TEXT_CAP),
+        source=clean(item.source, 40),
+        known_at=item.known_at,
+        sentiment=story.lead.sentiment,
+        relevance=round(relevance, DIGITS),
+    )
+    return Found(
+        passage=passage,
+        tickers=story.lead.tickers,
+        url=item.url,
+        sources=story.sources,
+        copies=tuple(linked.item.id for linked in story.copies),
+        by_meaning=by_meaning,
+        by_words=by_words,
+    )
+
+
+def _unpacked(sent: bytes) -> NDArray[np.float32]:
+    """pgvector's own wire form: two 16-bit words (width, unused), then big-endian float32."""
+    return np.frombuffer(sent, dtype=">f4", offset=4).astype(np.float32)

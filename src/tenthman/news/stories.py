@@ -1,0 +1,96 @@
+"""Which headlines tell the same story, across feeds: copies are counted once, contradictions never merge."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from tenthman.domain.news import LinkedItem
+
+SAME_STORY_WITHIN = timedelta(hours=72)
+SAME_STORY_OVERLAP = 0.7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """One story: the item known first, and its copies in the order in which they became known."""
+
+    lead: LinkedItem
+    copies: tuple[LinkedItem, ...] = ()
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Who told it, each once: five copies of a wire are one voice."""
+        return tuple(sorted({linked.item.source for linked in (self.lead, *self.copies)}))
+
+
+def stories(items: Sequence[LinkedItem]) -> tuple[Story, ...]:
+    """The stories that `items` tell, by the id of the item known first.
+
+    Two headlines tell one story when at least 70 % of their words are shared, they are about the same tickers, became
+    known within three days, and agree on every number, unit, day, negation and direction: "raises" and "cuts" are
+    never copies. A copy joins the story whose lead it is a copy of, so that stories cannot drift.
+    """
+    leads: dict[tuple[object, ...], list[tuple[_Text, list[LinkedItem]]]] = {}
+    for linked in sorted(items, key=lambda entry: (entry.item.known_at, entry.item.id)):
+        text = _read(linked)
+        alike = leads.setdefault((text.signs, linked.tickers), [])
+        copies = next((copies for lead, copies in alike if _same(text, lead)), None)
+        if copies is None:
+            alike.append((text, []))
+        else:
+            copies.append(linked)
+    found = (Story(lead=lead.linked, copies=tuple(copies)) for group in leads.values() for lead, copies in group)
+    return tuple(sorted(found, key=lambda story: story.lead.item.id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Text:
+    linked: LinkedItem
+    words: frozenset[str]
+    signs: tuple[str, ...]
+
+
+_WORD = re.compile(r"[a-z]+|\d+(?:[.,]\d+)*")
+_SIGN = re.compile(
+    r"\d.*|"
+    r"hundreds?|thousands?|millions?|billions?|trillions?|mln|bln|bn|percent|pct|bps|one|two|three|four|five|six|seven|"
+    r"eight|nine|ten|dozens?|half|double[sd]?|triple[sd]?|twice|first|second|third|fourth|last|next|"
+    r"mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun|(?:mon|tues|wednes|thurs|fri|satur|sun)day|"
+    r"january|february|march|april|may|june|july|august|september|october|november|december|"
+    r"not?|never|none|nothing|nobody|without|cannot|fail(?:s|ed)?|unlikely|un\w+able|denie[sd]|deny|refuse[sd]?|"
+    r"up|down|above|below|over|under|higher|lower|more|less|fewer|high|low|best|worst|good|bad|bull\w*|bear\w*|"
+    r"strong\w*|weak\w*|posit\w+|negat\w+|new|old|"
+    r"beat(?:s|ing)?|miss(?:e[sd]|ing)?|top(?:s|ped|ping)?|lag(?:s|ged|ging)?|"
+    r"(?:rais|increas|decreas|reduc|improv|declin|pric|los|clos|clim|rebound|recover|widen|narrow)\w*|"
+    r"cut(?:s|ting)?|lift(?:s|ed|ing)?|slash(?:es|ed|ing)?|hik(?:es?|ed|ing)|trim(?:s|med|ming)?|boost(?:s|ed|ing)?|"
+    r"ris(?:es?|en|ing)|rose|f(?:a|e)ll(?:s|en|ing)?|gain(?:s|ed|ing)?|drop(?:s|ped|ping)?|jump(?:s|ed|ing)?|"
+    r"plung(?:es?|ed|ing)|plummet\w*|surg(?:es?|ed|ing)|s(?:i|a|u)nk(?:s|ing)?|soar(?:s|ed|ing)?|slid(?:es?|ing)?|"
+    r"climb(?:s|ed|ing)?|tumbl(?:es?|ed|ing)|dip(?:s|ped|ping)?|rall(?:y|ies|ied)|slump(?:s|ed|ing)?|slip(?:s|ped)?|"
+    r"upgrad\w*|downgrad\w*|overweight|underweight|outperform\w*|underperform\w*|buy(?:s|ing)?|bought|"
+    r"sell(?:s|ing)?|sold|hold|win(?:s|ning)?|won|lost|profit\w*|loss(?:es)?|surplus|deficit|approv\w*|reject\w*|"
+    r"confirm\w*|den(?:y|ies|ied)|accept\w*|grant\w*|block(?:s|ed|ing)?|allow(?:s|ed)?|bans?|banned|lifts?|"
+    r"q\d|expand(?:s|ed|ing)?|shrink(?:s|ing)?|shrank|grow(?:s|ing|th)?|grew|open(?:s|ed|ing)?|"
+    r"halt(?:s|ed|ing)?|resum(?:es?|ed|ing)|start(?:s|ed|ing)?|stop(?:s|ped|ping)?|begin(?:s|ning)?|end(?:s|ed|ing)?|"
+    r"hir(?:es?|ed|ing)|fir(?:es?|ed|ing)|add(?:s|ed|ing)?|remov\w*|join(?:s|ed|ing)?|leav(?:es?|ing)|left|"
+    r"before|after|out|off"
+)
+
+
+def _read(linked: LinkedItem) -> _Text:
+    text = unicodedata.normalize("NFKC", linked.item.headline).casefold().replace("\u2019", "'").replace("n't", " not")
+    for publisher in (f" - {linked.item.source.casefold()}", f" | {linked.item.source.casefold()}"):
+        text = text.removesuffix(publisher)
+    words = _WORD.findall(text)
+    return _Text(
+        linked=linked,
+        words=frozenset(words),
+        signs=tuple(sorted({word for word in words if _SIGN.fullmatch(word)})),
+    )
+
+
+def _same(one: _Text, other: _Text) -> bool:
+    if not one.words or abs(one.linked.item.known_at - other.linked.item.known_at) > SAME_STORY_WITHIN:
+        return False
+    return len(one.words & other.words) / len(one.words | other.words) >= SAME_STORY_OVERLAP
