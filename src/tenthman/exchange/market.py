@@ -182,6 +182,15 @@ class ReplayExchange:
         """All executions, oldest first."""
         return list(self._fills)
 
+    @property
+    def starting_cash(self) -> Decimal:
+        """What the account began with, USD."""
+        return self._starting_cash
+
+    def equity_at_closes(self) -> list[tuple[date, Decimal]]:
+        """Sessions that have closed since the start, and the equity at their closes, oldest first."""
+        return list(self._close_marks)
+
     def dividends(self) -> list[DividendPayment]:
         """All dividends paid, oldest first."""
         return list(self._dividends)
@@ -191,14 +200,25 @@ class ReplayExchange:
         row = self._prices.ended(symbol)
         return row is not None and self._timetable.hours[row].open_at <= self._now
 
-    def price(self, symbol: str) -> Decimal | None:
-        """Path price now; the last close outside hours and in a halt; None when no price is known."""
-        row = self._timetable.open_row(self._now)
+    def price(self, symbol: str, at: datetime | None = None) -> Decimal | None:
+        """Path price at `at` (None: now); the last close outside hours and in a halt; None when no price is known.
+
+        ValueError for an instant that is still to come.
+        """
+        at = self._now if at is None else at
+        if at > self._now:
+            raise ValueError(f"`at` must not be after {self._now}, was {at}")
+        row = self._timetable.open_row(at)
         path = None if row is None else self._prices.path(row, symbol)
         if row is not None and path is not None:
-            return quoted(path.price_at(self._timetable.fraction(row, self._now)))
-        close = self._prices.last_close(self._timetable.closed_by(self._now), symbol)
+            return quoted(path.price_at(self._timetable.fraction(row, at)))
+        close = self._prices.last_close(self._timetable.closed_by(at), symbol)
         return None if close is None else quoted(e4(close))
+
+    def is_halted(self, symbol: str, at: datetime) -> bool:
+        """Whether a session is open at `at` in which `symbol` has no bar."""
+        row = self._timetable.open_row(at)
+        return row is not None and self._prices.path(row, symbol) is None
 
     def bars(self, symbol: str, first: date, last: date) -> list[Bar]:
         """Daily bars of the sessions `first`..`last` that have closed by now, oldest first."""

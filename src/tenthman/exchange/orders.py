@@ -111,3 +111,8 @@ class Refusal(Exception):
         self.code = code.value
         self.message = message
         self.extra: dict[str, str] = dict(extra or {})
+
+    @property
+    def body(self) -> dict[str, object]:
+        """What the wire says."""
+        return {"code": self.code, "message": self.message, **self.extra}
