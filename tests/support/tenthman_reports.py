@@ -50,12 +50,16 @@ SEEDS = (
     """INSERT INTO universe SELECT 'm', t, t, t, 'Technology', '{}', '2010-01-01', NULL
        FROM unnest(ARRAY['AAPL', 'MSFT', 'IDX']) AS t""",
     """INSERT INTO universe VALUES ('m', 'GONE', 'Gone', 'Gone', 'Technology', '{}', '2010-01-01', '2015-01-01')""",
-    """INSERT INTO bars VALUES
-       ('m', '2020-01-06', 'AAPL', 74, 75, 73, 74.2, 1000, '2020-01-06 21:00Z'),
-       ('m', '2020-01-07', 'AAPL', 74, 79, 73, 77.7, 1000, '2020-01-07 21:00Z'),
-       ('m', '2020-01-06', 'MSFT', 100, 101, 99, 100, 1000, '2020-01-06 21:00Z'),
-       ('m', '2020-01-06', 'IDX', 300, 301, 299, 300, 1000, '2020-01-06 21:00Z'),
-       ('m', '2020-01-07', 'IDX', 300, 307, 299, 306, 1000, '2020-01-07 21:00Z')""",
+    """INSERT INTO bar_fetches (market_id, source, price_basis, fetched_at)
+       VALUES ('m', 'a generator', 'split-adjusted', '2020-01-07 21:00Z')""",
+    """INSERT INTO bars SELECT 'm', session::date, ticker, open, high, low, close, 1000, known_at::timestamptz, id
+       FROM bar_fetches, (VALUES
+           ('2020-01-06', 'AAPL', 74, 75, 73, 74.2, '2020-01-06 21:00Z'),
+           ('2020-01-07', 'AAPL', 74, 79, 73, 77.7, '2020-01-07 21:00Z'),
+           ('2020-01-06', 'MSFT', 100, 101, 99, 100, '2020-01-06 21:00Z'),
+           ('2020-01-06', 'IDX', 300, 301, 299, 300, '2020-01-06 21:00Z'),
+           ('2020-01-07', 'IDX', 300, 307, 299, 306, '2020-01-07 21:00Z')
+       ) AS bar (session, ticker, open, high, low, close, known_at)""",
     "INSERT INTO models VALUES ('v1', 'm', '2020-01-03', 'f', '{}', '', repeat('0', 64), now())",
     "INSERT INTO news VALUES ('m', 'news-7', 'wire', 'https://example.org/7')",
     """INSERT INTO features VALUES ('m', 'f', 'AAPL', '2020-01-03', '2020-01-06 14:00Z', '{momentum_20,gap}',

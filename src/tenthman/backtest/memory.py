@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from tenthman.domain.audit import Decision, EventKind
 from tenthman.domain.opinion import Case
 from tenthman.domain.order import BrokerOrder, Fill, Purpose, Side, SizedOrder, TradingState
-from tenthman.scheduler.record import OpenTrade, OrderInDoubt, Unfinished
+from tenthman.scheduler.record import Ending, LookBack, OpenTrade, OrderInDoubt, Shadow, Unfinished
+from tenthman.scheduler.rows import shadow_of
 from tenthman.scheduler.timeline import NEW_YORK
 
 
@@ -28,6 +29,15 @@ class EquityPoint:
     at: datetime
     equity: Decimal
     cash: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedShadow:
+    """A shadow position that has ended; `gained` is what it brought after costs (USD)."""
+
+    shadow: Shadow
+    ending: Ending
+    gained: Decimal
 
 
 @dataclass(slots=True)
@@ -57,6 +67,8 @@ class MemoryRecord:
     states: list[StateChange] = field(default_factory=list)
     alerts: list[tuple[str, object, datetime]] = field(default_factory=list)
     points: list[EquityPoint] = field(default_factory=list)
+    ended_shadows: list[EndedShadow] = field(default_factory=list)
+    _open_shadows: dict[str, Shadow] = field(default_factory=dict)
     _intents: dict[str, SizedOrder] = field(default_factory=dict)
     _by_broker_id: dict[str, str] = field(default_factory=dict)
     _unfinished: dict[str, Unfinished] = field(default_factory=dict)
@@ -64,6 +76,10 @@ class MemoryRecord:
     _trades: dict[str, OpenTrade] = field(default_factory=dict)
     _held: dict[str, Decimal] = field(default_factory=dict)
     _peak: Decimal | None = None
+    _week: date | None = None
+    _week_start: Decimal | None = None
+    _bought: dict[date, Decimal] = field(default_factory=dict)
+    _stopped: dict[str, date] = field(default_factory=dict)
     _held_at: datetime | None = None
 
     def __post_init__(self) -> None:
@@ -85,10 +101,14 @@ class MemoryRecord:
             self.cases[case.hash] = case
         if isinstance(decision.outcome, SizedOrder):
             self._intents[decision.outcome.client_order_id] = decision.outcome
+        shadow = shadow_of(decision)
+        if shadow is not None:
+            self._open_shadows[decision.id] = shadow
 
     def record_submitted(self, client_order_id: str, broker_order: BrokerOrder, at: datetime) -> None:
         """The broker has the order. KeyError for one that no decision sent."""
         self.doubts.pop(client_order_id, None)
+        self._note_bought(client_order_id, at)
         self.sent[client_order_id] = SentOrder(self._intents[client_order_id], at, broker_order)
         for order in (broker_order, *broker_order.legs):
             self._by_broker_id[order.id] = client_order_id
@@ -141,6 +161,8 @@ class MemoryRecord:
             self._booked.add(fill.execution_id)
             self.fills.append((fill, fees.get(fill.execution_id, Decimal(0))))
             self._hold(fill)
+            if purpose_of(self.order_of(fill), fill) is Purpose.STOP:
+                self._stopped[fill.ticker] = fill.filled_at.astimezone(NEW_YORK).date()
         return tuple(fresh)
 
     def open_trades(self) -> Mapping[str, OpenTrade]:
@@ -161,7 +183,20 @@ class MemoryRecord:
         if holdings:
             self._held_at = at
         self._peak = equity if self._peak is None else max(self._peak, equity)
+        week = session - timedelta(days=session.weekday())
+        if week != self._week:
+            self._week, self._week_start = week, day_start
+        elif self._week_start is None:
+            self._week_start = equity
         return self._peak
+
+    def look_back(self, session: date) -> LookBack:
+        """What the rules ask of the days before. ValueError before the first point since the run began or re-armed."""
+        if self._week_start is None:
+            raise ValueError(f"equity of {session} must have been recorded")
+        return LookBack(
+            week_start=self._week_start, bought=self._bought.get(session, Decimal(0)), stopped=dict(self._stopped)
+        )
 
     def trading_state(self) -> TradingState:
         """The latch as it stands."""
@@ -185,7 +220,16 @@ class MemoryRecord:
     def rearm(self, reason: str, person: str, at: datetime) -> None:
         """Back to ACTIVE; the peak begins anew at the next point of the equity curve."""
         self.states.append(StateChange(state=TradingState.ACTIVE, reason=reason, at=at))
-        self._peak = None
+        self._peak = self._week_start = None
+
+    def open_shadows(self) -> tuple[Shadow, ...]:
+        """Shadow positions that have not ended, oldest first."""
+        return tuple(self._open_shadows.values())
+
+    def end_shadow(self, decision_id: str, ending: Ending, gained: Decimal, at: datetime) -> None:
+        """A shadow position has ended. KeyError for one that is not open."""
+        shadow = self._open_shadows.pop(decision_id)
+        self.ended_shadows.append(EndedShadow(shadow=shadow, ending=ending, gained=gained))
 
     def order_of(self, fill: Fill) -> SentOrder | None:
         """The desk's order that `fill` belongs to, itself or through a leg; None for what the exchange paid out."""
@@ -193,6 +237,11 @@ class MemoryRecord:
 
     def _is_ours(self, fill: Fill) -> bool:
         return fill.is_payout or fill.broker_order_id in self._by_broker_id
+
+    def _note_bought(self, client_order_id: str, at: datetime) -> None:
+        order, session = self._intents[client_order_id], at.astimezone(NEW_YORK).date()
+        if client_order_id not in self.sent and order.purpose is Purpose.ENTRY and order.limit_price is not None:
+            self._bought[session] = self._bought.get(session, Decimal(0)) + order.quantity * order.limit_price
 
     def _note(self, client_order_id: str, told: BrokerOrder) -> None:
         working = any(not leg.status.is_final for leg in told.legs)

@@ -15,6 +15,7 @@ from tenthman.backtest.memory import MemoryRecord
 from tenthman.backtest.result import BacktestResult
 from tenthman.backtest.tables import tabulate
 from tenthman.config import Config
+from tenthman.data.market import MarketView
 from tenthman.decision import Prepared, prepare_on
 from tenthman.domain.order import Account, Book
 from tenthman.exchange.in_process import InProcessBroker
@@ -23,6 +24,7 @@ from tenthman.ml.inference import SignalModel
 from tenthman.scheduler.holes import CycleHoles
 from tenthman.scheduler.intraday import run_step
 from tenthman.scheduler.orchestrator import Desk
+from tenthman.scheduler.shadows import ShadowMarket, settle_shadows
 from tenthman.scheduler.timeline import NEW_YORK, Step, StepKind, session_steps
 
 ACCOUNT = "backtest"
@@ -53,8 +55,9 @@ class StudiedSight:
             self._config,
         )
 
-    def after_close(self, at: datetime) -> None:
-        """The study holds every session."""
+    def after_close(self, at: datetime) -> MarketView:
+        """The study holds every session; served is what is known."""
+        return self._study.history.serve(at)
 
     def _opens(self, row: int) -> datetime:
         return self._study.market.hours[row].open_at
@@ -91,6 +94,9 @@ def run_stepwise(
         if step.kind is StepKind.CLOSE:
             closes.append(exchange.account())
         on_step(step, book, done, len(steps))
+    view = study.history.serve(steps[-1].at)
+    market = ShadowMarket(view.panel, study.market.hours, config.settings.costs)
+    settle_shadows(record, market, steps[-1].at, final=True)
     return tabulate(study, record, config.settings.schedule, closes, exchange.dividends()), record
 
 

@@ -13,8 +13,7 @@ from tenthman.scheduler.signal_model import ModelFrom
 
 def report_of(done: Backtested, options: Options) -> BacktestReport:
     """The facts of the report of `done`, which was run with `options`."""
-    panel, result = done.market.panel, done.result
-    last: date = result.sessions[-1].item()
+    result = done.result
     return build_backtest_report(
         Story(
             market=done.market.provenance,
@@ -33,7 +32,7 @@ def report_of(done: Backtested, options: Options) -> BacktestReport:
             nulls=done.nulls,
             looks=done.looks,
             ablation=done.ablation,
-            shadows=shadow_facts(done.record.decisions, panel, last) if done.record else (),
+            shadows=shadow_facts(done.record.ended_shadows) if done.record else (),
             seconds=done.seconds,
         )
     )

@@ -182,7 +182,7 @@ class AblationRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShadowFacts:
-    """Entries taken away by the committee for one cause that would have ended one way; `result_usd` before costs."""
+    """Entries taken away by the committee for one cause that would have ended one way; `result_usd` after costs."""
 
     cause: str
     ended: str

@@ -81,7 +81,7 @@ class Scorecard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShadowRow:
-    """Shadow positions of one cause that ended one way (None: still open); `pnl` in USD before costs."""
+    """Shadow positions of one cause that ended one way (None: still open); `pnl` in USD after costs."""
 
     cause: str
     ended: str | None

@@ -405,6 +405,7 @@ CREATE TABLE decisions (
     PRIMARY KEY (run_id, id)
 );
 CREATE INDEX decisions_by_ticker ON decisions (ticker, session);
+CREATE INDEX decisions_by_session ON decisions (session, ticker);
 
 CREATE TABLE critiques (
     run_id         uuid NOT NULL,
@@ -423,9 +424,11 @@ CREATE TABLE critiques (
     prompt_hash    text,
     latency_ms     integer NOT NULL,
     detail         text NOT NULL,
+    template_hash  text,                                       -- version of the prompts that were put
     PRIMARY KEY (run_id, decision_id, role),
     FOREIGN KEY (run_id, decision_id) REFERENCES decisions (run_id, id)
 );
+CREATE INDEX critiques_by_role ON critiques (role, stance);
 
 -- Orders: the row is committed before the order leaves. Legs of a bracket are rows of their own once the broker names them.
 CREATE TABLE orders (
@@ -530,9 +533,38 @@ CREATE TABLE shadow_positions (
     exit_price   numeric CHECK (exit_price > 0),
     exit_session date,
     exit_reason  text CHECK (exit_reason IN ('stop', 'target', 'time', 'never_filled', 'run_end')),
-    pnl_usd      numeric,
+    pnl_usd      numeric,                                      -- after costs
+    fees_usd     numeric CHECK (fees_usd >= 0),                -- regulatory fees within pnl_usd
     PRIMARY KEY (run_id, decision_id),
     FOREIGN KEY (run_id, decision_id) REFERENCES decisions (run_id, id)
+);
+
+-- Committees that lost their veto by their own record, and those that a person gave it back to. The newest row counts.
+CREATE TABLE committee_standings (
+    sequence     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    run_id       uuid NOT NULL REFERENCES runs (id),
+    model        text NOT NULL,
+    model_digest text NOT NULL CHECK (model_digest <> ''),
+    template_hash text NOT NULL CHECK (template_hash <> ''),
+    standing     text NOT NULL CHECK (standing IN ('demoted', 'reinstated')),
+    reason       text NOT NULL CHECK (reason <> ''),
+    evidence     jsonb NOT NULL,
+    changed_by   text NOT NULL CHECK (changed_by <> ''),
+    changed_at   timestamptz NOT NULL
+);
+CREATE INDEX committee_standings_by_run ON committee_standings (run_id, sequence);
+CREATE TRIGGER committee_standings_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON committee_standings
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- How much of a debate a case was given, so that a replay gives it the same. The first one counts.
+CREATE TABLE debates (
+    case_hash    text NOT NULL CHECK (length(case_hash) = 64),
+    model_digest text NOT NULL CHECK (model_digest <> ''),
+    ladder_hash  text NOT NULL CHECK (length(ladder_hash) = 64),
+    rung         text NOT NULL CHECK (rung IN ('full', 'short', 'unreviewed')),
+    seconds      double precision NOT NULL CHECK (seconds >= 0 AND seconds < 'Infinity'),
+    held_at      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (case_hash, model_digest, ladder_hash)
 );
 
 -- What champion and challengers said of every member in a decision run, so that they can be compared later.

@@ -119,14 +119,15 @@ class WatchedSight:
             return without_entries(prepared)
         return prepared
 
-    def after_close(self, at: datetime) -> None:
+    def after_close(self, at: datetime) -> MarketView:
         """As `inner` does; then an alert when the champion has drifted."""
-        self._inner.after_close(at)
+        known = self._inner.after_close(at)
         found = drift_of(self._config, self._models.champion, self._models.manifest, self._look(at))
         if found.alerts:
             told = {"version": self._models.champion.version, "found": found.alerts}
             self._ledger.event(EventKind.ALERT, "model drift", told, at)
             log.warning("model drift", **told)
+        return known
 
 
 class Look(Protocol):

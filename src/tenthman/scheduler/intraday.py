@@ -5,6 +5,7 @@ from tenthman.domain.audit import EventKind, Slot
 from tenthman.domain.opinion import Exit
 from tenthman.domain.order import Book, TradingState
 from tenthman.risk.emergency import next_state, rearms
+from tenthman.risk.numbers import rule_numbers
 from tenthman.scheduler.book import sessions_between
 from tenthman.scheduler.orchestrator import (
     Desk,
@@ -15,6 +16,7 @@ from tenthman.scheduler.orchestrator import (
     set_state,
     settle,
 )
+from tenthman.scheduler.shadows import ShadowMarket, settle_shadows
 from tenthman.scheduler.timeline import NEW_YORK, Step, StepKind
 
 
@@ -35,7 +37,7 @@ def check(desk: Desk, step: Step) -> Book:
     """Settle with the broker, move the latch if the drawdown says so, and do what the latch asks for."""
     book = settle(desk, step)
     _alert_unprotected(desk, book, step)
-    change = next_state(book, desk.config.risk_rules.drawdown)
+    change = next_state(book, rule_numbers(desk.config.risk_rules))
     if change is not None:
         set_state(desk, change.state, change.reason, step.at)
     elif book.state is TradingState.ACTIVE:
@@ -48,10 +50,12 @@ def check(desk: Desk, step: Step) -> Book:
 
 
 def _close(desk: Desk, step: Step) -> Book:
-    """After the close: entries that did not fill are withdrawn, and the session's bars come in."""
+    """After the close: entries that did not fill are withdrawn, the session's bars come in, shadows end by them."""
     cancel_entries(desk, "not filled by the close", step.at)
     book = settle(desk, step)
-    desk.sight.after_close(step.at)
+    view = desk.sight.after_close(step.at)
+    market = ShadowMarket(view.panel, desk.hours, desk.config.settings.costs)
+    settle_shadows(desk.ledger, market, step.at, final=False)
     return book
 
 

@@ -10,6 +10,8 @@ from tenthman.domain.audit import Decision, EventKind
 from tenthman.domain.opinion import Case
 from tenthman.domain.order import BrokerOrder, Fill, Purpose, TradingState
 
+_CENT = Decimal("0.01")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenTrade:
@@ -38,6 +40,58 @@ class Unfinished:
     client_order_id: str
     broker_order_id: str
     waits_for_legs: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shadow:
+    """What a veto, a shrink or an abstention took away, living on under the same prices (USD).
+
+    `as_of`: when its order would have been sent.
+    """
+
+    decision_id: str
+    as_of: datetime
+    ticker: str
+    cause: str
+    quantity: Decimal
+    limit_price: Decimal
+    stop_price: Decimal
+    target_price: Decimal
+    horizon_sessions: int
+    opened_session: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a shadow ended: "stop", "target", "time", "run_end" or "never_filled" (without an entry).
+
+    Prices are fills, USD; at "run_end" `exit` is the last close. `fees` are the regulatory fees of its fills, USD.
+    """
+
+    entry: Decimal | None
+    exit: Decimal | None
+    session: date
+    reason: str
+    fees: Decimal
+
+    def gained(self, quantity: Decimal) -> Decimal:
+        """What `quantity` shares brought after costs, USD to the cent; 0 where the shadow was never entered."""
+        if self.entry is None or self.exit is None:
+            return Decimal(0)
+        return ((self.exit - self.entry) * quantity - self.fees).quantize(_CENT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookBack:
+    """What the rules ask of the days before (USD).
+
+    `week_start`: equity at the start of the week's first session, or when the desk was re-armed if that was later.
+    `bought`: limit times quantity of all entries sent in this session. `stopped`: session of the last stop, by ticker.
+    """
+
+    week_start: Decimal
+    bought: Decimal
+    stopped: Mapping[str, date]
 
 
 class Record(Protocol):
@@ -103,6 +157,10 @@ class Record(Protocol):
         """One point of the equity curve; returns the peak since the run began or was last re-armed (USD)."""
         ...
 
+    def look_back(self, session: date) -> LookBack:
+        """What the rules ask of the days before, in `session`; its equity must have been recorded."""
+        ...
+
     def trading_state(self) -> TradingState:
         """The latch as it stands."""
         ...
@@ -121,4 +179,12 @@ class Record(Protocol):
 
     def rearm(self, reason: str, person: str, at: datetime) -> None:
         """Back to ACTIVE; drawdown is measured anew from here."""
+        ...
+
+    def open_shadows(self) -> tuple[Shadow, ...]:
+        """Shadow positions that have not ended, oldest first."""
+        ...
+
+    def end_shadow(self, decision_id: str, ending: Ending, gained: Decimal, at: datetime) -> None:
+        """A shadow position has ended; `gained` is what it brought after costs (USD)."""
         ...

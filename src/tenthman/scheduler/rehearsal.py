@@ -39,7 +39,7 @@ from tenthman.scheduler.gather import Gatherer, link_items
 from tenthman.scheduler.holes import CycleHoles, open_holes
 from tenthman.scheduler.intraday import run_step
 from tenthman.scheduler.orchestrator import Desk
-from tenthman.scheduler.shadows import settle_shadows
+from tenthman.scheduler.shadows import ShadowMarket, settle_shadows
 from tenthman.scheduler.sight import GatheredSight
 from tenthman.scheduler.signal_model import retraining_sessions, start_of, trained_model
 from tenthman.scheduler.state import Interrupted, Ledger
@@ -180,7 +180,8 @@ def rehearse(
         with spent("trading"), bind(run_id=ledger.run_id):
             _trade(desk, VirtualClock(start, exchange.advance), sessions, watcher)
         panel, _ = stores.bars.panel_until(period.last)
-        settle_shadows(ledger, panel, period)
+        shadows = ShadowMarket(panel, market.hours, config.settings.costs)
+        settle_shadows(ledger, shadows, sessions[-1].close_at, final=True)
         ledger.finish(wall_now(), {"seconds": spent.seconds, "dividends_usd": broker.dividends_paid()})
         return Rehearsed(run_id=str(ledger.run_id), interrupted_before=tuple(ledger.interrupted), seconds=spent.seconds)
 

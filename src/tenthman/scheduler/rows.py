@@ -8,6 +8,7 @@ from tenthman.domain.audit import Decision
 from tenthman.domain.canonical import content_hash, plain
 from tenthman.domain.opinion import Abstain, Critique, Enter, Veto
 from tenthman.domain.order import Denial, SizedOrder
+from tenthman.scheduler.record import Shadow
 
 
 def body_hash(decision: Decision) -> str:
@@ -56,25 +57,49 @@ def critique_row(run_id: str, decision_id: str, critique: Critique) -> dict[str,
     }
 
 
-def shadow_row(run_id: str, decision: Decision) -> list[object] | None:
+def shadow_of(decision: Decision) -> Shadow | None:
     """What the committee took away of the order that risk would have sent; None when nothing."""
-    shadow, sent = decision.shadow, decision.outcome
-    if shadow is None:
+    whole, sent = decision.shadow, decision.outcome
+    if whole is None:
         return None
-    taken = shadow.quantity - (sent.quantity if isinstance(sent, SizedOrder) else Decimal(0))
-    if taken <= 0:
-        return None
-    match decision.verdict:
-        case Veto():
-            cause = "veto"
-        case Enter():
-            cause = "shrink"
-        case Abstain():
-            cause = "abstain"
-        case _:
-            raise ValueError(f"{decision.id}: a shadow must come from a veto, a shrink or an abstention")
+    taken = whole.quantity - (sent.quantity if isinstance(sent, SizedOrder) else Decimal(0))
+    return bracket_of(decision, whole, taken, _cause(decision)) if taken > 0 else None
+
+
+def bracket_of(decision: Decision, order: SizedOrder, quantity: Decimal, cause: str) -> Shadow:
+    """`quantity` of the entry `order`, to be followed as a shadow. ValueError where prices or signal are missing."""
     if decision.signal is None:
         raise ValueError(f"{decision.id}: a shadow must have a signal, whose horizon ends it")
+    if order.limit_price is None or order.stop_price is None or order.target_price is None:
+        raise ValueError(f"{decision.id}: a shadow must have limit, stop and target prices")
+    return Shadow(
+        decision_id=decision.id,
+        as_of=decision.as_of,
+        ticker=decision.ticker,
+        cause=cause,
+        quantity=quantity,
+        limit_price=order.limit_price,
+        stop_price=order.stop_price,
+        target_price=order.target_price,
+        horizon_sessions=decision.signal.horizon_sessions,
+        opened_session=decision.session,
+    )
+
+
+def shadow_row(run_id: str, shadow: Shadow) -> list[object]:
+    """Parameters of `insert_shadow`."""
+    what = [shadow.decision_id, shadow.ticker, shadow.cause, shadow.quantity]
     prices = [shadow.limit_price, shadow.stop_price, shadow.target_price]
-    horizon = decision.signal.horizon_sessions
-    return [run_id, decision.id, decision.ticker, cause, taken, *prices, horizon, decision.session]
+    return [run_id, *what, *prices, shadow.horizon_sessions, shadow.opened_session]
+
+
+def _cause(decision: Decision) -> str:
+    match decision.verdict:
+        case Veto():
+            return "veto"
+        case Enter():
+            return "shrink"
+        case Abstain():
+            return "abstain"
+        case _:
+            raise ValueError(f"{decision.id}: a shadow must come from a veto, a shrink or an abstention")

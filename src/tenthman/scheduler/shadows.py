@@ -1,148 +1,181 @@
-"""What became of entries that the committee took away: each is walked over the run's daily bars, under its own prices.
+"""What became of entries that the committee took away: they go on as the exchange would have traded them.
 
-Within a bar the low comes before the high, as everywhere else: the stop before the target. Costs are left out.
+A shadow is the bracket order that was not sent: the same limit, stop, target and horizon, over the exchange's own paths
+of daily bars and by its arithmetic of fills, at the same spread and slippage, with the fees of the desk's ledger.
 
-1. Entry, in the session it was meant for only. A morning's order fills at the open if that is at or below the limit,
-   else at the limit if the bar reaches down to it. An afternoon's order fills at the close if that is at or below the
-   limit: of the rest of the session a daily bar says nothing more.
-2. Exit. An open at or beyond stop or target sells there; else the stop, else the target. In the session of the
-   `horizon_sessions`-th bar after the entry it is sold at the open, when the desk's morning run would do so.
-3. Still held at the end of the run: valued at the last close.
+1. Entry, in the session it was meant for only, from the moment of the decision on; what has not filled by the close is
+   withdrawn. 2. Exit by stop or target, or at the open of the session in which the position has been held for
+   `horizon_sessions`, when the desk's morning run would sell it. 3. Still held at the end of the run: valued at the
+   last close, as the account is.
+
+Not followed are sales by a SELL signal or by the drawdown stop, dividends, and the limits of the book: a shadow stands
+for one entry, not for the account.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from tenthman.domain.audit import Slot
-from tenthman.domain.market import Panel, Period
-from tenthman.scheduler.state import Ledger, Shadow
+from tenthman.config import CostSettings
+from tenthman.domain.market import Panel, SessionHours
+from tenthman.domain.money import floor_e4, usd
+from tenthman.domain.order import Fill, Side
+from tenthman.exchange.arithmetic import fill_price
+from tenthman.exchange.matching import FillCosts
+from tenthman.exchange.path import Path
+from tenthman.execution.fees import regulatory_fees
+from tenthman.scheduler.record import Ending, Record, Shadow
 
-NEW_YORK = ZoneInfo("America/New_York")
-CLOSE = time(16)
-CENT, PRICE = Decimal("0.01"), Decimal("0.0001")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DayBar:
-    """One session of one ticker (USD)."""
-
-    session: date
-    open: float
-    high: float
-    low: float
-    close: float
+SHY = 0.0002
+"""USD by which a bar must stay clear of stop and target to be passed over unmatched: twice the rounding of prices."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """How a shadow ended: "stop", "target", "time", "run_end" or "never_filled" (without an entry). Prices in USD."""
+class Touch:
+    """A fill: when in the session (0..1), at what price (USD, after costs), and by what ("stop", "target", "time")."""
 
-    entry: float | None
-    exit: float | None
-    session: date
-    reason: str
+    fraction: float
+    price: Decimal
+    by: str
 
 
-def settle_shadows(ledger: Ledger, panel: Panel, period: Period) -> int:
-    """Walk every open shadow of the run over the bars of `panel` up to `period.last`; returns how many were ended.
+class ShadowMarket:
+    """The bars that shadows are walked over, the hours of their sessions, and what a fill costs."""
 
-    `panel` must hold the sessions of `period`; a ticker or session without a bar is passed over. The record is dated
-    to the close of the last session.
-    """
-    at = datetime.combine(period.last, CLOSE, NEW_YORK)
-    shadows = ledger.open_shadows()
-    for shadow in shadows:
-        end = ending_of(shadow, panel, period.last)
-        entry, left = (None if price is None else _price(price) for price in (end.entry, end.exit))
-        ledger.update_shadow(
-            shadow.decision_id,
-            at=at,
-            entry_price=entry,
-            exit_price=left,
-            exit_session=end.session,
-            exit_reason=end.reason,
-            pnl_usd=gained_by(shadow, end),
+    def __init__(self, panel: Panel, hours: Sequence[SessionHours], costs: CostSettings) -> None:
+        self._panel = panel
+        self._hours: Mapping[date, SessionHours] = {item.session: item for item in hours}
+        self._costs = FillCosts.of(costs)
+        self._columns = {ticker: column for column, ticker in enumerate(panel.tickers)}
+
+    def ending_of(self, shadow: Shadow, *, final: bool) -> Ending | None:
+        """How `shadow` ends over the bars there are; None while it goes on. `final`: the run is over, so it ends."""
+        sessions = self._panel.sessions
+        first = int(np.searchsorted(sessions, np.datetime64(shadow.opened_session, "D")))
+        if first == len(sessions) and not final:
+            return None
+        if first == len(sessions) or self._session(first) != shadow.opened_session or not self._is_bar(shadow, first):
+            return _never(shadow)
+        entry = self._entry(shadow, first)
+        return _never(shadow) if entry is None else self._follow(shadow, entry, first, final=final)
+
+    def _follow(self, shadow: Shadow, entry: Touch, first: int, *, final: bool) -> Ending | None:
+        left = self._exit(shadow, first, entry.fraction)
+        if left is not None:
+            return self._ended(shadow, entry, left, shadow.opened_session)
+        for row in range(first + 1, len(self._panel.sessions)):
+            if not self._is_bar(shadow, row):
+                continue
+            if row - first >= shadow.horizon_sessions:
+                return self._ended(shadow, entry, self._sale(shadow, row), self._session(row))
+            left = None if self._is_quiet(shadow, row) else self._exit(shadow, row, 0.0)
+            if left is not None:
+                return self._ended(shadow, entry, left, self._session(row))
+        return self._valued(shadow, entry) if final else None
+
+    def _entry(self, shadow: Shadow, row: int) -> Touch | None:
+        """The limit buy: at the first price at or below its limit, never above it."""
+        path, limit = self._path(shadow, row), floor_e4(shadow.limit_price)
+        at = path.first_touch(limit, self._begins(shadow), 1.0, below=True)
+        if at is None:
+            return None
+        share = self._costs.open if at == 0.0 else self._costs.day
+        price = usd(fill_price(min(path.price_at(at), limit), share, buys=True))
+        return Touch(fraction=at, price=min(price, shadow.limit_price), by="entry")
+
+    def _exit(self, shadow: Shadow, row: int, since: float) -> Touch | None:
+        """Stop or target, whichever the path reaches first; the stop where it is both."""
+        path = self._path(shadow, row)
+        stop, target = floor_e4(shadow.stop_price), floor_e4(shadow.target_price)
+        stopped = path.first_touch(stop, since, 1.0, below=True)
+        reached = path.first_touch(target, since, 1.0, below=False)
+        if stopped is not None and (reached is None or stopped <= reached):
+            raw = min(path.price_at(stopped), stop)
+            return Touch(fraction=stopped, price=usd(fill_price(raw, self._costs.stop, buys=False)), by="stop")
+        if reached is None:
+            return None
+        share = self._costs.open if reached == 0.0 else self._costs.day
+        price = usd(fill_price(max(path.price_at(reached), target), share, buys=False))
+        return Touch(fraction=reached, price=max(price, shadow.target_price), by="target")
+
+    def _sale(self, shadow: Shadow, row: int) -> Touch:
+        """The market order of the morning run, which fills at the open."""
+        raw = self._path(shadow, row).price_at(0.0)
+        return Touch(fraction=0.0, price=usd(fill_price(raw, self._costs.open, buys=False)), by="time")
+
+    def _ended(self, shadow: Shadow, entry: Touch, left: Touch, session: date) -> Ending:
+        fees = self._fees(shadow, Side.BUY, entry.price, shadow.opened_session)
+        fees += self._fees(shadow, Side.SELL, left.price, session)
+        return Ending(entry=entry.price, exit=left.price, session=session, reason=left.by, fees=fees)
+
+    def _valued(self, shadow: Shadow, entry: Touch) -> Ending:
+        closes = self._panel.close[:, self._columns[shadow.ticker]]
+        row = int(np.flatnonzero(np.isfinite(closes))[-1])
+        return Ending(
+            entry=entry.price,
+            exit=Decimal(repr(float(closes[row]))).quantize(Decimal("0.0001")),
+            session=self._session(len(closes) - 1),
+            reason="run_end",
+            fees=self._fees(shadow, Side.BUY, entry.price, shadow.opened_session),
         )
-    return len(shadows)
 
-
-def ending_of(shadow: Shadow, panel: Panel, last: date) -> Ending:
-    """How `shadow` ends over the bars of `panel` up to `last`."""
-    return walk(shadow, _bars(panel, shadow, last), last)
-
-
-def gained_by(shadow: Shadow, end: Ending) -> Decimal:
-    """What it brought before costs, USD to the cent; 0 where it was never entered."""
-    if end.entry is None or end.exit is None:
-        return Decimal(0)
-    return ((_price(end.exit) - _price(end.entry)) * shadow.quantity).quantize(CENT)
-
-
-def walk(shadow: Shadow, bars: tuple[DayBar, ...], last: date) -> Ending:
-    """How `shadow` ends over `bars`, those of its ticker from its session on; `last` is the run's last session."""
-    if not bars or bars[0].session != shadow.opened_session:
-        return Ending(entry=None, exit=None, session=shadow.opened_session, reason="never_filled")
-    first, afternoon = bars[0], shadow.slot is Slot.AFTERNOON
-    entry = _entry(first, float(shadow.limit_price), afternoon=afternoon)
-    if entry is None:
-        return Ending(entry=None, exit=None, session=first.session, reason="never_filled")
-    stop, target = float(shadow.stop_price), float(shadow.target_price)
-    found = None if afternoon else _within(first, stop, target, at_most=entry)
-    if found is not None:
-        return Ending(entry=entry, exit=found[0], session=first.session, reason=found[1])
-    for number, bar in enumerate(bars[1:], start=1):
-        if number >= shadow.horizon_sessions:
-            return Ending(entry=entry, exit=bar.open, session=bar.session, reason="time")
-        found = _at_open(bar, stop, target) or _within(bar, stop, target, at_most=bar.open)
-        if found is not None:
-            return Ending(entry=entry, exit=found[0], session=bar.session, reason=found[1])
-    return Ending(entry=entry, exit=bars[-1].close, session=last, reason="run_end")
-
-
-def _entry(bar: DayBar, limit: float, *, afternoon: bool) -> float | None:
-    if afternoon:
-        return bar.close if bar.close <= limit else None
-    if bar.open <= limit:
-        return bar.open
-    return limit if bar.low <= limit else None
-
-
-def _at_open(bar: DayBar, stop: float, target: float) -> tuple[float, str] | None:
-    if bar.open <= stop:
-        return bar.open, "stop"
-    return (bar.open, "target") if bar.open >= target else None
-
-
-def _within(bar: DayBar, stop: float, target: float, at_most: float) -> tuple[float, str] | None:
-    """The exit inside a bar; a stop cannot sell above `at_most`, where the price already is."""
-    if bar.low <= stop:
-        return min(stop, at_most), "stop"
-    return (target, "target") if bar.high >= target else None
-
-
-def _bars(panel: Panel, shadow: Shadow, last: date) -> tuple[DayBar, ...]:
-    """The ticker's bars from the shadow's session to `last`; sessions without one are left out."""
-    if shadow.ticker not in panel.tickers:
-        return ()
-    column = panel.column(shadow.ticker)
-    start = int(np.searchsorted(panel.sessions, np.datetime64(shadow.opened_session, "D")))
-    stop = int(np.searchsorted(panel.sessions, np.datetime64(last, "D"), side="right"))
-    return tuple(
-        DayBar(
-            session=panel.sessions[row].item(),
-            open=float(panel.open[row, column]),
+    def _path(self, shadow: Shadow, row: int) -> Path:
+        panel, column = self._panel, self._columns[shadow.ticker]
+        return Path.of(
+            open_=float(panel.open[row, column]),
             high=float(panel.high[row, column]),
             low=float(panel.low[row, column]),
             close=float(panel.close[row, column]),
         )
-        for row in range(start, stop)
-        if np.isfinite(panel.close[row, column])
-    )
+
+    def _is_bar(self, shadow: Shadow, row: int) -> bool:
+        column = self._columns.get(shadow.ticker)
+        return column is not None and bool(np.isfinite(self._panel.close[row, column]))
+
+    def _is_quiet(self, shadow: Shadow, row: int) -> bool:
+        """Whether the bar stays clear of stop and target, so that nothing of a held shadow can fill."""
+        column = self._columns[shadow.ticker]
+        low, high = float(self._panel.low[row, column]), float(self._panel.high[row, column])
+        return low > float(shadow.stop_price) + SHY and high < float(shadow.target_price) - SHY
+
+    def _begins(self, shadow: Shadow) -> float:
+        """How much of its session had passed when the shadow's order would have been sent."""
+        hours = self._hours.get(shadow.opened_session)
+        if hours is None:
+            return 0.0
+        return min(max((shadow.as_of - hours.open_at) / (hours.close_at - hours.open_at), 0.0), 1.0)
+
+    def _session(self, row: int) -> date:
+        session: date = self._panel.sessions[row].item()
+        return session
+
+    def _fees(self, shadow: Shadow, side: Side, price: Decimal, session: date) -> Decimal:
+        hours = self._hours.get(session)
+        fill = Fill(
+            execution_id=shadow.decision_id,
+            broker_order_id=shadow.decision_id,
+            ticker=shadow.ticker,
+            side=side,
+            quantity=shadow.quantity,
+            price=price,
+            filled_at=shadow.as_of if hours is None else hours.open_at,
+        )
+        return regulatory_fees(fill).total
 
 
-def _price(value: float) -> Decimal:
-    return Decimal(repr(value)).quantize(PRICE)
+def settle_shadows(record: Record, market: ShadowMarket, at: datetime, *, final: bool) -> int:
+    """End every open shadow that has come to an end by the bars of `market`; how many were ended."""
+    ended = 0
+    for shadow in record.open_shadows():
+        end = market.ending_of(shadow, final=final)
+        if end is not None:
+            record.end_shadow(shadow.decision_id, end, end.gained(shadow.quantity), at)
+            ended += 1
+    return ended
+
+
+def _never(shadow: Shadow) -> Ending:
+    return Ending(entry=None, exit=None, session=shadow.opened_session, reason="never_filled", fees=Decimal(0))

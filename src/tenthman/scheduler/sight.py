@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Protocol
 
 from tenthman.config import Config
+from tenthman.data.market import MarketView
 from tenthman.db.pool import Pool
 from tenthman.decision import Prepared, prepare
 from tenthman.domain.opinion import Action
@@ -20,8 +21,8 @@ class Sight(Protocol):
         """Signals and numbers of every member; the rows that decisions on `book` will read are kept."""
         ...
 
-    def after_close(self, at: datetime) -> None:
-        """Take in what the session left behind."""
+    def after_close(self, at: datetime) -> MarketView:
+        """Take in what the session left behind; the market as it is known then."""
         ...
 
 
@@ -42,9 +43,9 @@ class GatheredSight:
         self._keep(prepared, book)
         return prepared
 
-    def after_close(self, at: datetime) -> None:
+    def after_close(self, at: datetime) -> MarketView:
         """Gather the session's bars and the news since the last look."""
-        self._gatherer.refresh(at)
+        return self._gatherer.refresh(at)
 
     def _keep(self, prepared: Prepared, book: Book) -> None:
         wanted = {signal.ticker for signal in prepared.signals if signal.action is Action.BUY}

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 from tenthman.db import audit
 from tenthman.db.pool import Pool
 from tenthman.db.sql import load_queries
-from tenthman.domain.audit import Decision, EventKind, RunKey, Slot
+from tenthman.domain.audit import Decision, EventKind, RunKey
 from tenthman.domain.canonical import plain
 from tenthman.domain.checks import require_text
 from tenthman.domain.errors import DataCorrupt
@@ -34,9 +34,9 @@ from tenthman.domain.order import (
     SizedOrder,
     TradingState,
 )
-from tenthman.scheduler.record import OpenTrade, OrderInDoubt, Unfinished
+from tenthman.scheduler.record import Ending, LookBack, OpenTrade, OrderInDoubt, Shadow, Unfinished
 from tenthman.scheduler.round_trip import RoundTrip, increased, opened, reduced
-from tenthman.scheduler.rows import critique_row, decision_row, shadow_row
+from tenthman.scheduler.rows import critique_row, decision_row, shadow_of, shadow_row
 
 _SQL = load_queries("tenthman.scheduler", "state.sql")
 _ZERO = Decimal(0)
@@ -54,23 +54,6 @@ class Interrupted:
 
     run_id: str
     reached: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shadow:
-    """What a veto, a shrink or an abstention took away, living on under the same prices (USD)."""
-
-    decision_id: str
-    slot: Slot
-    ticker: str
-    cause: str
-    quantity: Decimal
-    limit_price: Decimal
-    stop_price: Decimal
-    target_price: Decimal
-    horizon_sessions: int
-    opened_session: date
-    entry_price: Decimal | None
 
 
 class Ledger:
@@ -214,9 +197,9 @@ class Ledger:
             cursor.execute(_SQL["insert_decision"], decision_row(self.run_id, decision))
             for critique in decision.critiques:
                 cursor.execute(_SQL["insert_critique"], critique_row(self.run_id, decision.id, critique))
-            shadow = shadow_row(self.run_id, decision)
+            shadow = shadow_of(decision)
             if shadow is not None:
-                cursor.execute(_SQL["insert_shadow"], shadow)
+                cursor.execute(_SQL["insert_shadow"], shadow_row(self.run_id, shadow))
             self._append(cursor, decision.as_of, EventKind.DECISION, decision.id, decision)
             if isinstance(decision.outcome, SizedOrder):
                 self._record_intent(cursor, decision.outcome, decision.as_of)
@@ -439,6 +422,17 @@ class Ledger:
         row = self._row("day_start_equity", session)
         return None if row is None else row[0]
 
+    def look_back(self, session: date) -> LookBack:
+        """What the rules ask of the days before. ValueError when no equity was recorded since the run was re-armed."""
+        asked = {"run": self.run_id, "session": session, "monday": session - timedelta(days=session.weekday())}
+        with self._recording() as cursor:
+            row = cursor.execute(_SQL["look_back"], asked).fetchone()
+            stopped = cursor.execute(_SQL["last_stops"], [self.run_id]).fetchall()
+        if row is None or row[0] is None:
+            raise ValueError(f"equity of {session} must have been recorded for run {self.run_id}")
+        days = {ticker: closed_at.astimezone(_NEW_YORK).date() for ticker, closed_at in stopped}
+        return LookBack(week_start=row[0], bought=row[1], stopped=days)
+
     def trading_state(self) -> TradingState:
         """The latch as it stands."""
         with self._recording() as cursor:
@@ -487,28 +481,16 @@ class Ledger:
     def open_shadows(self) -> tuple[Shadow, ...]:
         """Shadow positions that have not ended, oldest first."""
         names = tuple(Shadow.__dataclass_fields__)
-        rows = [dict(zip(names, row, strict=True)) for row in self._rows("open_shadows")]
-        return tuple(Shadow(**{**row, "slot": Slot(row["slot"])}) for row in rows)
+        return tuple(Shadow(**dict(zip(names, row, strict=True))) for row in self._rows("open_shadows"))
 
-    def update_shadow(
-        self,
-        decision_id: str,
-        *,
-        at: datetime,
-        entry_price: Decimal | None = None,
-        exit_price: Decimal | None = None,
-        exit_session: date | None = None,
-        exit_reason: str | None = None,
-        pnl_usd: Decimal | None = None,
-    ) -> None:
-        """A shadow was entered, or ended ("stop", "target", "time", "never_filled", "run_end"); ended ones stay so."""
-        change: dict[str, object] = {"entry_price": entry_price, "exit_price": exit_price}
-        change |= {"exit_session": exit_session, "exit_reason": exit_reason, "pnl_usd": pnl_usd}
+    def end_shadow(self, decision_id: str, ending: Ending, gained: Decimal, at: datetime) -> None:
+        """A shadow position has ended, and brought `gained` after costs (USD); ended ones stay so."""
+        change = [ending.entry, ending.exit, ending.session, ending.reason, gained, ending.fees]
         with self._recording() as cursor:
-            cursor.execute(_SQL["update_shadow"], [*change.values(), self.run_id, decision_id])
+            cursor.execute(_SQL["end_shadow"], [*change, self.run_id, decision_id])
             if cursor.rowcount != 1:
                 raise ValueError(f"`decision_id` must be an open shadow, was {decision_id!r}")
-            self._append(cursor, at, EventKind.RECONCILED, decision_id, {"shadow": change})
+            self._append(cursor, at, EventKind.RECONCILED, decision_id, {"shadow": ending, "gained_usd": gained})
 
 
 def newest_run(pool: Pool, *, world: str, account_id: str | None = None) -> str | None:

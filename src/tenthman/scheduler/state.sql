@@ -58,15 +58,15 @@ INSERT INTO shadow_positions (run_id, decision_id, ticker, cause, quantity, limi
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 
 -- name: open_shadows
-SELECT decision_id, slot, shadow_positions.ticker, cause, quantity, limit_price, stop_price, target_price,
-       horizon_sessions, opened_session, entry_price
+SELECT decision_id, as_of, shadow_positions.ticker, cause, quantity, limit_price, stop_price, target_price,
+       horizon_sessions, opened_session
 FROM shadow_positions
 JOIN decisions ON decisions.run_id = shadow_positions.run_id AND decisions.id = decision_id
 WHERE shadow_positions.run_id = %s AND exit_reason IS NULL ORDER BY opened_session, decision_id
 
--- name: update_shadow
-UPDATE shadow_positions SET entry_price = coalesce(%s, entry_price), exit_price = %s, exit_session = %s,
-       exit_reason = %s, pnl_usd = %s
+-- name: end_shadow
+UPDATE shadow_positions SET entry_price = %s, exit_price = %s, exit_session = %s, exit_reason = %s, pnl_usd = %s,
+       fees_usd = %s
 WHERE run_id = %s AND decision_id = %s AND exit_reason IS NULL
 
 -- name: insert_order
@@ -163,6 +163,22 @@ SELECT peak_usd FROM equity WHERE run_id = %s ORDER BY at DESC LIMIT 1
 
 -- name: day_start_equity
 SELECT day_start_usd FROM equity WHERE run_id = %s AND session = %s ORDER BY at LIMIT 1
+
+-- name: look_back
+SELECT (SELECT CASE WHEN EXISTS (SELECT FROM equity AS earlier WHERE earlier.run_id = point.run_id
+                                 AND earlier.session >= %(monday)s AND earlier.at < point.at)
+                    THEN equity_usd ELSE day_start_usd END
+        FROM equity AS point
+        WHERE run_id = %(run)s AND session >= %(monday)s AND at >= (
+            SELECT max(changed_at) FROM trading_state WHERE run_id = %(run)s AND state = 'active')
+        ORDER BY at LIMIT 1),
+       (SELECT coalesce(sum(quantity * limit_price), 0)
+        FROM orders JOIN decisions ON decisions.run_id = orders.run_id AND decisions.id = decision_id
+        WHERE orders.run_id = %(run)s AND purpose = 'entry' AND session = %(session)s
+          AND NOT (status = 'rejected' AND broker_order_id IS NULL))
+
+-- name: last_stops
+SELECT ticker, max(closed_at) FROM positions WHERE run_id = %s AND exit_reason = 'stop' GROUP BY ticker
 
 -- name: lock_run
 SELECT 1 FROM runs WHERE id = %s FOR UPDATE

@@ -49,7 +49,7 @@ from tenthman.domain.order import (
     TradingState,
     payout_order_id,
 )
-from tenthman.scheduler.record import OpenTrade, Unfinished
+from tenthman.scheduler.record import Ending, OpenTrade, Unfinished
 from tenthman.scheduler.rows import body_hash
 from tenthman.scheduler.state import Ledger
 
@@ -345,19 +345,17 @@ def test_a_shadow_of_which_all_was_sent_is_none(ledger: Ledger) -> None:
     assert ledger.open_shadows() == ()
 
 
-def test_a_shadow_is_entered_and_ends_once(ledger: Ledger, market: Pool) -> None:
+def test_a_shadow_ends_once(ledger: Ledger, market: Pool) -> None:
     made = decision(None, Veto(by="rules", reasons=("bad_news",)), shadow=entry())
     ledger.record_decision(made, CASE)
-    ledger.update_shadow(made.id, at=MORNING, entry_price=Decimal("74.20"))
-    assert ledger.open_shadows()[0].entry_price == Decimal("74.20")
-    ending = {"exit_price": Decimal("72.10"), "exit_session": SESSION, "exit_reason": "stop", "pnl_usd": Decimal(-210)}
-    ledger.update_shadow(made.id, at=MORNING, **ending)  # type: ignore[arg-type]  # one mapping of mixed values
+    ending = Ending(entry=Decimal("74.20"), exit=Decimal("72.00"), session=SESSION, reason="stop", fees=Decimal("0.30"))
+    ledger.end_shadow(made.id, ending, Decimal("-220.30"), MORNING)
     assert ledger.open_shadows() == ()
-    assert rows(market, "SELECT entry_price, exit_reason, pnl_usd FROM shadow_positions") == [
-        (Decimal("74.20"), "stop", Decimal(-210))
+    assert rows(market, "SELECT entry_price, exit_reason, pnl_usd, fees_usd FROM shadow_positions") == [
+        (Decimal("74.20"), "stop", Decimal("-220.30"), Decimal("0.30"))
     ]
     with pytest.raises(ValueError, match="must be an open shadow"):
-        ledger.update_shadow(made.id, at=MORNING, exit_reason="time")
+        ledger.end_shadow(made.id, ending, Decimal(0), MORNING)
 
 
 def test_a_submitted_bracket_has_its_legs_as_rows(ledger: Ledger, market: Pool) -> None:

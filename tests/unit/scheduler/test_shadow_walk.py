@@ -1,21 +1,33 @@
 """What a shadow position comes to, bar by bar, worked out by hand."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+from tenthman_markets import HALT, OHLC, at, small_market
 
-from tenthman.domain.audit import Slot
-from tenthman.scheduler.shadows import DayBar, Ending, walk
-from tenthman.scheduler.state import Shadow
+from tenthman.config import CostSettings
+from tenthman.domain.market import MarketData
+from tenthman.scheduler.record import Ending, Shadow
+from tenthman.scheduler.shadows import ShadowMarket
 
-FIRST = date(2020, 1, 6)
+FREE = CostSettings(half_spread_bp=0.0, slippage_bp=0.0, open_slippage_bp=0.0, stop_slippage_bp=0.0)
+DEAR = CostSettings(half_spread_bp=10.0, slippage_bp=10.0, open_slippage_bp=40.0, stop_slippage_bp=90.0)
+QUIET = (99.0, 101.0, 98.0, 100.0)
+LITTLE, MORE = Decimal("0.03"), Decimal("0.04")
+"""Fees of 10 shares sold in January 2020: 20.70 USD a million in whole cents (966 USD are two), and one for FINRA."""
 
 
-def shadow(slot: Slot = Slot.MORNING, horizon: int = 3) -> Shadow:
+def market_of(*bars: OHLC) -> MarketData:
+    return small_market({"AAPL": bars})
+
+
+def shadow(market: MarketData, fraction: float = -0.1, horizon: int = 3) -> Shadow:
+    """Ten shares: limit 100, stop 95, target 107, sent at `fraction` of the first session."""
     return Shadow(
         decision_id="d1",
-        slot=slot,
+        as_of=at(market, 0, fraction),
         ticker="AAPL",
         cause="veto",
         quantity=Decimal(10),
@@ -23,56 +35,91 @@ def shadow(slot: Slot = Slot.MORNING, horizon: int = 3) -> Shadow:
         stop_price=Decimal(95),
         target_price=Decimal(107),
         horizon_sessions=horizon,
-        opened_session=FIRST,
-        entry_price=None,
+        opened_session=market.hours[0].session,
     )
 
 
-def bars(*prices: tuple[float, float, float, float]) -> tuple[DayBar, ...]:
-    """Bars of (open, high, low, close), one a day from the first session on."""
-    return tuple(
-        DayBar(session=FIRST + timedelta(days=day), open=o, high=h, low=low, close=c)
-        for day, (o, h, low, c) in enumerate(prices)
-    )
-
-
-def ending(entry: float | None, left: float | None, day: int, reason: str) -> Ending:
-    return Ending(entry=entry, exit=left, session=FIRST + timedelta(days=day), reason=reason)
-
-
-QUIET = (99.0, 101.0, 98.0, 100.0)
+def ending(market: MarketData, *, costs: CostSettings = FREE, fraction: float = -0.1, final: bool = True) -> Ending:
+    found = ShadowMarket(market.panel, market.hours, costs).ending_of(shadow(market, fraction), final=final)
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize(
-    ("path", "expected"),
+    ("bars", "entry", "left", "day", "reason"),
     [
-        (bars(QUIET, (99, 108, 98, 107)), ending(99, 107, 1, "target")),
-        (bars(QUIET, (99, 100, 94, 96)), ending(99, 95, 1, "stop")),
-        (bars(QUIET, (99, 108, 94, 100)), ending(99, 95, 1, "stop")),
-        (bars(QUIET, (90, 92, 88, 91)), ending(99, 90, 1, "stop")),
-        (bars(QUIET, (110, 112, 94, 100)), ending(99, 110, 1, "target")),
-        (bars((99, 108, 94, 100)), ending(99, 95, 0, "stop")),
-        (bars((94, 96, 93, 95)), ending(94, 94, 0, "stop")),
-        (bars((103, 108, 100, 104)), ending(100, 107, 0, "target")),
-        (bars((103, 108, 101, 104), QUIET), ending(None, None, 0, "never_filled")),
-        (bars(QUIET, QUIET, QUIET, (98, 110, 90, 100)), ending(99, 98, 3, "time")),
-        (bars(QUIET, QUIET), ending(99, 100, 1, "run_end")),
+        ([QUIET, (99, 108, 98, 107)], 99, 107, 1, "target"),
+        ([QUIET, (99, 100, 94, 96)], 99, 95, 1, "stop"),
+        ([QUIET, (99, 108, 94, 100)], 99, 95, 1, "stop"),
+        ([QUIET, (90, 92, 88, 91)], 99, 90, 1, "stop"),
+        ([QUIET, (110, 112, 94, 100)], 99, 110, 1, "target"),
+        ([(99, 108, 94, 100)], 99, 95, 0, "stop"),
+        ([(94, 96, 93, 95)], 94, 94, 0, "stop"),
+        ([(103, 108, 100, 104)], 100, 107, 0, "target"),
+        ([QUIET, QUIET, QUIET, (98, 110, 90, 100)], 99, 98, 3, "time"),
+        ([QUIET, QUIET, QUIET, HALT, (97, 110, 90, 100)], 99, 97, 4, "time"),
+        ([QUIET, HALT, (99, 108, 98, 107)], 99, 107, 2, "target"),
     ],
 )
-def test_a_morning_shadow_ends_as_its_bars_say(path: tuple[DayBar, ...], expected: Ending) -> None:
-    assert walk(shadow(), path, path[-1].session) == expected
+def test_a_morning_shadow_ends_as_its_bars_say(
+    bars: list[OHLC], entry: float, left: float, day: int, reason: str
+) -> None:
+    market = market_of(*bars)
+    found = ending(market)
+    assert (found.entry, found.exit, found.reason) == (Decimal(entry), Decimal(left), reason)
+    assert found.session == market.hours[day].session
+    assert found.fees == (MORE if left > 96.6 else LITTLE)
 
 
-def test_an_afternoon_shadow_enters_at_the_close_and_is_not_touched_by_what_came_before_it() -> None:
-    path = bars((99, 120, 80, 100), (99, 108, 98, 107))
-    assert walk(shadow(Slot.AFTERNOON), path, path[-1].session) == ending(100, 107, 1, "target")
+@pytest.mark.parametrize("bars", [[(103, 108, 101, 104), QUIET], [HALT, QUIET]])
+def test_an_entry_that_no_price_of_its_session_reached_never_filled(bars: list[OHLC]) -> None:
+    found = ending(market_of(*bars), final=False)
+    assert (found.entry, found.exit, found.reason, found.fees) == (None, None, "never_filled", Decimal(0))
+    assert found.gained(Decimal(10)) == 0
 
 
-def test_an_afternoon_shadow_with_a_close_above_its_limit_never_fills() -> None:
-    path = bars((99, 120, 80, 101), QUIET)
-    assert walk(shadow(Slot.AFTERNOON), path, path[-1].session) == ending(None, None, 0, "never_filled")
+def test_a_shadow_of_a_ticker_without_bars_never_filled() -> None:
+    market = market_of(QUIET)
+    stranger = replace(shadow(market), ticker="GONE")
+    found = ShadowMarket(market.panel, market.hours, FREE).ending_of(stranger, final=False)
+    assert found is not None
+    assert found.reason == "never_filled"
 
 
-def test_a_shadow_whose_ticker_was_halted_in_its_session_never_fills() -> None:
-    assert walk(shadow(), bars(QUIET, QUIET)[1:], FIRST) == ending(None, None, 0, "never_filled")
-    assert walk(shadow(), (), FIRST).reason == "never_filled"
+def test_a_shadow_goes_on_until_its_bars_end_it_or_the_run_is_over() -> None:
+    market = market_of(QUIET, QUIET)
+    bars = ShadowMarket(market.panel, market.hours, FREE)
+    assert bars.ending_of(shadow(market), final=False) is None
+    found = bars.ending_of(shadow(market), final=True)
+    assert found is not None
+    assert (found.entry, found.exit, found.reason, found.fees) == (Decimal(99), Decimal(100), "run_end", Decimal(0))
+
+
+def test_a_shadow_of_a_session_that_has_not_closed_is_left_alone() -> None:
+    market = market_of(QUIET)
+    tomorrow = replace(shadow(market), opened_session=market.hours[0].session + timedelta(days=1))
+    assert ShadowMarket(market.panel, market.hours, FREE).ending_of(tomorrow, final=False) is None
+
+
+def test_an_afternoon_shadow_is_not_touched_by_what_came_before_it() -> None:
+    """At five sixths of the session the path is halfway from the high, 120, to the close, 90: at 105 it waits."""
+    market = market_of((99, 120, 80, 90), (99, 108, 98, 107))
+    found = ending(market, fraction=5 / 6)
+    assert (found.entry, found.exit, found.reason) == (Decimal(100), Decimal(95), "stop")
+    assert found.session == date(2020, 1, 6)
+
+
+def test_an_afternoon_shadow_with_a_rest_of_the_session_above_its_limit_never_fills() -> None:
+    assert ending(market_of((99, 120, 80, 101), QUIET), fraction=0.9).reason == "never_filled"
+
+
+def test_costs_are_the_exchange_s_own_and_the_result_is_after_them() -> None:
+    """Open 97 + 0.5 % = 97.485, so 97.49; the stop at 95 - 1 % = 94.05; ten shares, fees of three cents."""
+    found = ending(market_of((97, 101, 96, 100), (99, 100, 94, 96)), costs=DEAR)
+    assert (found.entry, found.exit) == (Decimal("97.49"), Decimal("94.05"))
+    assert found.gained(Decimal(10)) == Decimal("-34.43")
+
+
+def test_a_sale_by_time_pays_the_costs_of_the_open() -> None:
+    found = ending(market_of(QUIET, QUIET, QUIET, QUIET), costs=DEAR)
+    assert (found.entry, found.exit, found.reason) == (Decimal("99.50"), Decimal("98.50"), "time")
