@@ -1,31 +1,43 @@
-"""Bars, headlines and last prices through alpaca-py: from Alpaca, or from anything that speaks its wire."""
+"""Bars, corporate actions, headlines and last prices through alpaca-py, from Alpaca or whatever speaks its wire."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import TypeVar
+from typing import Literal, TypeVar
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import requests
 import structlog
 from alpaca.common.enums import Sort
 from alpaca.common.exceptions import APIError
-from alpaca.data.enums import Adjustment
+from alpaca.common.rest import RESTClient
+from alpaca.data.enums import Adjustment, CorporateActionsType, DataFeed
 from alpaca.data.historical import NewsClient, StockHistoricalDataClient
-from alpaca.data.requests import NewsRequest, StockBarsRequest, StockLatestTradeRequest
-from alpaca.data.timeframe import TimeFrame
+from alpaca.data.historical.corporate_actions import CorporateActionsClient
+from alpaca.data.requests import CorporateActionsRequest, NewsRequest, StockBarsRequest, StockLatestTradeRequest
+from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
 
 from tenthman.config import BrokerSettings
+from tenthman.data.intraday import IntradayTable
+from tenthman.data.sources import IMPOSSIBLE, SPLIT_ADJUSTED, ActionKind, CorporateAction, Daily, Flag
 from tenthman.domain.errors import BrokerUnavailable, DataCorrupt, SetupError
 from tenthman.domain.market import Bar
 from tenthman.domain.news import NewsItem, TimePrecision
-from tenthman.utils.deadlines import set_deadlines
+from tenthman.utils.patience import PatientAdapter
 from tenthman.utils.symbols import from_wire, to_wire
 
 _log = structlog.get_logger(__name__)
 
 _NEW_YORK = ZoneInfo("America/New_York")
+_SHORT = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
+_ACTIONS = (
+    CorporateActionsType.FORWARD_SPLIT,
+    CorporateActionsType.REVERSE_SPLIT,
+    CorporateActionsType.CASH_DIVIDEND,
+)
+_PROCESSING = timedelta(days=60)
 
 AnswerT = TypeVar("AnswerT")
 
@@ -39,7 +51,7 @@ class _TimedBars(StockHistoricalDataClient):
 
     def __init__(self, url: str | None, key: str, secret: str, settings: BrokerSettings) -> None:
         super().__init__(api_key=key, secret_key=secret, raw_data=True, url_override=url)
-        set_deadlines(self._session, settings.connect_timeout_s, settings.read_timeout_s)
+        _make_patient(self, self._session, settings)
 
 
 class _TimedNews(NewsClient):
@@ -47,41 +59,117 @@ class _TimedNews(NewsClient):
 
     def __init__(self, url: str | None, key: str, secret: str, settings: BrokerSettings) -> None:
         super().__init__(api_key=key, secret_key=secret, raw_data=True, url_override=url)
-        set_deadlines(self._session, settings.connect_timeout_s, settings.read_timeout_s)
+        _make_patient(self, self._session, settings)
+
+
+class _TimedActions(CorporateActionsClient):
+    """As `_TimedBars`."""
+
+    def __init__(self, url: str | None, key: str, secret: str, settings: BrokerSettings) -> None:
+        super().__init__(api_key=key, secret_key=secret, raw_data=True, url_override=url)
+        _make_patient(self, self._session, settings)
+
+
+def _make_patient(client: RESTClient, session: requests.Session, settings: BrokerSettings) -> None:
+    """Time-outs, and a 429 waited out by its header; alpaca-py itself waits three seconds whatever the header says."""
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, PatientAdapter(settings.connect_timeout_s, settings.read_timeout_s))
+    client._retry_codes = [requests.codes.gateway_timeout]  # noqa: SLF001 alpaca-py reads it from the constructor of some clients only
 
 
 class AlpacaMarketSource:
-    """Market data as of the moment of asking: everything is stamped `known_at = seen_at`.
+    """Market data as of the moment of asking: everything is stamped `known_at = seen_at`. Keeps `BarSource`.
 
-    `data_url` None means Alpaca's own. BrokerUnavailable: no answer. SetupError: keys refused. DataCorrupt: an answer
-    that contradicts itself.
+    `data_url` None means Alpaca's own. `feed`: whose trades bars are made of; None is the best that the account may
+    read. BrokerUnavailable: no answer. SetupError: keys refused. DataCorrupt: an answer that contradicts itself.
     """
 
-    def __init__(self, data_url: str | None, key: str, secret: str, settings: BrokerSettings) -> None:
+    name = "Alpaca"
+    price_basis = SPLIT_ADJUSTED
+
+    def __init__(
+        self,
+        data_url: str | None,
+        key: str,
+        secret: str,
+        settings: BrokerSettings,
+        feed: Literal["sip", "iex"] | None = None,
+    ) -> None:
         self._stocks = _TimedBars(data_url, key, secret, settings)
         self._stories = _TimedNews(data_url, key, secret, settings)
+        self._events = _TimedActions(data_url, key, secret, settings)
+        self._feed = None if feed is None else DataFeed(feed)
 
     def bars(self, tickers: Sequence[str], first: date, last: date, seen_at: datetime) -> list[Bar]:
+        """The bars of `daily`; what is left out is logged."""
+        found = self.daily(tickers, first, last, seen_at)
+        for flag in found.refused:
+            _log.warning("impossible bar left out", ticker=flag.ticker, session=str(flag.session), cause=flag.detail)
+        return list(found.bars)
+
+    def daily(self, tickers: Sequence[str], first: date, last: date, seen_at: datetime) -> Daily:
         """Split-adjusted daily bars of the sessions `first`..`last`, by ticker and session; unknown tickers are absent.
 
         A daily bar is stamped with midnight in New York, which is how its session is told.
         """
         if not tickers:
-            return []
+            return Daily(bars=())
         request = StockBarsRequest(
             symbol_or_symbols=[to_wire(ticker) for ticker in tickers],
             timeframe=TimeFrame.Day,
             start=_midnight(first),
             end=_midnight(last),
             adjustment=Adjustment.SPLIT,
+            feed=self._feed,
         )
         answer = _ask("bars", lambda: _as_object(self._stocks.get_stock_bars(request)))
-        bars = [
+        read = [
             _read_bar(from_wire(symbol), row, seen_at)
             for symbol, rows in answer.items()
             for row in _as_list(symbol, rows)
         ]
-        return sorted(bars, key=lambda bar: (bar.ticker, bar.session))
+        bars = sorted((item for item in read if isinstance(item, Bar)), key=lambda bar: (bar.ticker, bar.session))
+        return Daily(bars=tuple(bars), refused=tuple(item for item in read if isinstance(item, Flag)))
+
+    def intraday(self, tickers: Sequence[str], minutes: int, first: date, last: date) -> IntradayTable:
+        """Bars of `minutes` (1 to 30) from the first minute of `first` to the last of `last`, New York's dates.
+
+        Prices are those traded, not adjusted; hours before the opening and after the close are in it.
+        """
+        request = StockBarsRequest(
+            symbol_or_symbols=[to_wire(ticker) for ticker in tickers],
+            timeframe=TimeFrame(minutes, TimeFrameUnit.Minute),
+            start=_midnight(first),
+            end=_midnight(last + timedelta(days=1)) - timedelta(seconds=1),
+            adjustment=Adjustment.RAW,
+            feed=self._feed,
+        )
+        answer = _ask("bars", lambda: _as_object(self._stocks.get_stock_bars(request)))
+        listed = {from_wire(symbol): _as_list(symbol, rows) for symbol, rows in answer.items()}
+        return _intraday(dict(sorted(listed.items())))
+
+    def actions(self, tickers: Sequence[str], first: date, last: date) -> tuple[CorporateAction, ...]:
+        """Splits and cash dividends with an ex-date in `first`..`last`, by ticker, day and kind.
+
+        Alpaca searches by the day of processing, which may lie some weeks from the ex-date, so more is asked for.
+        """
+        if not tickers:
+            return ()
+        request = CorporateActionsRequest(
+            symbols=[to_wire(ticker) for ticker in tickers],
+            types=list(_ACTIONS),
+            start=first - _PROCESSING,
+            end=last + _PROCESSING,
+            limit=None,
+        )
+        answer = _ask("corporate actions", lambda: _as_object(self._events.get_corporate_actions(request)))
+        found = [
+            _read_action(kind, row)
+            for kind, listed in ((kind, f"{kind.value}s") for kind in _ACTIONS)
+            for row in _as_list(listed, answer.get(listed, []))
+        ]
+        inside = {action for action in found if first <= action.ex_date <= last}
+        return tuple(sorted(inside, key=lambda item: (item.ticker, item.ex_date, item.kind.value)))
 
     def news(self, after: datetime, until: datetime, seen_at: datetime) -> list[NewsItem]:
         """Headlines created or updated from `after` to `until`, oldest first; those without a headline are left out.
@@ -131,21 +219,52 @@ def _as_list(name: str, rows: object) -> list[object]:
     return rows
 
 
-def _read_bar(ticker: str, row: object, seen_at: datetime) -> Bar:
+def _read_bar(ticker: str, row: object, seen_at: datetime) -> Bar | Flag:
     try:
         fields = _as_object(row)
-        return Bar(
-            ticker=ticker,
-            session=_instant(fields, "t").astimezone(_NEW_YORK).date(),
-            open=_number(fields, "o"),
-            high=_number(fields, "h"),
-            low=_number(fields, "l"),
-            close=_number(fields, "c"),
-            volume=_number(fields, "v"),
-            known_at=seen_at,
-        )
+        session = _instant(fields, "t").astimezone(_NEW_YORK).date()
+        numbers = {name: _number(fields, short) for name, short in _SHORT.items()}
     except ValueError as error:
         raise DataCorrupt(f"bars of {ticker}: {error}") from error
+    try:
+        return Bar(ticker=ticker, session=session, known_at=seen_at, **numbers)
+    except ValueError as error:
+        return Flag(ticker=ticker, session=session, rule=IMPOSSIBLE, detail=str(error))
+
+
+def _intraday(listed: Mapping[str, list[object]]) -> IntradayTable:
+    codes: list[int] = []
+    begins: list[datetime] = []
+    columns: dict[str, list[float]] = {name: [] for name in _SHORT}
+    for code, (ticker, rows) in enumerate(listed.items()):
+        for row in rows:
+            try:
+                fields = _as_object(row)
+                begins.append(_instant(fields, "t").astimezone(UTC).replace(tzinfo=None))
+                for name, short in _SHORT.items():
+                    columns[name].append(_number(fields, short))
+            except ValueError as error:
+                raise DataCorrupt(f"bars of {ticker}: {error}") from error
+            codes.append(code)
+    return IntradayTable(
+        tickers=tuple(listed),
+        codes=np.array(codes, dtype=np.intp),
+        begins=np.array(begins, dtype="datetime64[us]"),
+        **{name: np.array(values, dtype=np.float64) for name, values in columns.items()},
+    )
+
+
+def _read_action(kind: CorporateActionsType, row: object) -> CorporateAction:
+    try:
+        fields = _as_object(row)
+        day = date.fromisoformat(str(fields.get("ex_date")))
+        if kind is CorporateActionsType.CASH_DIVIDEND:
+            value, is_a = _number(fields, "rate"), ActionKind.DIVIDEND
+        else:
+            value, is_a = _number(fields, "new_rate") / _number(fields, "old_rate"), ActionKind.SPLIT
+        return CorporateAction(ticker=from_wire(str(fields.get("symbol"))), ex_date=day, kind=is_a, value=value)
+    except (ValueError, ZeroDivisionError) as error:
+        raise DataCorrupt(f"corporate actions: {error}") from error
 
 
 def read_story(row: object, seen_at: datetime) -> NewsItem | None:

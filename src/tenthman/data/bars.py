@@ -170,7 +170,7 @@ class BarStore:
                 known_at=known_at.astype("datetime64[us]")[rows],
                 **{name: getattr(panel, name).T[present.T] for name in FIELDS},
             )
-            written = self._copy(cursor, "bars", table, self._begin_fetch(cursor, None))
+            written = self._copy(cursor, "bars", table, begin_fetch(cursor, self._market_id, None))
         if written >= MANY:
             self._analyse()
         return written
@@ -192,7 +192,7 @@ class BarStore:
         columns += [[getattr(bar, name) for bar in bars] for name in FIELDS]
         columns.append([bar.known_at for bar in bars])
         with self._pool.connection() as connection, connection.cursor() as cursor:
-            fetch = self._begin_fetch(cursor, None, bars[0].known_at)
+            fetch = begin_fetch(cursor, self._market_id, None, bars[0].known_at)
             return cursor.execute(_SQL["append"], [self._market_id, fetch, *columns]).rowcount
 
     def merge(self, table: BarTable, fetch: Fetch) -> Merged:
@@ -207,7 +207,7 @@ class BarStore:
         with self._pool.connection() as connection, connection.cursor() as cursor:
             cursor.execute(_SQL["lock_market"], [self._market_id])
             cursor.execute(_SQL["stage"])
-            staged = self._copy(cursor, "incoming", table, self._begin_fetch(cursor, fetch))
+            staged = self._copy(cursor, "incoming", table, begin_fetch(cursor, self._market_id, fetch))
             cursor.execute(_SQL["incoming_is_known"])
             row = cursor.execute(_SQL["count_others"], [fetch.source]).fetchone()
             others = 0 if row is None else int(row[0])
@@ -256,19 +256,6 @@ class BarStore:
         with self._pool.connection() as connection, connection.cursor() as cursor:
             return read_binary(cursor, _SQL["read_ticker"], [self._market_id, ticker, first, last], kinds)
 
-    def _begin_fetch(self, cursor: Cursor, fetch: Fetch | None, fetched_at: datetime | None = None) -> int:
-        """A new fetch, by default of the market's own source and basis; its id. DataCorrupt without the market."""
-        told = {
-            "market_id": self._market_id,
-            "source": None if fetch is None else fetch.source,
-            "price_basis": None if fetch is None else fetch.price_basis,
-            "fetched_at": fetched_at if fetch is None else fetch.fetched_at,
-        }
-        row = cursor.execute(_SQL["begin_fetch"], told).fetchone()
-        if row is None:
-            raise DataCorrupt(f"market {self._market_id!r} must be stored before its bars, was not")
-        return int(row[0])
-
     def _copy(self, cursor: Cursor, name: str, table: BarTable, fetch: int) -> int:
         """COPY `table` into the table `name`, which has the columns of `bars`."""
         count = len(table)
@@ -298,6 +285,20 @@ class BarStore:
             tickers = tuple(sorted(str(row[0]) for row in found))
             rows = read_binary(cursor, _SQL["read"], [list(tickers), self._market_id, until], _COLUMNS)
         return _panel(tickers, rows)
+
+
+def begin_fetch(cursor: Cursor, market_id: str, fetch: Fetch | None, fetched_at: datetime | None = None) -> int:
+    """Note a new fetch, by default of the market's own source and basis; its id. DataCorrupt without the market."""
+    told = {
+        "market_id": market_id,
+        "source": None if fetch is None else fetch.source,
+        "price_basis": None if fetch is None else fetch.price_basis,
+        "fetched_at": fetched_at if fetch is None else fetch.fetched_at,
+    }
+    row = cursor.execute(_SQL["begin_fetch"], told).fetchone()
+    if row is None:
+        raise DataCorrupt(f"market {market_id!r} must be stored before its bars, was not")
+    return int(row[0])
 
 
 def _present(panel: Panel) -> NDArray[np.bool_]:

@@ -1,6 +1,5 @@
 """Data packs: a market in a folder that anyone can build from their own files. The format: docs/packs.md."""
 
-import csv
 import hashlib
 import shutil
 import tempfile
@@ -11,8 +10,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import structlog
 import yaml
@@ -30,6 +27,7 @@ from tenthman.data.pack_tables import (
     typed_headlines,
     universe_text,
 )
+from tenthman.data.tables import parquet_of, read_bytes, read_table, text_of
 from tenthman.domain.canonical import content_hash
 from tenthman.domain.errors import ConfigError, DataCorrupt
 from tenthman.domain.market import FIELDS, Floats, Listing, MarketData, MarketKind, Panel, Period, Provenance, Universe
@@ -117,18 +115,18 @@ def build_pack(
     out.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
-        table = typed_bars(_read_table(bars), str(bars))
+        table = typed_bars(read_table(bars), str(bars))
         pq.write_table(table, building / BARS, compression="zstd")
-        news = no_headlines() if headlines is None else typed_headlines(_read_table(headlines), str(headlines))
+        news = no_headlines() if headlines is None else typed_headlines(read_table(headlines), str(headlines))
         pq.write_table(news, building / HEADLINES, compression="zstd")
         if universe is None:
             listings = _everyone(panel_from(table, str(bars), index_ticker), index_ticker)
             (building / UNIVERSE).write_text(universe_text(listings), encoding="utf-8")
             description = f"{description} {DERIVED}".strip()
         else:
-            (building / UNIVERSE).write_bytes(_read_bytes(universe))
+            (building / UNIVERSE).write_bytes(read_bytes(universe))
         if dividends is not None:
-            paid = typed_dividends(_read_table(dividends), str(dividends))
+            paid = typed_dividends(read_table(dividends), str(dividends))
             pq.write_table(paid, building / DIVIDENDS, compression="zstd")
         files = FILES if dividends is None else (*FILES, DIVIDENDS)
         manifest: dict[str, object] = {
@@ -157,13 +155,13 @@ def build_pack(
 def _opened(folder: Path, lag_minutes: int, labels: _Labels) -> MarketData:
     manifest = _manifest(folder, labels.manifest)
     raw = {name: _verified(folder / name, manifest.files[name]) for name in manifest.files}
-    panel = panel_from(_parquet(raw[BARS], labels.bars), labels.bars, manifest.index_ticker)
-    headlines = headlines_from(_parquet(raw[HEADLINES], labels.headlines), labels.headlines, lag_minutes)
-    listings = listings_from(_text(raw[UNIVERSE], labels.universe), labels.universe)
+    panel = panel_from(parquet_of(raw[BARS], labels.bars), labels.bars, manifest.index_ticker)
+    headlines = headlines_from(parquet_of(raw[HEADLINES], labels.headlines), labels.headlines, lag_minutes)
+    listings = listings_from(text_of(raw[UNIVERSE], labels.universe), labels.universe)
     universe = Universe(listings=_with_bars(listings, panel, manifest.name), index_ticker=manifest.index_ticker)
     dividends = None
     if DIVIDENDS in raw:
-        dividends = dividends_from(_parquet(raw[DIVIDENDS], labels.dividends), labels.dividends, panel)
+        dividends = dividends_from(parquet_of(raw[DIVIDENDS], labels.dividends), labels.dividends, panel)
     return MarketData(
         provenance=Provenance(
             kind=MarketKind.PACK,
@@ -206,7 +204,7 @@ def _manifest(folder: Path, label: str) -> Manifest:
 
 def _verified(path: Path, sha256: str) -> bytes:
     """The file's bytes, read once, so that what was checked is what is parsed."""
-    raw = _read_bytes(path)
+    raw = read_bytes(path)
     found = _sha256(raw)
     if found != sha256:
         raise DataCorrupt(
@@ -214,43 +212,6 @@ def _verified(path: Path, sha256: str) -> bytes:
             "build the pack again"
         )
     return raw
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataCorrupt(f"{path}: cannot be read: {error.strerror}") from None
-
-
-def _text(raw: bytes, label: str) -> str:
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataCorrupt(f"{label}: must be UTF-8: {error}") from None
-
-
-def _parquet(raw: bytes, label: str) -> pa.Table:
-    try:
-        return pq.read_table(pa.BufferReader(raw))
-    except (pa.ArrowException, OSError) as error:
-        raise DataCorrupt(f"{label}: is not a readable parquet file: {error}") from None
-
-
-def _read_table(path: Path) -> pa.Table:
-    """A parquet or csv table; a csv's cells come as text, so that one of the wrong kind can be named with its row."""
-    raw = _read_bytes(path)
-    if path.suffix.lower() != ".csv":
-        return _parquet(raw, str(path))
-    header = next(csv.reader(_text(raw, str(path)).splitlines()[:1]), [])
-    options = pa_csv.ConvertOptions(
-        column_types=dict.fromkeys(header, pa.string()), null_values=[""], strings_can_be_null=True
-    )
-    parsing = pa_csv.ParseOptions(newlines_in_values=True)
-    try:
-        return pa_csv.read_csv(pa.BufferReader(raw), pa_csv.ReadOptions(use_threads=False), parsing, options)
-    except pa.ArrowException as error:
-        raise DataCorrupt(f"{path}: is not a readable csv table: {error}") from None
 
 
 def _everyone(panel: Panel, index_ticker: str) -> tuple[Listing, ...]:

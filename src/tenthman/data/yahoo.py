@@ -1,20 +1,14 @@
-"""The present-day S&P 100 from Yahoo Finance, through yfinance: free, unofficial, for personal use only.
+"""Bars from Yahoo Finance, and the present-day S&P 100 as a market: free, unofficial, for personal use only.
 
 Yahoo's daily prices are split-adjusted and not dividend-adjusted. Its news is not archived, so there are no headlines.
 """
 
-import logging
-import queue
 import tempfile
-import threading
 import time
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import requests
@@ -23,29 +17,92 @@ import structlog
 from tenthman.data.calendar import sessions_between
 from tenthman.data.pack_tables import universe_text
 from tenthman.data.packs import build_pack, open_pack
+from tenthman.data.sources import IMPOSSIBLE, SPLIT_ADJUSTED, ActionKind, CorporateAction, Daily, Flag
 from tenthman.data.universe import sp100
-from tenthman.domain.errors import ConfigError, DataCorrupt, DataMissing
-from tenthman.domain.market import FIELDS, MarketData, MarketKind
+from tenthman.data.yahoo_wire import LATE, PROBE_TIMEOUT_S, ROUNDING, Answers, gather, history, probe, quiet_yfinance
+from tenthman.domain.errors import BrokerUnavailable, ConfigError, DataCorrupt, DataMissing
+from tenthman.domain.market import FIELDS, Bar, MarketData, MarketKind
 
-PROBE_URL = "https://query2.finance.yahoo.com/v8/finance/chart/SPY?range=1d&interval=1d"
-PROBE_TIMEOUT_S = 4.0
-REQUEST_TIMEOUT_S = 10.0
-WORKERS = 4
 NEWEST_SESSIONS = 5
-# Yahoo's adjusted prices are rounded separately, so a close can lie this far outside the bar.
-ROUNDING = 1e-4
+
+_ACTION_COLUMNS = {ActionKind.SPLIT: "Stock Splits", ActionKind.DIVIDEND: "Dividends"}
 
 _log = structlog.get_logger(__name__)
 
-Fetch = Callable[[str, float], pd.DataFrame]
+
+class YahooSource:
+    """Daily bars and corporate actions as Yahoo has them now. Keeps `BarSource`; no keys, no promise of anything.
+
+    `cache` keeps yfinance's own notes; `timeout_s` bounds one call for all its tickers; `session` is for tests.
+    """
+
+    name = "Yahoo Finance"
+    price_basis = SPLIT_ADJUSTED
+
+    def __init__(self, cache: Path, timeout_s: float, session: requests.Session | None = None) -> None:
+        self._cache, self._timeout_s, self._session = cache, timeout_s, session
+
+    def daily(self, tickers: Sequence[str], first: date, last: date, seen_at: datetime) -> Daily:
+        """Split-adjusted daily bars of the sessions `first`..`last`; each unanswered ticker with the cause.
+
+        Prices outside the bar by no more than rounding are taken for the bar's end; rows with a gap are no bars.
+        """
+        answers = self._ask(tickers, first, last, actions=False)
+        rows = [
+            _row(ticker, stamp.date(), values, seen_at)
+            for ticker, frame in sorted(answers.bars.items())
+            for stamp, values in frame.rename(columns=str.lower)[list(FIELDS)].dropna().iterrows()
+            if first <= stamp.date() <= last
+        ]
+        bars = {(row.ticker, row.session): row for row in rows if isinstance(row, Bar)}
+        refused = tuple(row for row in rows if isinstance(row, Flag))
+        return Daily(bars=tuple(bars[key] for key in sorted(bars)), refused=refused, silent=dict(answers.causes))
+
+    def actions(self, tickers: Sequence[str], first: date, last: date) -> tuple[CorporateAction, ...]:
+        """Splits and cash dividends with an ex-date in `first`..`last`, by ticker, day and kind."""
+        answers = self._ask(tickers, first, last, actions=True)
+        found = [
+            CorporateAction(ticker=ticker, ex_date=stamp.date(), kind=kind, value=float(value))
+            for ticker, frame in sorted(answers.bars.items())
+            for kind, column in _ACTION_COLUMNS.items()
+            if column in frame.columns
+            for stamp, value in frame[column].items()
+            if value > 0 and first <= stamp.date() <= last
+        ]
+        return tuple(sorted(found, key=lambda item: (item.ticker, item.ex_date, item.kind.value)))
+
+    def _ask(self, tickers: Sequence[str], first: date, last: date, *, actions: bool) -> Answers:
+        if not tickers:
+            return Answers({}, {})
+        deadline = time.monotonic() + self._timeout_s
+        try:
+            probe(self._session, min(PROBE_TIMEOUT_S, self._timeout_s))
+        except DataMissing as error:
+            raise BrokerUnavailable(f"bars: no answer from {self.name}: {error}") from error
+        with quiet_yfinance(self._cache):
+            fetch = history(first, last + timedelta(days=1), self._session, actions=actions)
+            answers = gather(list(tickers), fetch, deadline)
+        if not answers.bars and all(cause == LATE for cause in answers.causes.values()):
+            raise BrokerUnavailable(f"bars: no answer from {self.name} within {self._timeout_s:.0f} s")
+        return answers
 
 
-@dataclass(frozen=True, slots=True)
-class _Answers:
-    """Bars of the names that answered, and why each of the others did not."""
-
-    bars: dict[str, pd.DataFrame]
-    causes: dict[str, str]
+def _row(ticker: str, session: date, values: Mapping[str, float], seen_at: datetime) -> Bar | Flag:
+    opened, high, low, close, volume = (float(values[name]) for name in FIELDS)
+    top, bottom = max(opened, high, close), min(opened, low, close)
+    if top > high * (1 + ROUNDING) or bottom < low * (1 - ROUNDING) or bottom <= 0:
+        detail = f"open {opened:g}, high {high:g}, low {low:g}, close {close:g}"
+        return Flag(ticker=ticker, session=session, rule=IMPOSSIBLE, detail=detail)
+    return Bar(
+        ticker=ticker,
+        session=session,
+        open=opened,
+        high=top,
+        low=bottom,
+        close=close,
+        volume=volume,
+        known_at=seen_at,
+    )
 
 
 def fetch_yahoo_market(
@@ -68,17 +125,17 @@ def fetch_yahoo_market(
     if kept is not None:
         return kept
     deadline = time.monotonic() + timeout_s
-    _probe(session, min(PROBE_TIMEOUT_S, timeout_s))
+    probe(session, min(PROBE_TIMEOUT_S, timeout_s))
     universe = sp100()
     names = [item.ticker for item in universe.members(today)]
     start = today - timedelta(days=366 * years)
-    with _quiet_yfinance(cache):
-        fetch = _history(start, today, session)
-        index = _gather([universe.index_ticker], fetch, deadline)
+    with quiet_yfinance(cache):
+        fetch = history(start, today, session)
+        index = gather([universe.index_ticker], fetch, deadline)
         if not index.bars:
             cause = index.causes[universe.index_ticker]
             raise DataMissing(f"Yahoo: the index {universe.index_ticker} did not answer: {cause}")
-        answers = _gather(names, fetch, deadline)
+        answers = gather(names, fetch, deadline)
     frame = _clean({**index.bars, **answers.bars}, start, today, universe.index_ticker)
     _require_names(frame, names, answers, min_names)
     return _pack(folder, frame, today)
@@ -94,87 +151,6 @@ def _kept(folder: Path) -> MarketData | None:
         _log.warning("kept Yahoo pack cannot be used and is fetched anew", folder=str(folder), cause=str(error))
         return None
     return replace(market, provenance=replace(market.provenance, kind=MarketKind.YAHOO))
-
-
-def _probe(session: requests.Session | None, timeout_s: float) -> None:
-    """DataMissing unless Yahoo's host answers anything at all. In a thread, since looking up a name has no timeout."""
-    outcome: queue.Queue[str] = queue.Queue()
-
-    def ask() -> None:
-        try:
-            (session or requests.Session()).get(PROBE_URL, timeout=timeout_s)
-            outcome.put("")
-        except (requests.RequestException, OSError) as error:
-            outcome.put(_short(error))
-
-    threading.Thread(target=ask, daemon=True, name="yahoo-probe").start()
-    try:
-        cause = outcome.get(timeout=timeout_s + 0.5)
-    except queue.Empty:
-        cause = f"no answer within {timeout_s:.0f} s"
-    if cause:
-        raise DataMissing(f"Yahoo cannot be reached, so 0 names answered: {cause}")
-
-
-def _history(start: date, end: date, session: requests.Session | None) -> Fetch:
-    """One ticker's daily bars from `start` until before `end`."""
-    import yfinance
-
-    def fetch(ticker: str, timeout_s: float) -> pd.DataFrame:
-        return yfinance.Ticker(ticker, session=session).history(
-            start=start.isoformat(),
-            end=end.isoformat(),
-            interval="1d",
-            prepost=False,
-            actions=False,
-            auto_adjust=False,
-            back_adjust=False,
-            repair=False,
-            keepna=False,
-            rounding=False,
-            timeout=timeout_s,
-        )
-
-    return fetch
-
-
-def _gather(names: Sequence[str], fetch: Fetch, deadline: float) -> _Answers:
-    """What `fetch` gives for each name until `deadline` (monotonic seconds), a few at a time.
-
-    The workers are daemons: a request that hangs past the deadline keeps nobody waiting.
-    """
-    waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
-    done: queue.SimpleQueue[tuple[str, pd.DataFrame | None, str]] = queue.SimpleQueue()
-    for name in names:
-        waiting.put(name)
-
-    def work() -> None:
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                name = waiting.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                frame = fetch(name, min(REQUEST_TIMEOUT_S, left))
-                done.put((name, frame, "" if len(frame) else "no bars"))
-            except Exception as error:  # noqa: BLE001 a scraper breaks in ways nobody can list; each is a name without answer
-                done.put((name, None, _short(error).replace(f"${name}: ", "")))
-
-    for _ in range(min(WORKERS, len(names))):
-        threading.Thread(target=work, daemon=True, name="yahoo-fetch").start()
-    answers = _Answers({}, {})
-    while len(answers.bars) + len(answers.causes) < len(names):
-        try:
-            name, frame, cause = done.get(timeout=max(0.0, deadline - time.monotonic()))
-        except queue.Empty:
-            break
-        if frame is None or cause:
-            answers.causes[name] = cause
-        else:
-            answers.bars[name] = frame
-    late = (name for name in names if name not in answers.bars and name not in answers.causes)
-    answers.causes.update(dict.fromkeys(late, "no answer in time"))
-    return answers
 
 
 def _clean(frames: dict[str, pd.DataFrame], start: date, end: date, index_ticker: str) -> pd.DataFrame:
@@ -211,7 +187,7 @@ def _where_index_is(rows: pd.DataFrame, sessions: pd.DatetimeIndex, index_ticker
     return rows[rows["date"].between(first, last)]
 
 
-def _require_names(rows: pd.DataFrame, names: Sequence[str], answers: _Answers, min_names: int) -> None:
+def _require_names(rows: pd.DataFrame, names: Sequence[str], answers: Answers, min_names: int) -> None:
     newest = sorted(rows["date"].unique())[-NEWEST_SESSIONS:]
     current = set(rows.loc[rows["date"].isin(newest), "ticker"]) & set(names)
     if len(current) >= min_names:
@@ -250,38 +226,3 @@ def _pack(folder: Path, rows: pd.DataFrame, today: date) -> MarketData:
     if market is None:
         raise DataMissing(f"Yahoo: the pack just built in {folder} cannot be opened")
     return market
-
-
-@contextmanager
-def _quiet_yfinance(cache: Path) -> Iterator[None]:
-    """yfinance with errors raised instead of logged, its own cache beside ours, and its library warnings silenced."""
-    with warnings.catch_warnings():
-        # It calls what newer releases of pandas deprecate, which is not ours to mend, and its import puts a filter of
-        # its own in front.
-        _ignore_deprecations()
-        import yfinance
-
-        _ignore_deprecations()
-        settings: Any = yfinance.config.debug
-        logger = logging.getLogger("yfinance")
-        before = settings.hide_exceptions, logger.level
-        settings.hide_exceptions = False
-        logger.setLevel(logging.CRITICAL + 1)
-        (cache / "yfinance").mkdir(parents=True, exist_ok=True)
-        yfinance.set_tz_cache_location(str(cache / "yfinance"))
-        try:
-            yield
-        finally:
-            settings.hide_exceptions = before[0]
-            logger.setLevel(before[1])
-
-
-def _ignore_deprecations() -> None:
-    for category in (DeprecationWarning, FutureWarning):
-        warnings.simplefilter("ignore", category)
-
-
-def _short(error: BaseException) -> str:
-    """Kind and first line of an error from outside, capped."""
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0][:120]}" if text else type(error).__name__

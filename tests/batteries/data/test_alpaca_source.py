@@ -1,0 +1,103 @@
+"""Alpaca's data service through alpaca-py keeps the promise of every source: in recorded forms, and on the exchange."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+
+import pytest
+from tenthman_exchange import SETTINGS, served
+from tenthman_markets import at, small_market
+from tenthman_source_battery import DAYS, IMPOSSIBLE_ROW, SEEN, TRUTH, SourceBattery, Wire, serving
+
+from tenthman.data.alpaca import AlpacaMarketSource
+from tenthman.data.sources import ActionKind, CorporateAction
+from tenthman.domain.errors import BrokerUnavailable, DataCorrupt
+
+
+def _source(wire: Wire) -> AlpacaMarketSource:
+    return AlpacaMarketSource(f"http://127.0.0.1:{wire.port}", "key", "secret", SETTINGS, "iex")
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Wire]:
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def wire(running: Wire) -> Iterator[Wire]:
+    running.asked.clear()
+    yield running
+    running.bend.clear()
+    running.refusals, running.reset_after_s = 0, 0.0
+
+
+class TestAlpacaInRecordedForms(SourceBattery):
+    @pytest.fixture
+    def source(self, wire: Wire) -> AlpacaMarketSource:
+        return _source(wire)
+
+    def test_pages_are_followed_with_the_feed_and_the_adjustment_that_were_asked_for(self, wire: Wire) -> None:
+        assert len(_source(wire).daily(["AAA", "BRK-B"], *DAYS, SEEN).bars) == 4
+        queries = [query for _, query in wire.asked]
+        assert [query.get("page_token") for query in queries] == [None, "3"]
+        assert {(query["feed"], query["adjustment"], query["timeframe"]) for query in queries} == {
+            ("iex", "split", "1Day")
+        }
+        assert {query["symbols"] for query in queries} == {"AAA,BRK.B"}
+
+    def test_a_row_that_contradicts_itself_is_refused_and_the_others_come(self, wire: Wire) -> None:
+        wire.bend["AAA", DAYS[0]] = IMPOSSIBLE_ROW
+        found = _source(wire).daily(["AAA"], *DAYS, SEEN)
+        assert [bar.session for bar in found.bars] == [DAYS[1]]
+        assert [(flag.ticker, flag.session, flag.rule) for flag in found.refused] == [("AAA", DAYS[0], "impossible")]
+
+    def test_a_row_that_cannot_be_read_is_corrupt(self, wire: Wire) -> None:
+        wire.bend["AAA", DAYS[0]] = (1.0, 1.0, 1.0, None, 1.0)  # type: ignore[assignment]
+        with pytest.raises(DataCorrupt, match="`c` must be a number, was None"):
+            _source(wire).daily(["AAA"], *DAYS, SEEN)
+
+    def test_a_rate_limit_is_waited_out_until_its_reset(self, wire: Wire) -> None:
+        wire.refusals = 2
+        assert len(_source(wire).daily(["AAA"], *DAYS, SEEN).bars) == 2
+        assert len(wire.asked) == 3
+
+    def test_a_rate_limit_that_stays_is_no_answer(self, wire: Wire) -> None:
+        wire.refusals = 100
+        with pytest.raises(BrokerUnavailable, match="429"):
+            _source(wire).daily(["AAA"], *DAYS, SEEN)
+        assert len(wire.asked) == 4
+
+    def test_splits_and_dividends_come_by_their_ex_date(self, wire: Wire) -> None:
+        assert _source(wire).actions(["AAA", "BRK-B"], *DAYS) == (
+            CorporateAction(ticker="AAA", ex_date=DAYS[1], kind=ActionKind.SPLIT, value=4.0),
+            CorporateAction(ticker="BRK-B", ex_date=DAYS[0], kind=ActionKind.DIVIDEND, value=0.5),
+        )
+        assert _source(wire).actions(["AAA", "BRK-B"], date(2020, 2, 3), date(2020, 2, 4)) == ()
+
+    def test_minute_bars_are_asked_for_unadjusted_and_stamped_by_their_beginning(self, wire: Wire) -> None:
+        found = _source(wire).intraday(["BRK-B", "AAA"], 5, *DAYS)
+        assert {query["timeframe"] for _, query in wire.asked} == {"5Min"}
+        assert {query["adjustment"] for _, query in wire.asked} == {"raw"}
+        assert found.tickers == ("AAA", "BRK-B")
+        assert found.begins[:2].astype(str).tolist() == ["2020-01-06T14:30:00.000000", "2020-01-07T14:30:00.000000"]
+        assert found.close[found.codes == 0].tolist() == [row[3] for row in TRUTH["AAA"]]
+
+
+@pytest.fixture(scope="module")
+def on_the_exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AlpacaMarketSource]:
+    market = small_market({name: [*(row[:4] for row in rows), rows[-1][:4]] for name, rows in TRUTH.items()})
+    start = datetime(2020, 1, 6, 14, 0, tzinfo=UTC)
+    with served(market, start, tmp_path_factory.mktemp("battery")) as process:
+        process.advance(at(market, 2, 0.1))
+        yield AlpacaMarketSource(process.rest_url, process.key, process.secret, SETTINGS)
+
+
+class TestAlpacaOnTheExchange(SourceBattery):
+    @pytest.fixture
+    def source(self, on_the_exchange: AlpacaMarketSource) -> AlpacaMarketSource:
+        return on_the_exchange
+
+
+def test_silence_is_unavailability() -> None:
+    with pytest.raises(BrokerUnavailable, match="no answer"):
+        AlpacaMarketSource("http://127.0.0.1:9", "key", "secret", SETTINGS).actions(["AAA"], *DAYS)

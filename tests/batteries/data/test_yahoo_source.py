@@ -1,0 +1,58 @@
+"""Yahoo through yfinance keeps the promise of every source, in recorded forms."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tenthman_source_battery import DAYS, IMPOSSIBLE_ROW, SEEN, SourceBattery, Wire, serving, session_to
+
+from tenthman.data.sources import ActionKind, CorporateAction
+from tenthman.data.yahoo import YahooSource
+from tenthman.domain.errors import BrokerUnavailable
+
+
+def _forget_answers() -> None:
+    """yfinance keeps answers about the past for the life of the process, whichever server gave them."""
+    from yfinance.data import YfData
+
+    YfData.cache_get.cache_clear()
+
+
+class TestYahooInRecordedForms(SourceBattery):
+    @pytest.fixture
+    def wire(self) -> Iterator[Wire]:
+        _forget_answers()
+        with serving() as server:
+            yield server
+        _forget_answers()
+
+    @pytest.fixture
+    def source(self, wire: Wire, tmp_path: Path) -> Iterator[YahooSource]:
+        with session_to(wire.port) as session:
+            yield YahooSource(tmp_path, 20.0, session)
+
+    def test_a_row_that_contradicts_itself_is_refused_and_the_others_come(
+        self, wire: Wire, source: YahooSource
+    ) -> None:
+        wire.bend["AAA", DAYS[0]] = IMPOSSIBLE_ROW
+        found = source.daily(["AAA"], *DAYS, SEEN)
+        assert [bar.session for bar in found.bars] == [DAYS[1]]
+        assert [(flag.ticker, flag.session, flag.rule) for flag in found.refused] == [("AAA", DAYS[0], "impossible")]
+
+    def test_rounding_is_no_contradiction(self, wire: Wire, source: YahooSource) -> None:
+        wire.bend["AAA", DAYS[0]] = (100.0, 103.0 * (1 - 1e-6), 98.0, 103.0, 1.0)
+        assert source.daily(["AAA"], DAYS[0], DAYS[0], SEEN).bars[0].high == 103.0
+
+    def test_an_unanswered_ticker_is_named_with_the_cause(self, source: YahooSource) -> None:
+        assert "delisted" in source.daily(["AAA", "ZZZ"], *DAYS, SEEN).silent["ZZZ"]
+
+    def test_splits_and_dividends_come_by_their_ex_date(self, source: YahooSource) -> None:
+        assert source.actions(["AAA", "BRK-B"], *DAYS) == (
+            CorporateAction(ticker="AAA", ex_date=DAYS[1], kind=ActionKind.SPLIT, value=4.0),
+            CorporateAction(ticker="BRK-B", ex_date=DAYS[0], kind=ActionKind.DIVIDEND, value=0.5),
+        )
+
+
+def test_silence_is_unavailability(tmp_path: Path) -> None:
+    with session_to(9) as session, pytest.raises(BrokerUnavailable, match="no answer from Yahoo Finance"):
+        YahooSource(tmp_path, 20.0, session).daily(["AAA"], *DAYS, SEEN)
