@@ -1,6 +1,6 @@
 """Orders, fills, positions, the book, and the promise every broker keeps. Money and quantities are Decimal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -19,18 +19,24 @@ class Side(Enum):
 
 
 class OrderType(Enum):
-    """Order types the desk and the exchange know."""
+    """Order types, as Alpaca spells them. The desk itself sends market and limit orders, and stops as legs."""
 
     MARKET = "market"
     LIMIT = "limit"
     STOP = "stop"
+    STOP_LIMIT = "stop_limit"
+    TRAILING_STOP = "trailing_stop"
 
 
 class TimeInForce(Enum):
-    """How long an order rests."""
+    """How long an order rests: OPG and CLS in one auction alone, IOC and FOK not at all."""
 
     DAY = "day"
     GTC = "gtc"
+    OPG = "opg"
+    CLS = "cls"
+    IOC = "ioc"
+    FOK = "fok"
 
 
 class OrderStatus(Enum):
@@ -320,13 +326,20 @@ class PendingEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
-    """All that risk may know of the account when it decides. `exiting` are tickers with an exit order at work."""
+    """All that risk may know of the account when it decides. `exiting` are tickers with an exit order at work.
+
+    `bought`: what entries were sent for in this session, filled or not (USD). `since_stop`: sessions since the last stop
+    was filled, by ticker; a ticker that never had one is not in it.
+    """
 
     as_of: datetime
     equity: Decimal
     cash: Decimal
     day_start_equity: Decimal
+    week_start_equity: Decimal
     peak_equity: Decimal
+    bought: Decimal
+    since_stop: Mapping[str, int]
     positions: tuple[Position, ...]
     pending: tuple[PendingEntry, ...]
     exiting: frozenset[str]

@@ -3,26 +3,34 @@
 Both the backtest and the exchange server trade through this module. The rules:
 
 - A market order fills at the next price there is; a limit order at the first price at or better than its limit; a
-  stop becomes a market order at the first price at or beyond its stop. A gap fills at the first price beyond.
-- A bracket's legs come to life at the instant at which their entry has filled. One leg fills, the other is cancelled.
+  stop is triggered at the first price at or beyond it, and is a market order or a limit order from then on. A gap fills
+  at the first price beyond. A trailing stop follows the best price since it came to work.
+- The legs of an entry come to life at the instant at which it has filled whole. Of a group one fills, the others are
+  cancelled; when one fills in part, the others shrink.
 - Executions happen in order of time; at the same instant in order of submission.
 - Half the spread and slippage are inside the fill price, against the trader, rounded against the trader to the tick;
   a limit order never fills worse than its limit.
 - A symbol without a path has no bar in the session: it is halted, nothing of it fills, its orders stay.
 - A buy that would cost more than the cash not reserved for other buys is rejected when it comes to fill.
+- Orders fill whole, unless a `Liquidity` says how much there is.
 """
 
 import heapq
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, replace
+from decimal import ROUND_DOWN, Decimal
 from enum import Enum
 
 from tenthman.config import CostSettings
 from tenthman.domain.money import basis_points, floor_e4, usd
 from tenthman.domain.order import OrderType, Side
 from tenthman.exchange import arithmetic
+from tenthman.exchange.book import Book, Resting, Trail
+from tenthman.exchange.liquidity import Liquidity
 from tenthman.exchange.path import Path
+
+_STOPS = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
+_NINE_PLACES = Decimal("0.000000001")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,160 +52,198 @@ class FillCosts:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resting:
-    """An order at work. `sequence` is its place in order of submission; `reserve` the USD held back for a buy.
-
-    `parent_id` ties the legs of one bracket; `legs` are those of an entry that has not filled yet.
-    """
-
-    id: str
-    sequence: int
-    symbol: str
-    side: Side
-    order_type: OrderType
-    quantity: Decimal
-    limit_price: Decimal | None = None
-    stop_price: Decimal | None = None
-    reserve: Decimal = Decimal(0)
-    parent_id: str | None = None
-    legs: tuple["Resting", ...] = ()
-
-    @property
-    def level(self) -> Decimal | None:
-        """The price that matters: the limit or the stop; None for a market order."""
-        if self.order_type is OrderType.LIMIT:
-            return self.limit_price
-        return self.stop_price if self.order_type is OrderType.STOP else None
-
-    @property
-    def fills_below(self) -> bool:
-        """Whether prices at or below the level fill it: a limit buy, a stop sell."""
-        return (self.order_type is OrderType.LIMIT) == (self.side is Side.BUY)
-
-
 class Outcome(Enum):
-    """What a step did to its order."""
+    """What a step did to its order. TRIGGERED: a stop is a limit order now; SHRUNK: a sibling filled in part."""
 
     FILLED = "filled"
+    PARTIAL = "partial"
     ACTIVATED = "activated"
+    TRIGGERED = "triggered"
+    SHRUNK = "shrunk"
     CANCELED = "canceled"
     REJECTED = "rejected"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One transition at `fraction` of the session; `price` is set when filled."""
+    """One transition at `fraction` of the session; `price` and `quantity` are those of an execution."""
 
     outcome: Outcome
     order: Resting
     fraction: float
     price: Decimal | None = None
+    quantity: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Touch:
-    """The first instant of a window at which an order can fill, and the raw path price then, 1/10,000 USD."""
+    """The first instant of a window at which an order is triggered or can fill, and the price then, 1/10,000 USD.
+
+    `peak` is the best price that a trailing stop had seen by then.
+    """
 
     fraction: float
     price: int
-
-
-class Book:
-    """Orders at work, by id."""
-
-    def __init__(self) -> None:
-        self._working: dict[str, Resting] = {}
-
-    def __iter__(self) -> Iterator[Resting]:
-        return iter(tuple(self._working.values()))
-
-    def __contains__(self, order_id: object) -> bool:
-        return order_id in self._working
-
-    def place(self, order: Resting) -> None:
-        """Put `order` to work; its legs wait inside it."""
-        self._working[order.id] = order
-
-    def take(self, order_id: str) -> Resting | None:
-        """Remove one order and nothing of its family; None if it is not at work."""
-        return self._working.pop(order_id, None)
-
-    def family(self, order_id: str) -> tuple[Resting, ...]:
-        """The order and all that lives and dies with it, in order of submission; empty if it is not at work."""
-        for order in self._working.values():
-            if order_id == order.id or any(leg.id == order_id for leg in order.legs):
-                return (order, *order.legs, *self.siblings(order))
-        return ()
-
-    def siblings(self, order: Resting) -> tuple[Resting, ...]:
-        """The other living legs of the same bracket."""
-        if order.parent_id is None:
-            return ()
-        return tuple(o for o in self._working.values() if o.parent_id == order.parent_id and o.id != order.id)
-
-    @property
-    def reserved(self) -> Decimal:
-        """USD held back for all buys at work."""
-        return sum((order.reserve for order in self._working.values()), Decimal(0))
-
-    def held(self, symbol: str) -> Decimal:
-        """Shares of `symbol` promised to sells at work; the legs of one bracket promise the same shares once."""
-        promised: dict[str, Decimal] = {}
-        for order in self._working.values():
-            if order.symbol == symbol and order.side is Side.SELL:
-                family = order.parent_id or order.id
-                promised[family] = max(promised.get(family, Decimal(0)), order.quantity)
-        return sum(promised.values(), Decimal(0))
+    peak: Decimal | None = None
 
 
 def match(
-    book: Book, paths: Mapping[str, Path], start: float, stop: float, costs: FillCosts, cash: Decimal
+    book: Book,
+    paths: Mapping[str, Path],
+    start: float,
+    stop: float,
+    costs: FillCosts,
+    cash: Decimal,
+    liquidity: Liquidity | None = None,
 ) -> list[Step]:
     """Walk `start`..`stop` (fractions of the session, both included) and let `book` trade; steps in order of time.
 
     `book` is left holding what still works. `cash` is what the account has at `start`.
     """
-    queue: list[tuple[float, int, str, int]] = []
-    orders: dict[str, Resting] = {}
+    return _Walk(book, paths, stop, costs, cash, liquidity).run(start)
 
-    def watch(order: Resting, since: float) -> None:
-        path = paths.get(order.symbol)
-        touch = first_touch(order, path, since, stop) if path is not None else None
+
+class _Walk:
+    """One walk: the next touch of every order at work, in order of time."""
+
+    def __init__(
+        self,
+        book: Book,
+        paths: Mapping[str, Path],
+        stop: float,
+        costs: FillCosts,
+        cash: Decimal,
+        liquidity: Liquidity | None,
+    ) -> None:
+        self._book = book
+        self._paths = paths
+        self._stop = stop
+        self._costs = costs
+        self._cash = cash
+        self._liquidity = liquidity
+        self._queue: list[tuple[float, int, str, Touch]] = []
+
+    def run(self, start: float) -> list[Step]:
+        for order in self._book:
+            self._watch(order, start)
+        steps: list[Step] = []
+        while self._queue:
+            _, _, order_id, touch = heapq.heappop(self._queue)
+            current = self._book.get(order_id)
+            if current is not None:
+                steps.extend(self._meet(current, touch))
+        return steps
+
+    def _watch(self, order: Resting, since: float) -> None:
+        path = self._paths.get(order.symbol)
+        if path is None:
+            return
+        begin, end = since, self._stop
+        if order.only_at is not None:
+            begin, end = max(begin, order.only_at), min(end, order.only_at)
+            if begin > end:
+                return
+        if order.trail is not None and not order.triggered:
+            touch, peak = trailing_touch(order.side, order.trail, order.peak, path, begin, end)
+            if touch is None:
+                self._book.place(replace(order, peak=peak))
+        else:
+            touch = first_touch(order, path, begin, end)
         if touch is not None:
-            orders[order.id] = order
-            heapq.heappush(queue, (touch.fraction, order.sequence, order.id, touch.price))
+            heapq.heappush(self._queue, (touch.fraction, order.sequence, order.id, touch))
 
-    for order in book:
-        watch(order, start)
-    steps: list[Step] = []
-    while queue:
-        fraction, _, order_id, raw = heapq.heappop(queue)
-        if order_id not in book:
-            continue
-        order = orders[order_id]
-        price = fill_price(order, raw, costs, opening=fraction == 0.0)
-        cost = price * order.quantity
-        if order.side is Side.BUY and cost > cash - book.reserved + order.reserve:
-            steps.extend(_end(book, order, fraction, Outcome.REJECTED))
-            continue
-        cash += cost if order.side is Side.SELL else -cost
-        steps.extend(_fill(book, order, fraction, price))
+    def _meet(self, order: Resting, touch: Touch) -> Iterator[Step]:
+        if order.is_waiting:
+            order = replace(order, triggered=True, peak=touch.peak)
+            self._book.place(order)
+            if not _is_marketable(order, touch.price):
+                yield Step(outcome=Outcome.TRIGGERED, order=order, fraction=touch.fraction)
+                self._watch(order, touch.fraction)
+                return
+        yield from self._execute(order, touch.fraction, touch.price)
+
+    def _execute(self, order: Resting, fraction: float, raw: int) -> Iterator[Step]:
+        price = fill_price(order, raw, self._costs, opening=fraction == 0.0)
+        wanted = order.quantity
+        if order.notional is not None:
+            wanted = (order.notional / price).quantize(_NINE_PLACES, rounding=ROUND_DOWN)
+        quantity = wanted
+        if self._liquidity is not None:
+            quantity = self._liquidity.offer(order.symbol, fraction, wanted)
+            if quantity < wanted and (order.whole or quantity == 0):
+                self._later(order, fraction)
+                return
+        cost = price * quantity
+        spare = self._cash - self._book.reserved + order.reserve if order.side is Side.BUY else cost
+        if quantity <= 0 or cost > spare:
+            yield from _end(self._book, order, fraction)
+            return
+        if self._liquidity is not None:
+            self._liquidity.take(order.symbol, fraction, wanted, quantity)
+        self._cash += cost if order.side is Side.SELL else -cost
+        if quantity < wanted:
+            yield from self._fill_part(order, fraction, price, quantity)
+        else:
+            yield from self._fill_whole(order, fraction, price, quantity)
+
+    def _fill_whole(self, order: Resting, fraction: float, price: Decimal, quantity: Decimal) -> Iterator[Step]:
+        siblings = self._book.siblings(order)
+        self._book.take(order.id)
+        yield Step(outcome=Outcome.FILLED, order=order, fraction=fraction, price=price, quantity=quantity)
         for leg in order.legs:
-            watch(leg, fraction)
-    return steps
+            self._book.place(leg)
+            yield Step(outcome=Outcome.ACTIVATED, order=leg, fraction=fraction)
+        for sibling in siblings:
+            self._book.take(sibling.id)
+            yield Step(outcome=Outcome.CANCELED, order=sibling, fraction=fraction)
+        for leg in order.legs:
+            self._watch(leg, fraction)
+
+    def _fill_part(self, order: Resting, fraction: float, price: Decimal, quantity: Decimal) -> Iterator[Step]:
+        left = order.less(quantity, price * quantity)
+        self._book.place(left)
+        yield Step(outcome=Outcome.PARTIAL, order=left, fraction=fraction, price=price, quantity=quantity)
+        for sibling in self._book.siblings(order):
+            shrunk = replace(sibling, quantity=sibling.quantity - quantity)
+            self._book.place(shrunk)
+            yield Step(outcome=Outcome.SHRUNK, order=shrunk, fraction=fraction)
+        self._later(left, fraction)
+
+    def _later(self, order: Resting, fraction: float) -> None:
+        following = None if self._liquidity is None else self._liquidity.next_start(fraction)
+        if following is not None and following <= self._stop:
+            self._watch(order, following)
 
 
 def first_touch(order: Resting, path: Path, start: float, stop: float) -> Touch | None:
-    """The first instant in `start`..`stop` at which `order` can fill on `path`; None if there is none."""
-    if order.level is None:
+    """The first instant in `start`..`stop` at which `order` is triggered, or can fill, on `path`; None without one.
+
+    Trailing stops that wait have a function of their own.
+    """
+    level, below = (order.stop_price, order.side is Side.SELL) if order.is_waiting else _limit(order)
+    if level is None:
         return Touch(fraction=start, price=path.price_at(start))
-    level = floor_e4(order.level)
-    fraction = path.first_touch(level, start, stop, below=order.fills_below)
-    if fraction is None:
-        return None
-    price = path.price_at(fraction)
-    return Touch(fraction=fraction, price=min(price, level) if order.fills_below else max(price, level))
+    return _touch(path, floor_e4(level), start, stop, below=below)
+
+
+def trailing_touch(
+    side: Side, trail: Trail, peak: Decimal | None, path: Path, start: float, stop: float
+) -> tuple[Touch | None, Decimal]:
+    """Where a trailing stop is triggered in `start`..`stop`, and the best price seen up to then or up to `stop`.
+
+    `peak` is the best price seen before; None: it starts here.
+    """
+    best, below = (max, True) if side is Side.SELL else (min, False)
+    instants = (start, *(knot for knot in arithmetic.KNOTS if start < knot < stop), stop)
+    seen = usd(path.price_at(start)) if peak is None else peak
+    for place, begin in enumerate(instants[:-1]):
+        end = instants[place + 1]
+        seen = best(seen, usd(path.price_at(begin)))
+        touch = _touch(path, floor_e4(trail.stop(seen, side)), begin, end, below=below)
+        if touch is not None:
+            return replace(touch, peak=seen), seen
+        seen = best(seen, usd(path.price_at(end)))
+    return None, seen
 
 
 def fill_price(order: Resting, raw: int, costs: FillCosts, *, opening: bool) -> Decimal:
@@ -206,7 +252,7 @@ def fill_price(order: Resting, raw: int, costs: FillCosts, *, opening: bool) -> 
     A limit order is bounded by its limit, which `raw` must have reached.
     """
     share = costs.open if opening else costs.day
-    if order.order_type is OrderType.STOP:
+    if order.order_type in _STOPS:
         share = costs.stop
     price = usd(arithmetic.fill_price(raw, share, order.side is Side.BUY))
     if order.limit_price is None:
@@ -214,25 +260,27 @@ def fill_price(order: Resting, raw: int, costs: FillCosts, *, opening: bool) -> 
     return min(price, order.limit_price) if order.side is Side.BUY else max(price, order.limit_price)
 
 
-def tick(price: Decimal) -> Decimal:
-    """Smallest price step: a cent from one dollar on, a hundredth of a cent below (Rule 612)."""
-    return Decimal("0.01") if price >= 1 else Decimal("0.0001")
+def _touch(path: Path, level: int, start: float, stop: float, *, below: bool) -> Touch | None:
+    fraction = path.first_touch(level, start, stop, below=below)
+    if fraction is None:
+        return None
+    price = path.price_at(fraction)
+    return Touch(fraction=fraction, price=min(price, level) if below else max(price, level))
 
 
-def _fill(book: Book, order: Resting, fraction: float, price: Decimal) -> Iterator[Step]:
-    siblings = book.siblings(order)
+def _limit(order: Resting) -> tuple[Decimal | None, bool]:
+    return order.limit_price, order.side is Side.BUY
+
+
+def _is_marketable(order: Resting, raw: int) -> bool:
+    if order.limit_price is None:
+        return True
+    limit = floor_e4(order.limit_price)
+    return raw <= limit if order.side is Side.BUY else raw >= limit
+
+
+def _end(book: Book, order: Resting, fraction: float) -> Iterator[Step]:
     book.take(order.id)
-    yield Step(outcome=Outcome.FILLED, order=order, fraction=fraction, price=price)
-    for leg in order.legs:
-        book.place(leg)
-        yield Step(outcome=Outcome.ACTIVATED, order=leg, fraction=fraction)
-    for sibling in siblings:
-        book.take(sibling.id)
-        yield Step(outcome=Outcome.CANCELED, order=sibling, fraction=fraction)
-
-
-def _end(book: Book, order: Resting, fraction: float, outcome: Outcome) -> Iterator[Step]:
-    book.take(order.id)
-    yield Step(outcome=outcome, order=order, fraction=fraction)
+    yield Step(outcome=Outcome.REJECTED, order=order, fraction=fraction)
     for leg in order.legs:
         yield Step(outcome=Outcome.CANCELED, order=leg, fraction=fraction)

@@ -2,14 +2,30 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Literal
 
 from tenthman.domain.order import OrderStatus, OrderType, Side, TimeInForce
 
-EventName = Literal["pending_new", "accepted", "new", "fill", "partial_fill", "canceled", "expired", "rejected"]
+EventName = Literal[
+    "pending_new",
+    "accepted",
+    "new",
+    "fill",
+    "partial_fill",
+    "canceled",
+    "expired",
+    "rejected",
+    "replaced",
+    "restated",
+    "pending_cancel",
+    "pending_replace",
+    "order_cancel_rejected",
+    "order_replace_rejected",
+]
+OrderClass = Literal["simple", "bracket", "oco", "oto"]
 
 
 class Code(Enum):
@@ -22,31 +38,88 @@ class Code(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VenueRules:
+    """What the exchange does that prices do not say. The defaults are those of backtests and rehearsals.
+
+    `gtc_days`: calendar days after which an order good till cancelled expires, at 16:15 New York time; None: never.
+    `latency`: virtual time until a cancel or a replacement takes effect; until then the order can still fill.
+    `volume_share`: the fraction of a bar's volume that the account's orders get; None: all orders fill whole.
+    """
+
+    gtc_days: int | None = None
+    latency: timedelta = timedelta(0)
+    volume_share: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.gtc_days is not None and self.gtc_days < 1:
+            raise ValueError(f"`gtc_days` must be at least 1, was {self.gtc_days}")
+        if self.latency < timedelta(0):
+            raise ValueError(f"`latency` must be at least 0, was {self.latency}")
+        if self.volume_share is not None and not 0.0 < self.volume_share <= 1.0:
+            raise ValueError(f"`volume_share` must lie above 0 and at most 1, was {self.volume_share!r}")
+
+
+ALPACA_RULES = VenueRules(gtc_days=90)
+"""What Alpaca's own paper exchange does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRequest:
-    """What a trader asks for. With both legs it is a bracket; prices are USD, `quantity` is shares."""
+    """What a trader asks for; prices are USD. Exactly one of `quantity` (shares) and `notional` (USD) is given.
+
+    Without `order_class` it is a bracket where a leg is given, and else simple. An OCO is its take-profit; a limit
+    price of its own must be the same.
+    """
 
     symbol: str
     side: Side
-    quantity: Decimal
     order_type: OrderType
     time_in_force: TimeInForce
+    quantity: Decimal | None = None
+    notional: Decimal | None = None
     client_order_id: str | None = None
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
+    trail_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+    order_class: OrderClass | None = None
     take_profit_limit: Decimal | None = None
     stop_loss_stop: Decimal | None = None
+    stop_loss_limit: Decimal | None = None
 
     @property
-    def is_bracket(self) -> bool:
-        """Whether both legs are given."""
-        return self.take_profit_limit is not None and self.stop_loss_stop is not None
+    def has_legs(self) -> bool:
+        """Whether a take-profit or a stop-loss is given."""
+        return any(p is not None for p in (self.take_profit_limit, self.stop_loss_stop, self.stop_loss_limit))
+
+    @property
+    def kind(self) -> OrderClass:
+        """The order class that is meant."""
+        return self.order_class or ("bracket" if self.has_legs else "simple")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replacement:
+    """What is to change of an order; None leaves a field as it is. `quantity` is all of it, what has filled included.
+
+    `trail` is the new `trail_price` or `trail_percent`, whichever the order has.
+    """
+
+    quantity: Decimal | None = None
+    time_in_force: TimeInForce | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail: Decimal | None = None
+    client_order_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeOrder:
-    """An order as it stands at `updated_at`. `legs` are the ids of a bracket's children: target, then stop.
+    """An order as it stands at `updated_at`. `legs` are the ids of its children: target, then stop.
 
     A leg is `held` until its entry has filled; then the target is `new` and the stop stays `held`, as Alpaca shows it.
+    An OCO is its target, with the stop as its only child. `quantity` of a `notional` buy is an estimate until it has
+    filled. `hwm` is the best price that a trailing stop has seen; its `stop_price` follows.
     """
 
     id: str
@@ -61,16 +134,24 @@ class ExchangeOrder:
     filled_avg_price: Decimal | None
     limit_price: Decimal | None
     stop_price: Decimal | None
-    order_class: Literal["simple", "bracket"]
+    order_class: OrderClass
     parent_id: str | None
     legs: tuple[str, ...]
     created_at: datetime
     submitted_at: datetime
     updated_at: datetime
+    notional: Decimal | None = None
+    trail_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+    hwm: Decimal | None = None
     filled_at: datetime | None = None
     canceled_at: datetime | None = None
+    expires_at: datetime | None = None
     expired_at: datetime | None = None
     failed_at: datetime | None = None
+    replaced_at: datetime | None = None
+    replaced_by: str | None = None
+    replaces: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,6 +53,14 @@ class PriceTape:
         column = self._columns.get(symbol)
         return None if column is None else self._ended[column]
 
+    def volume(self, row: int, symbol: str) -> float:
+        """Shares of `symbol` traded in session `row`; 0 where it has no bar or is not listed."""
+        column = self._columns.get(symbol)
+        if column is None or row >= len(self._panel.sessions):
+            return 0.0
+        volume = float(self._panel.volume[row, column])
+        return 0.0 if isnan(volume) else volume
+
     def dividend(self, row: int, symbol: str) -> float:
         """USD a share of `symbol` that goes ex in session `row`; 0 where there is none or nothing is known of it."""
         column = self._columns.get(symbol)

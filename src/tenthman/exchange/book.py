@@ -1,0 +1,150 @@
+"""Orders at work, and how they belong together. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+from tenthman.domain.order import OrderType, Side
+
+_CENT = Decimal("0.01")
+
+
+def tick(price: Decimal) -> Decimal:
+    """Smallest price step: a cent from one dollar on, a hundredth of a cent below (Rule 612)."""
+    return _CENT if price >= 1 else Decimal("0.0001")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trail:
+    """How far a trailing stop follows the best price: `price` USD, or `percent` of it; exactly one is given."""
+
+    price: Decimal | None = None
+    percent: Decimal | None = None
+
+    def stop(self, peak: Decimal, side: Side) -> Decimal:
+        """Where the stop stands when `peak` is the best price seen, away from it to the tick; at least one tick."""
+        distance = self.price if self.percent is None else peak * self.percent / 100
+        if distance is None:
+            raise ValueError("a trail must have a `price` or a `percent`, had neither")
+        exact = peak - distance if side is Side.SELL else peak + distance
+        step = tick(exact)
+        rounding = ROUND_FLOOR if side is Side.SELL else ROUND_CEILING
+        return max((exact / step).to_integral_value(rounding=rounding), Decimal(1)) * step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resting:
+    """An order at work. `sequence` is its place in order of submission; `reserve` the USD held back for a buy.
+
+    `quantity` is what is left of it, and an estimate where `notional` (USD left to spend) is given. `stop_price` or
+    `trail` keep it from trading until it is `triggered`; from then on `limit_price` bounds it, or nothing does.
+    `peak` is the best price that a trailing stop has seen. `only_at` is the one fraction of a session at which it may
+    trade, `whole` means all of it at once. `group` ties orders of which one ends the others; `legs` are those of an
+    entry that has not filled yet.
+    """
+
+    id: str
+    sequence: int
+    symbol: str
+    side: Side
+    order_type: OrderType
+    quantity: Decimal
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail: Trail | None = None
+    peak: Decimal | None = None
+    notional: Decimal | None = None
+    triggered: bool = False
+    only_at: float | None = None
+    whole: bool = False
+    reserve: Decimal = Decimal(0)
+    group: str | None = None
+    legs: tuple["Resting", ...] = ()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a stop keeps it from trading."""
+        return not self.triggered and (self.stop_price is not None or self.trail is not None)
+
+    def less(self, quantity: Decimal, cost: Decimal) -> "Resting":
+        """What is left after an execution of `quantity` shares for `cost` USD; the reserve shrinks with it."""
+        left = self.quantity - quantity
+        notional = None if self.notional is None else self.notional - cost
+        reserve = notional if notional is not None else self.reserve * left / self.quantity
+        return replace(
+            self,
+            quantity=max(left, Decimal(0)) if notional is None else self.quantity,
+            notional=notional,
+            reserve=reserve.quantize(_CENT, rounding=ROUND_CEILING) if self.reserve else self.reserve,
+        )
+
+
+class Book:
+    """Orders at work, by id."""
+
+    def __init__(self) -> None:
+        self._working: dict[str, Resting] = {}
+
+    def __iter__(self) -> Iterator[Resting]:
+        return iter(tuple(self._working.values()))
+
+    def __contains__(self, order_id: object) -> bool:
+        return order_id in self._working
+
+    def get(self, order_id: str) -> Resting | None:
+        """The order as it stands; None if it is not at work."""
+        return self._working.get(order_id)
+
+    def place(self, order: Resting) -> None:
+        """Put `order` to work, or in the place of what it was; its legs wait inside it."""
+        self._working[order.id] = order
+
+    def take(self, order_id: str) -> Resting | None:
+        """Remove one order and nothing of its family; None if it is not at work."""
+        return self._working.pop(order_id, None)
+
+    def find(self, order_id: str) -> Resting | None:
+        """The order, at work or waiting inside its entry; None if it is neither."""
+        for order in self._working.values():
+            for member in (order, *order.legs):
+                if member.id == order_id:
+                    return member
+        return None
+
+    def swap(self, order_id: str, other: Resting) -> None:
+        """Put `other` in the place of an order, at work or waiting; its group and legs follow it under its new id."""
+        for order in self:
+            if order.id == order_id:
+                self.take(order_id)
+                self.place(replace(other, legs=tuple(replace(leg, group=other.id) for leg in order.legs)))
+            elif any(leg.id == order_id for leg in order.legs):
+                self.place(replace(order, legs=tuple(other if leg.id == order_id else leg for leg in order.legs)))
+            elif order.group == order_id:
+                self.place(replace(order, group=other.id))
+
+    def family(self, order_id: str) -> tuple[Resting, ...]:
+        """The order and all that lives and dies with it, in order of submission; empty if it is not at work."""
+        for order in self._working.values():
+            if order_id == order.id or any(leg.id == order_id for leg in order.legs):
+                return (order, *order.legs, *self.siblings(order))
+        return ()
+
+    def siblings(self, order: Resting) -> tuple[Resting, ...]:
+        """The other living members of the same group."""
+        if order.group is None:
+            return ()
+        return tuple(o for o in self._working.values() if o.group == order.group and o.id != order.id)
+
+    @property
+    def reserved(self) -> Decimal:
+        """USD held back for all buys at work."""
+        return sum((order.reserve for order in self._working.values()), Decimal(0))
+
+    def held(self, symbol: str) -> Decimal:
+        """Shares of `symbol` promised to sells at work; the members of one group promise the same shares once."""
+        promised: dict[str, Decimal] = {}
+        for order in self._working.values():
+            if order.symbol == symbol and order.side is Side.SELL:
+                family = order.group or order.id
+                promised[family] = max(promised.get(family, Decimal(0)), order.quantity)
+        return sum(promised.values(), Decimal(0))
