@@ -3,7 +3,8 @@
 1. `templates`: the texts of the prompts folder and the hash of what they say.
 2. `render`: system text and case (shared by all roles, so that a server reads them once), then the role's instruction
    and the schema of its answer. Text from outside is quoted as data and cannot leave its quotes.
-3. `read`: JSON of exactly the schema's shape, or no opinion. Nothing is guessed, mended or read out of prose.
+3. `read`: JSON of exactly the schema's shape, or no opinion. Nothing is guessed, mended or read out of prose. A reply
+   is read as points: the first cited id shows the first reason. A point whose id the case does not have is struck.
 """
 
 import functools
@@ -15,7 +16,7 @@ from datetime import datetime
 from importlib.resources import files
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from tenthman.agents.text import clean
 from tenthman.agents.vocabulary import VOCABULARY
@@ -38,16 +39,12 @@ SHOWN = (
     "rsi_14",
     "realised_vol_20",
     "return_1",
-    "return_5",
     "return_20",
-    "distance_52w_high",
     "volume_z_20",
     "gap_atr",
     "move_atr",
-    "sentiment",
     "p_buy",
     "p_sell",
-    "position_fraction",
     "reward_risk",
     "sector_fraction",
     "drawdown",
@@ -58,6 +55,7 @@ SHOWN = (
 AGENT_ROLES = (Role.ANALYST, Role.BULL, Role.BEAR, Role.RISK, Role.COMMITTEE)
 
 _PLACE = re.compile(r"\{\{([a-z_]+)\}\}")
+_NUMBER = re.compile(r"(?<![A-Za-z0-9_.])[-+]?\d+(?:\.\d+)?(?![A-Za-z0-9_])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,8 +156,10 @@ def read(
 ) -> Critique:
     """The critique that `reply` holds; a state other than ANSWERED when it holds none. Never raises.
 
-    Ids that the case does not have are dropped from `cited` and listed in `invalid_citations`. `{}` and the stance
-    "abstain" are abstentions. An answer to another prompt is INVALID.
+    Ids that the case does not have are dropped from `cited` and listed in `invalid_citations`; the reason that such an
+    id was to show is struck, `detail` says so, and an answer without a reason left is INVALID. `{}` and the stance
+    "abstain" are abstentions. An answer to another prompt is INVALID. A rationale with a number that the case does not
+    show is left out.
     """
     if reply.state is not ReplyState.ANSWERED:
         return _silent(reply, prompt, brief, binding, reply.state, "")
@@ -171,8 +171,11 @@ def read(
         return _silent(reply, prompt, brief, binding, ReplyState.INVALID, clean(str(error), RATIONALE_CHARACTERS))
     if answer is None:
         return _silent(reply, prompt, brief, binding, ReplyState.ABSTAINED, "")
+    points = points_of(answer, case)
+    if not points.reasons:
+        return _silent(reply, prompt, brief, binding, ReplyState.INVALID, points.told, points.invented)
     stance = Stance(answer.stance)
-    cited = tuple(dict.fromkeys(answer.cited))
+    rationale = _rationale(answer, prompt) if isinstance(answer, _ProseAnswer) else ""
     return Critique(
         role=brief.role,
         model=reply.model,
@@ -180,13 +183,13 @@ def read(
         state=ReplyState.ANSWERED,
         stance=stance,
         size_fraction=size_of(stance, shrink_fraction),
-        reasons=tuple(dict.fromkeys(answer.reasons)),
-        cited=tuple(id_ for id_ in cited if id_ in case.citable_ids),
+        reasons=points.reasons,
+        cited=points.cited,
         confidence_pct=answer.confidence_pct,
-        invalid_citations=tuple(clean(id_, CITATION_CHARACTERS) for id_ in cited if id_ not in case.citable_ids),
+        invalid_citations=points.invented,
         prompt_hash=prompt.hash,
         latency_ms=reply.latency_ms,
-        detail=clean(answer.rationale, RATIONALE_CHARACTERS) if isinstance(answer, _ProseAnswer) else "",
+        detail="; ".join(text for text in (rationale, points.told) if text),
     )
 
 
@@ -195,11 +198,65 @@ def size_of(stance: Stance, shrink_fraction: float) -> float:
     return {Stance.VETO: 0.0, Stance.SHRINK: shrink_fraction}.get(stance, 1.0)
 
 
+def _listed(value: object) -> object:
+    """One code may stand without brackets: a model that names only one saves their tokens."""
+    return [value] if isinstance(value, str) else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Points:
+    """What a reply says once its points are struck that rest on ids which the case does not have (`invented`)."""
+
+    reasons: tuple[str, ...]
+    cited: tuple[str, ...]
+    invented: tuple[str, ...]
+    struck: tuple[str, ...]
+
+    @property
+    def told(self) -> str:
+        """The strike in words; empty where nothing was invented."""
+        if not self.invented:
+            return ""
+        lost = f"struck: {', '.join(self.struck)}; " if self.struck else ""
+        return f"{lost}not in the case: {', '.join(self.invented)}"
+
+
+def points_of(answer: "_Answer", case: Case) -> Points:
+    """`answer` against `case`: the n-th id shows the n-th reason; further ids and reasons stand by themselves."""
+    known = case.citable_ids
+    struck = [code for code, id_ in zip(answer.reasons, answer.cited, strict=False) if id_ not in known]
+    cited = tuple(dict.fromkeys(answer.cited))
+    return Points(
+        reasons=tuple(dict.fromkeys(code for code in answer.reasons if code not in struck)),
+        cited=tuple(id_ for id_ in cited if id_ in known),
+        invented=tuple(clean(id_, CITATION_CHARACTERS) for id_ in cited if id_ not in known),
+        struck=tuple(dict.fromkeys(struck)),
+    )
+
+
+def invented_numbers(text: str, prompt: Prompt) -> tuple[str, ...]:
+    """Numbers in `text` that `prompt` shows neither as they are nor as a share in per cent, to the digits given."""
+    shown = [abs(float(number)) for number in _NUMBER.findall(prompt.shared)]
+    values = [*shown, *(100.0 * value for value in shown)]
+    return tuple(number for number in _NUMBER.findall(text) if not any(_quotes(number, value) for value in values))
+
+
+def _quotes(number: str, value: float) -> bool:
+    decimals = len(number.partition(".")[2])
+    return abs(abs(float(number)) - value) <= 0.5 * 10.0**-decimals + 1e-9
+
+
+def _rationale(answer: "_ProseAnswer", prompt: Prompt) -> str:
+    text = clean(answer.rationale, RATIONALE_CHARACTERS)
+    invented = invented_numbers(text, prompt)
+    return f"rationale left out, not in the case: {', '.join(invented)[:NAME_CHARACTERS]}" if invented else text
+
+
 class _Answer(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    reasons: Annotated[list[str], Field(min_length=1, max_length=2)]
-    cited: Annotated[list[str], Field(max_length=3)]
+    reasons: Annotated[list[str], BeforeValidator(_listed), Field(min_length=1, max_length=2)]
+    cited: Annotated[list[str], BeforeValidator(_listed), Field(max_length=3)]
     confidence_pct: Annotated[int, Field(ge=0, le=100)]
     stance: Literal["approve", "shrink", "veto", "abstain"]
 
@@ -241,7 +298,15 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return dict(pairs)
 
 
-def _silent(reply: Reply, prompt: Prompt, brief: Brief, binding: bool, state: ReplyState, detail: str) -> Critique:
+def _silent(
+    reply: Reply,
+    prompt: Prompt,
+    brief: Brief,
+    binding: bool,
+    state: ReplyState,
+    detail: str,
+    invented: tuple[str, ...] = (),
+) -> Critique:
     return Critique(
         role=brief.role,
         model=reply.model,
@@ -252,7 +317,7 @@ def _silent(reply: Reply, prompt: Prompt, brief: Brief, binding: bool, state: Re
         reasons=(),
         cited=(),
         confidence_pct=0,
-        invalid_citations=(),
+        invalid_citations=invented,
         prompt_hash=prompt.hash,
         latency_ms=reply.latency_ms,
         detail=detail,
@@ -262,23 +327,17 @@ def _silent(reply: Reply, prompt: Prompt, brief: Brief, binding: bool, state: Re
 def _schema(case: Case, brief: Brief, *, prose: bool) -> dict[str, object]:
     """The answer's JSON schema; the order of its properties is the order in which a server has them written.
 
-    Everything is bounded, so that an answer must end. A model that cannot write names one reason and one id, since it
-    fills whatever room it is given and each further token costs time; one that can, two and three. `x-guidance` asks
-    servers that know it for no white space.
+    Everything is bounded, so that an answer must end. A model that cannot write names one reason and one id, without
+    brackets, since it fills whatever room it is given and each further token costs time; one that can, two and three.
+    `x-guidance` asks servers that know it for no white space.
     """
-    reasons, citations = (2, 3) if prose else (1, 1)
     ids = [*(figure.id for figure in shown_figures(case)), *(passage.id for passage in case.passages)]
-    cited: dict[str, object] = {"type": "array", "maxItems": min(citations, len(ids))}
-    if ids:
-        cited["items"] = {"type": "string", "enum": ids}
+    reason = {"type": "string", "enum": list(brief.reasons)}
+    citation: dict[str, object] = {"type": "string", **({"enum": ids} if ids else {})}
+    listed = prose or not ids
     properties: dict[str, object] = {
-        "reasons": {
-            "type": "array",
-            "items": {"type": "string", "enum": list(brief.reasons)},
-            "minItems": 1,
-            "maxItems": reasons,
-        },
-        "cited": cited,
+        "reasons": {"type": "array", "items": reason, "minItems": 1, "maxItems": 2} if prose else reason,
+        "cited": {"type": "array", "items": citation, "maxItems": min(3, len(ids))} if listed else citation,
         "confidence_pct": {"type": "integer", "minimum": 0, "maximum": 100},
         "stance": {"type": "string", "enum": list(brief.stances)},
     }

@@ -67,7 +67,7 @@ class Opinion:
     def to(self, prompt: Prompt) -> tuple[ReplyState, str]:
         if self.text is not None:
             return self.state, self.text
-        reasons = json.loads(prompt.schema_json)["properties"]["reasons"]["items"]["enum"]
+        reasons = json.loads(prompt.schema_json)["properties"]["reasons"]["enum"]
         told = {"reasons": reasons[:1], "cited": [], "confidence_pct": self.confidence, "stance": self.stance}
         return self.state, json.dumps(told)
 

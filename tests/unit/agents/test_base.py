@@ -83,10 +83,11 @@ def test_the_schema_puts_the_stance_last_and_bounds_everything() -> None:
     assert "n1" in schema["properties"]["cited"]["items"]["enum"]
 
 
-def test_a_model_that_cannot_write_names_one_reason_and_one_id() -> None:
+def test_a_model_that_cannot_write_names_one_reason_and_one_id_without_brackets() -> None:
     properties = json.loads(_prompt(prose=False).schema_json)["properties"]
-    assert properties["reasons"]["maxItems"] == 1
-    assert properties["cited"]["maxItems"] == 1
+    assert properties["reasons"]["type"] == properties["cited"]["type"] == "string"
+    critique = _read('{"reasons":"good_news","cited":"n1","confidence_pct":60,"stance":"approve"}')
+    assert (critique.reasons, critique.cited) == (("good_news",), ("n1",))
 
 
 @pytest.mark.parametrize("brief", [ANALYST, BULL, BEAR, RISK, COMMITTEE], ids=lambda brief: brief.role.value)
@@ -115,6 +116,33 @@ def test_a_citation_that_the_case_does_not_have_is_dropped_and_listed() -> None:
     assert critique.cited == ("n1",)
     assert critique.invalid_citations == ("n9 (x)",)
     assert critique.state is ReplyState.ANSWERED
+
+
+def test_a_point_that_cites_what_the_case_does_not_have_is_struck_and_the_critique_says_so() -> None:
+    critique = _read(GOOD.replace('"f1"', '"f99"'))
+    assert critique.reasons == ("good_news",)
+    assert critique.detail == "struck: good_edge; not in the case: f99"
+    assert _read(GOOD.replace('"n1","f1"', '"n1","f1","f99"')).reasons == ("good_news", "good_edge")
+
+
+def test_an_answer_whose_every_point_is_struck_is_no_opinion() -> None:
+    critique = _read(GOOD.replace('"n1","f1"', '"n8","n9"'))
+    assert critique.state is ReplyState.INVALID
+    assert critique.stance is Stance.NONE
+    assert critique.invalid_citations == ("n8", "n9")
+    assert "good_news, good_edge" in critique.detail
+
+
+@pytest.mark.parametrize("quoted", ["RSI of 57", "up 0.4 % in a day", "chance 0.5 against 29 %", "no sum"])
+def test_a_rationale_may_quote_the_numbers_of_the_case(quoted: str) -> None:
+    text = GOOD.replace("{", '{"rationale":' + json.dumps(quoted) + ",")
+    assert _read(text, prose=True).detail == quoted
+
+
+def test_a_rationale_with_a_number_of_its_own_is_left_out_and_the_critique_says_so() -> None:
+    critique = _read(GOOD.replace("{", '{"rationale":"RSI of 57, profit up 312 per cent",'), prose=True)
+    assert critique.detail == "rationale left out, not in the case: 312"
+    assert critique.stance is Stance.APPROVE
 
 
 def test_half_a_surrogate_pair_in_a_citation_is_harmless() -> None:

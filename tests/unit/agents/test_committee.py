@@ -132,7 +132,7 @@ def test_no_models_approval_replaces_a_rules_critic_without_an_opinion(standing:
 
 
 def test_a_binding_veto_stands_where_the_rules_have_no_opinion() -> None:
-    verdict = review(_without(CALM, "rsi_14"), _ask(_says("veto")), AGENTS, BINDING, 0.0).verdict
+    verdict = review(_without(CALM, "realised_vol_20"), _ask(_says("veto")), AGENTS, BINDING, 0.0).verdict
     assert verdict == Veto(by="committee", reasons=("bad_news",))
 
 

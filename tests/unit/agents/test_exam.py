@@ -29,9 +29,9 @@ def _reply(prompt: Prompt, text: str, state: ReplyState = ReplyState.ANSWERED) -
 def _answer(prompt: Prompt, stance: str) -> str:
     schema = json.loads(prompt.schema_json)["properties"]
     allowed = schema["stance"]["enum"]
-    reason = schema["reasons"]["items"]["enum"][0]
+    reason = schema["reasons"]["enum"][0]
     chosen = stance if stance in allowed else "shrink"
-    return json.dumps({"reasons": [reason], "cited": [], "confidence_pct": 50, "stance": chosen})
+    return json.dumps({"reasons": reason, "cited": [], "confidence_pct": 50, "stance": chosen})
 
 
 def _always(stance: str) -> Ask:
