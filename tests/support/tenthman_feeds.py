@@ -59,7 +59,7 @@ class Loopback(httpx.BaseTransport):
         self._inner.close()
 
 
-LIMITS = FetchLimits(connect_s=2.0, read_s=0.5, total_s=5.0, max_bytes=10_000)
+LIMITS = FetchLimits(connect_s=2.0, read_s=0.5, total_s=5.0, max_bytes=10_000, pause_s=0.0)
 
 
 def fetcher(server: Server, *, limits: FetchLimits = LIMITS, addresses: dict[str, str] | None = None) -> FeedFetcher:

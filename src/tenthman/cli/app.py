@@ -11,6 +11,7 @@ from tenthman.cli import (
     control,
     doctor,
     models,
+    news,
     pack,
     parity,
     rehearse,
@@ -41,6 +42,7 @@ app.command("sweep")(sweep.sweep_command)
 app.command("signals")(signals.signals_command)
 app.add_typer(models.app, name="models")
 app.add_typer(audit.app, name="audit")
+app.add_typer(news.app, name="news")
 app.add_typer(pack.app, name="pack")
 
 

@@ -66,6 +66,18 @@ class NewsStore:
             cursor.execute(SQL["load"], {"market_id": self._market_id, "until": until})
             return [linked_item(row) for row in cursor]
 
+    def known_ids(self, ids: Sequence[str]) -> set[str]:
+        """Which of `ids` are stored, in whichever version."""
+        with self._pool.connection() as connection:
+            rows = connection.execute(SQL["known_ids"], [self._market_id, list(ids)]).fetchall()
+        return {str(row[0]) for row in rows}
+
+    def size(self) -> int:
+        """How many articles are stored."""
+        with self._pool.connection() as connection:
+            row = connection.execute(SQL["size"], [self._market_id]).fetchone()
+        return 0 if row is None else int(row[0])
+
     def vectors_for(self, texts: Sequence[str], embedder: TextEmbedder) -> NDArray[np.float32]:
         """Unit vectors of `texts`, float32 of shape (len(texts), dimensions); a text is embedded once and then read."""
         hashes = [text_hash(text) for text in texts]

@@ -78,6 +78,12 @@ FROM (
 JOIN news n ON n.market_id = %(market_id)s AND n.id = v.news_id
 ORDER BY v.known_at, v.news_id COLLATE "C";
 
+-- name: known_ids
+SELECT id FROM news WHERE market_id = %s AND id = ANY(%s);
+
+-- name: size
+SELECT count(*) FROM news WHERE market_id = %s;
+
 -- name: find_vectors
 SELECT text_hash, vector::real[] FROM embeddings WHERE model = %(model)s AND text_hash = ANY(%(hashes)s);
 

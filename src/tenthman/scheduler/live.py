@@ -26,12 +26,11 @@ from tenthman.domain.errors import BrokerUnavailable, ConfigError, DataError
 from tenthman.domain.market import MarketKind, Period, Provenance, SessionHours, Universe
 from tenthman.domain.order import Broker
 from tenthman.execution.client import AlpacaBroker
-from tenthman.news.fetcher import FeedFetcher
 from tenthman.news.linker import Linker
 from tenthman.news.storage import NewsStore
 from tenthman.scheduler.challenger import WatchedSight, live_models
 from tenthman.scheduler.clock import Clock, WallClock, wall_now
-from tenthman.scheduler.feeds import WithFeeds, user_agent
+from tenthman.scheduler.feeds import Alarms, WithFeeds, open_reader
 from tenthman.scheduler.gather import Gatherer, Source
 from tenthman.scheduler.holes import open_holes
 from tenthman.scheduler.intraday import run_step
@@ -101,7 +100,7 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
     with ExitStack() as stack:
         pool = stack.enter_context(open_storage(config))
         bars, news = BarStore(pool, MARKET_ID), NewsStore(pool, MARKET_ID)
-        bars.save_market(_provenance(), world.universe)
+        bars.save_market(live_provenance(), world.universe)
         hours = calendar_around(begun)
         say("bringing the history of prices up to date")
         _backfill(world, bars, hours, begun)
@@ -109,10 +108,10 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
         models = live_models(config, pool, MARKET_ID, MARKET_ID, history.serve(_month_start(begun)), begun)
         model = models.champion
         since = begun - NEWS_ON_FIRST_START
-        source = stack.enter_context(_with_feeds(config, world.source))
+        ledger = stack.enter_context(_ledger(config, pool, world, hours, model.version, begun))
+        source = stack.enter_context(_with_feeds(config, pool, world.source, news, ledger))
         gatherer = Gatherer(source, history, bars, news, Linker(world.universe), since)
         holes = stack.enter_context(open_holes(config, pool, news, gatherer))
-        ledger = stack.enter_context(_ledger(config, pool, world, hours, model.version, begun))
         desk = Desk(
             config=config,
             broker=world.broker,
@@ -138,7 +137,7 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
 def catch_up(world: World, pool: Pool, begun: datetime) -> None:
     """Store the bars that closed and the news that came since the live desk last looked, without trading."""
     bars, news = BarStore(pool, MARKET_ID), NewsStore(pool, MARKET_ID)
-    bars.save_market(_provenance(), world.universe)
+    bars.save_market(live_provenance(), world.universe)
     hours = calendar_around(begun)
     _backfill(world, bars, hours, begun)
     history = stored_history(world.universe, bars, news, hours, begun)
@@ -147,14 +146,10 @@ def catch_up(world: World, pool: Pool, begun: datetime) -> None:
 
 
 @contextmanager
-def _with_feeds(config: Config, source: Source) -> Iterator[Source]:
+def _with_feeds(config: Config, pool: Pool, source: Source, news: NewsStore, alarms: Alarms) -> Iterator[Source]:
     """`source`, and the feeds of settings.yaml beside it where there are any."""
-    contact = config.settings.news.contact
-    if not config.settings.news.feeds or contact is None:
-        yield source
-        return
-    with FeedFetcher(user_agent=user_agent(contact)) as fetcher:
-        yield WithFeeds(source, fetcher, config.settings.news.feeds)
+    with open_reader(config.settings.news, pool, news) as reader:
+        yield source if reader is None else WithFeeds(source, reader, alarms)
 
 
 def _keep(desk: Desk, step: Step, clock: Clock, say: Callable[[str], None]) -> None:
@@ -243,7 +238,7 @@ def _ledger(
     )
 
 
-def _provenance() -> Provenance:
+def live_provenance() -> Provenance:
     return Provenance(
         kind=MarketKind.LIVE,
         name="Alpaca",

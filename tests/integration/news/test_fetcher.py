@@ -1,14 +1,17 @@
 """A real HTTP server on loopback; the transport leads every address there, as the resolver leads hosts to it."""
 
 import gzip
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 
 import pytest
 from tenthman_feeds import PUBLIC, Loopback, Reply, Server, fetcher, reply
 
 from tenthman.domain.errors import DataCorrupt, DataMissing
-from tenthman.news.fetcher import FeedFetcher, FetchLimits
+from tenthman.news.fetcher import FeedFetcher, FetchLimits, NotServed
 
 
 @pytest.fixture
@@ -146,7 +149,7 @@ def test_a_server_that_drips_is_given_up_after_the_total_time(server: Server) ->
                 return
 
     server.replies["/feed"] = drip
-    limits = FetchLimits(connect_s=2.0, read_s=0.5, total_s=0.3, max_bytes=10_000)
+    limits = FetchLimits(connect_s=2.0, read_s=0.5, total_s=0.3, max_bytes=10_000, pause_s=0.0)
     with fetcher(server, limits=limits) as opened, pytest.raises(DataMissing, match="still sending"):
         opened.fetch("https://n.example.org/feed")
 
@@ -172,3 +175,81 @@ def test_a_redirect_to_no_address_is_refused(server: Server) -> None:
     server.replies["/feed"] = reply(302, Location="https://n.example.org:x/")
     with fetcher(server) as opened, pytest.raises(DataMissing, match="Invalid URL"):
         opened.fetch("https://n.example.org/feed")
+
+
+def test_a_server_that_drips_its_headers_is_given_up_after_the_total_time(server: Server) -> None:
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        with suppress(OSError):
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            for _ in range(200):
+                if server.released.wait(0.05):
+                    return
+                handler.wfile.write(b"x")
+
+    server.replies["/feed"] = drip
+    limits = FetchLimits(connect_s=2.0, read_s=2.0, total_s=0.4, max_bytes=10_000, pause_s=0.0)
+    begun = time.monotonic()
+    with fetcher(server, limits=limits) as opened, pytest.raises(DataMissing, match=r"must answer in 0\.4 s"):
+        opened.fetch("https://n.example.org/feed")
+    assert time.monotonic() - begun < 2.0
+
+
+def test_a_look_up_that_never_ends_is_given_up_after_the_total_time() -> None:
+    released = threading.Event()
+
+    def stuck(_: str) -> tuple[str, ...]:
+        released.wait(20.0)
+        return (PUBLIC,)
+
+    limits = FetchLimits(total_s=0.2, pause_s=0.0)
+    with FeedFetcher(user_agent="t", limits=limits, resolver=stuck) as opened, pytest.raises(DataMissing, match="look"):
+        opened.fetch("https://n.example.org/feed")
+    released.set()
+
+
+def test_a_host_that_answers_otherwise_the_second_time_is_not_asked_again(server: Server) -> None:
+    """DNS rebinding: the address that was checked is the one connected to, for the feed and for each redirect."""
+    answers = iter([(PUBLIC,), ("127.0.0.1",)])
+    server.replies["/feed"] = reply(302, Location="https://n.example.org/feed")
+    transport = Loopback(server.port)
+    limits = FetchLimits(pause_s=0.0)
+    opened = FeedFetcher(user_agent="t", limits=limits, resolver=lambda _: next(answers), transport=transport)
+    with opened, pytest.raises(DataCorrupt, match=r"leads to 127\.0\.0\.1"):
+        opened.fetch("https://n.example.org/feed")
+    assert transport.hosts == [PUBLIC]
+
+
+def test_a_host_with_one_private_address_among_public_ones_is_refused(server: Server) -> None:
+    opened = FeedFetcher(user_agent="t", resolver=lambda _: (PUBLIC, "10.0.0.1"), transport=Loopback(server.port))
+    with opened, pytest.raises(DataCorrupt, match=r"leads to 10\.0\.0\.1"):
+        opened.fetch("https://n.example.org/feed")
+    assert server.seen == []
+
+
+def test_requests_to_one_host_are_spread_and_those_to_others_are_not(server: Server) -> None:
+    server.replies["/feed"] = reply(body=b"<rss/>")
+    waits: list[float] = []
+    opened = FeedFetcher(
+        user_agent="t",
+        limits=FetchLimits(pause_s=100.0),
+        resolver=lambda _: (PUBLIC,),
+        transport=Loopback(server.port),
+        sleep=waits.append,
+    )
+    with opened:
+        opened.fetch("https://one.example.org/feed")
+        opened.fetch("https://two.example.org/feed")
+        assert waits == []
+        for _ in range(8):
+            opened.fetch("https://one.example.org/feed")
+    # No time passes while the desk pretends to sleep, so each wait adds to those before.
+    steps = [later - before for before, later in zip([0.0, *waits], waits, strict=False)]
+    assert all(99.0 < step <= 150.0 for step in steps)
+    assert len({round(step) for step in steps}) > 1
+
+
+def test_what_a_busy_server_asks_for_is_handed_on(server: Server) -> None:
+    server.replies["/feed"] = reply(429, Retry_After="120")
+    with fetcher(server) as opened, pytest.raises(NotServed) as caught:
+        opened.fetch("https://n.example.org/feed")
+    assert (caught.value.status, caught.value.retry_after) == (429, "120")

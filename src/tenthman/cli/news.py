@@ -1,0 +1,186 @@
+"""`tenthman news`: fetch what the feeds have, give headlines vectors, and find them."""
+
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from tenthman.cli.output import ConfigOption, JsonOption, complain, results, say, show_json
+from tenthman.cli.session import start
+from tenthman.cli.signals import instant
+from tenthman.cli.train import MarketName, MarketOption, PackOption, chosen_market
+from tenthman.config import Config
+from tenthman.domain.errors import ConfigError
+from tenthman.scheduler.clock import wall_now
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tenthman.db.pool import Pool
+    from tenthman.domain.market import MarketData
+    from tenthman.news.feeds import FeedReport
+    from tenthman.news.search import Found, NewsSearch
+
+app = typer.Typer(help="Fetch headlines, and find them as they were known.", no_args_is_help=True)
+
+EMBEDDED_AT_ONCE = 500
+"""So many new headlines get their vectors as they are fetched: some ten seconds."""
+
+
+@app.command("search")
+def search_command(
+    text: Annotated[str, typer.Argument(help="What to look for, in words or a sentence.")],
+    ticker: Annotated[list[str] | None, typer.Option(help="Only on this one; may be given several times.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="As known then: 2019-06-03T13:00:00Z; without it, as of the newest data.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=50, help="At most so many passages.")] = 10,
+    half_life: Annotated[float, typer.Option(min=0.01, help="Days over which being new loses half its worth.")] = 30.0,
+    market: MarketOption = None,
+    pack: PackOption = None,
+    config_directory: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find headlines by meaning and by words: passages under the ids by which critiques cite them."""
+    from tenthman.news.search import Question
+    from tenthman.scheduler.storage import open_storage
+
+    config = start(config_directory)
+    if not text.strip():
+        raise ConfigError("TEXT must say what to look for, was empty")
+    asked = None if as_of is None else instant(as_of)
+    named = _market(config, market, pack)
+    tickers = tuple(name.upper() for name in ticker or ())
+    at = asked or _newest(named)
+    with open_storage(config) as pool:
+        searcher = _searcher(config, pool, named)
+        found = searcher.search(Question(text=text, as_of=at, tickers=tickers, limit=limit, half_life_days=half_life))
+        missing = searcher.missing()
+    if as_json:
+        show_json({"as_of": at, "tickers": tickers, "without_vector": missing, "found": found})
+    else:
+        _show(found, text, at)
+    if missing:
+        say(f"{missing:,} headlines have no vector yet and are found by their words only: run `tenthman news index`")
+
+
+@app.command("index")
+def index_command(
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest first.")] = 1_000_000,
+    market: MarketOption = None,
+    pack: PackOption = None,
+    config_directory: ConfigOption = None,
+) -> None:
+    """Give every stored headline its vector (about 100 a second); interrupted, it goes on where it stopped."""
+    from tenthman.scheduler.storage import open_storage
+
+    config = start(config_directory)
+    with open_storage(config) as pool:
+        searcher = _searcher(config, pool, _market(config, market, pack))
+        todo = min(limit, searcher.missing())
+
+        def told(done: int) -> None:
+            if done % 2_000 == 0:
+                say(f"{done:,} of {todo:,}")
+
+        done = searcher.index(limit, told)
+    typer.echo(f"{done:,} headlines got their vectors")
+
+
+@app.command("fetch")
+def fetch_command(config_directory: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Ask every configured feed once (and Alpaca, on paper), store what is new, and show how each of them did."""
+    from tenthman.scheduler.newsroom import fetch_news
+    from tenthman.scheduler.storage import open_storage
+
+    config = start(config_directory)
+    at = wall_now()
+    with open_storage(config) as pool:
+        done = fetch_news(config, pool, at)
+        embedded = _searcher(config, pool, None).index(EMBEDDED_AT_ONCE)
+    if as_json:
+        feeds = [{"new": report.new, "alarm": report.alarm, "state": report.state} for report in done.feeds]
+        show_json({"at": at, "feeds": feeds, "alpaca": done.alpaca, "stored": done.stored, "embedded": embedded})
+    else:
+        _show_feeds(done.feeds)
+        if done.alpaca is not None:
+            typer.echo(f"Alpaca: {done.alpaca}")
+        typer.echo(f"{done.stored} texts stored, {embedded} got a vector")
+    for report in done.feeds:
+        if report.alarm is not None:
+            complain(f"{report.state.address} has fallen silent: {report.alarm}")
+    answered = [report for report in done.feeds if not report.state.failures]
+    if done.feeds and not answered and done.alpaca is None:
+        sys.exit(1)
+
+
+def _market(config: Config, market: MarketName | None, pack: "Path | None") -> "MarketData | None":
+    """The market that the options name; on paper, and with nothing said, the live one."""
+    if market is None and pack is None and config.settings.broker.endpoint == "paper":
+        market = "live"
+    return chosen_market(config, market, pack)
+
+
+def _newest(named: "MarketData | None") -> datetime:
+    """When the market's last headline became known; now for the live one."""
+    if named is None:
+        return wall_now()
+    if not named.headlines:
+        raise ConfigError("the market has no headlines to be searched")
+    return max(item.known_at for item in named.headlines)
+
+
+def _searcher(config: Config, pool: "Pool", named: "MarketData | None") -> "NewsSearch":
+    from tenthman.news.embedder import Embedder
+    from tenthman.news.search import NewsSearch
+    from tenthman.scheduler.live import MARKET_ID
+    from tenthman.scheduler.newsroom import keep_headlines
+
+    market_id = MARKET_ID if named is None else keep_headlines(pool, named, say)
+    return NewsSearch(pool, market_id, Embedder(config.models.embedding.threads))
+
+
+def _show(found: "tuple[Found, ...]", text: str, at: datetime) -> None:
+    if not found:
+        typer.echo(f"nothing found that was known at {at:%Y-%m-%d %H:%M} UTC")
+        return
+    title = f"{text}\nas known at {at:%Y-%m-%d %H:%M} UTC"
+    table = Table(title=title.replace("[", "\\["), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("id", "known", "tickers", "relevance", "ranks"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("headline", overflow="fold")
+    for item in found:
+        passage = item.passage
+        ranks = " ".join(
+            f"{name}{rank}" for name, rank in (("meaning ", item.by_meaning), ("words ", item.by_words)) if rank
+        )
+        copies = f" (and {len(item.copies)} copies)" if item.copies else ""
+        table.add_row(
+            passage.id,
+            f"{passage.known_at:%Y-%m-%d %H:%M}",
+            " ".join(item.tickers) or "-",
+            f"{passage.relevance:.3f}",
+            ranks,
+            f"{passage.text} | {', '.join(item.sources)}{copies} | {passage.item_id}".replace("[", "\\["),
+        )
+    results.print(table)
+
+
+def _show_feeds(reports: "tuple[FeedReport, ...]") -> None:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("feed", overflow="fold")
+    table.add_column("new", justify="right")
+    table.add_column("spoke last", no_wrap=True)
+    table.add_column("outcome", overflow="fold")
+    for report in reports:
+        state = report.state
+        table.add_row(
+            state.address.replace("[", "\\["),
+            str(report.new),
+            f"{state.spoke_at:%Y-%m-%d %H:%M}",
+            state.outcome.replace("[", "\\["),
+        )
+    results.print(table)
