@@ -11,8 +11,8 @@ from datetime import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
-
 from zoneinfo import available_timezones
+
 import platformdirs
 import yaml
 from pydantic import (
@@ -123,8 +123,6 @@ class BrokerSettings(Section):
     read_timeout_s: Seconds
 
 
-class NewsSettings(Section):
-    archive_lag_minutes: Annotated[int, Field(ge=0, le=1440)]
 class FeedSettings(Section):
     """A feed; written as a bare address, it has these defaults. `zone`: of dates that name none."""
 
@@ -147,6 +145,8 @@ class FeedSettings(Section):
         return value
 
 
+class NewsSettings(Section):
+    archive_lag_minutes: Annotated[int, Field(ge=0, le=1440)]
     lookback_days: Annotated[int, Field(ge=1, le=365)]
     sentiment_half_life_days: Annotated[float, Field(gt=0.0, le=60.0)]
     feeds: tuple[FeedSettings, ...]
@@ -156,15 +156,15 @@ class FeedSettings(Section):
     def _publishers_know_whom_to_write_to(self) -> Self:
         if self.feeds and not (self.contact and "@" in self.contact):
             raise ValueError(f"`contact` must be an e-mail address when `feeds` names any, was {self.contact!r}")
-        return self
-
         named = [feed.address for feed in self.feeds]
         twice = next((address for address in named if named.count(address) > 1), None)
         if twice is not None:
             raise ValueError(f"`feeds` must name each feed once, named {twice} twice")
         if self.contact and "noreply" in self.contact.replace("-", "") and any("sec.gov/" in item for item in named):
             raise ValueError(f"`contact` must be read by a person for feeds of sec.gov, was {self.contact!r}")
-    @field_validator("feeds")
+        return self
+
+    @field_validator("feeds", mode="before")
     @classmethod
     def _bare_addresses(cls, value: object) -> object:
         if not isinstance(value, list | tuple):
