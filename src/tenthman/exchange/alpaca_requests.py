@@ -14,7 +14,7 @@ from typing import NoReturn, TypeVar
 
 from tenthman.domain.order import OrderType, Side, TimeInForce
 from tenthman.exchange.alpaca_wire import midnight
-from tenthman.exchange.orders import Code, OrderRequest, Refusal
+from tenthman.exchange.orders import Code, OrderClass, OrderRequest, Refusal, Replacement
 from tenthman.utils.symbols import from_wire
 
 _FIELDS = frozenset(
@@ -38,7 +38,8 @@ _FIELDS = frozenset(
         "legs",
     }
 )
-_NOT_EMULATED = ("notional", "trail_price", "trail_percent", "legs")
+_CHANGES = frozenset({"qty", "time_in_force", "limit_price", "stop_price", "trail", "client_order_id"})
+_CLASSES: tuple[OrderClass, ...] = ("simple", "bracket", "oco", "oto")
 _INTENTS = {Side.BUY: "buy_to_open", Side.SELL: "sell_to_close"}
 _LARGEST = Decimal(1_000_000_000)
 _FINEST = -9
@@ -78,18 +79,37 @@ def read_order_request(body: Mapping[str, object]) -> OrderRequest:
     intent = body.get("position_intent")
     if intent is not None and intent != _INTENTS[side]:
         raise Refusal(422, Code.RULE, f"position_intent {_show(intent)} is not emulated with side {side.value}")
-    target, stop = _read_legs(body)
+    target, stop, stop_limit = _read_legs(body)
     return OrderRequest(
         symbol=read_symbol(body.get("symbol")),
         side=side,
-        quantity=_require_number("qty", body.get("qty")),
+        quantity=read_number("qty", body.get("qty")),
+        notional=read_number("notional", body.get("notional")),
         order_type=_choice("type", body.get("type"), OrderType),
         time_in_force=_choice("time_in_force", body.get("time_in_force"), TimeInForce),
         client_order_id=_read_client_order_id(body.get("client_order_id")),
         limit_price=read_number("limit_price", body.get("limit_price")),
         stop_price=read_number("stop_price", body.get("stop_price")),
+        trail_price=read_number("trail_price", body.get("trail_price")),
+        trail_percent=read_number("trail_percent", body.get("trail_percent")),
+        order_class=_read_class(body.get("order_class")),
         take_profit_limit=target,
         stop_loss_stop=stop,
+        stop_loss_limit=stop_limit,
+    )
+
+
+def read_replacement(body: Mapping[str, object]) -> Replacement:
+    """The body of PATCH /v2/orders/{order_id}."""
+    _require_known(body, _CHANGES)
+    lasts = body.get("time_in_force")
+    return Replacement(
+        quantity=read_number("qty", body.get("qty")),
+        time_in_force=None if lasts is None else _choice("time_in_force", lasts, TimeInForce),
+        limit_price=read_number("limit_price", body.get("limit_price")),
+        stop_price=read_number("stop_price", body.get("stop_price")),
+        trail=read_number("trail", body.get("trail")),
+        client_order_id=_read_client_order_id(body.get("client_order_id")),
     )
 
 
@@ -197,45 +217,42 @@ def _in_range(day: DayT) -> DayT:
 
 
 def _require_emulated(body: Mapping[str, object]) -> None:
-    unknown = sorted(set(body) - _FIELDS)
-    if unknown:
-        raise invalid(f"unrecognised parameter {_show(unknown[0])}")
-    for name in _NOT_EMULATED:
-        if body.get(name) is not None:
-            raise Refusal(422, Code.RULE, f"{name} is not emulated by this exchange")
+    _require_known(body, _FIELDS)
+    if body.get("legs") is not None:
+        raise Refusal(422, Code.RULE, "legs is not emulated by this exchange")
     if body.get("extended_hours") not in (None, False):
         raise Refusal(422, Code.RULE, "extended_hours is not emulated by this exchange")
 
 
-def _read_legs(body: Mapping[str, object]) -> tuple[Decimal | None, Decimal | None]:
-    order_class = body.get("order_class") or "simple"
-    if order_class not in ("simple", "bracket"):
-        raise Refusal(422, Code.RULE, f"order_class must be simple or bracket here, was {_show(order_class)}")
-    target = _leg(body, "take_profit", "limit_price")
-    stop = _leg(body, "stop_loss", "stop_price")
-    if order_class == "simple" and (target is not None or stop is not None):
-        raise Refusal(422, Code.RULE, "take_profit and stop_loss need order_class bracket")
-    if order_class == "bracket" and (target is None or stop is None):
-        raise Refusal(422, Code.RULE, "bracket orders require take_profit.limit_price and stop_loss.stop_price")
-    return target, stop
+def _require_known(body: Mapping[str, object], fields: frozenset[str]) -> None:
+    unknown = sorted(set(body) - fields)
+    if unknown:
+        raise invalid(f"unrecognised parameter {_show(unknown[0])}")
 
 
-def _leg(body: Mapping[str, object], name: str, price: str) -> Decimal | None:
+def _read_class(value: object) -> OrderClass:
+    for known in _CLASSES:
+        if (value or "simple") == known:
+            return known
+    raise Refusal(422, Code.RULE, f"order_class must be one of {', '.join(_CLASSES)} here, was {_show(value)}")
+
+
+def _read_legs(body: Mapping[str, object]) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+    """The target's limit, the stop's stop, and the stop's limit."""
+    target = _leg(body, "take_profit", ("limit_price",))
+    stop = _leg(body, "stop_loss", ("stop_price", "limit_price"))
+    return target.get("limit_price"), stop.get("stop_price"), stop.get("limit_price")
+
+
+def _leg(body: Mapping[str, object], name: str, prices: tuple[str, ...]) -> dict[str, Decimal | None]:
     leg = body.get(name)
     if leg is None:
-        return None
+        return {}
     if not isinstance(leg, dict):
         raise invalid(f"{name} must be an object, was {_show(leg)}")
-    if [key for key in leg if key != price and leg[key] is not None]:
-        raise Refusal(422, Code.RULE, f"{name} takes {price} alone here")
-    return read_number(f"{name}.{price}", leg.get(price))
-
-
-def _require_number(name: str, value: object) -> Decimal:
-    number = read_number(name, value)
-    if number is None:
-        raise invalid(f"{name} is required")
-    return number
+    if [key for key in leg if key not in prices and leg[key] is not None]:
+        raise Refusal(422, Code.RULE, f"{name} takes {' and '.join(prices)} alone here")
+    return {price: read_number(f"{name}.{price}", leg.get(price)) for price in prices}
 
 
 def _read_client_order_id(value: object) -> str | None:

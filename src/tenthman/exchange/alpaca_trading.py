@@ -109,9 +109,10 @@ def delete_order(exchange: ReplayExchange, call: Call) -> Reply:
     return Reply(status=204)
 
 
-def patch_order(_: ReplayExchange, __: Call) -> Reply:
-    """PATCH /v2/orders/{order_id}: refused."""
-    raise Refusal(422, Code.RULE, "replacing orders is not emulated by this exchange")
+def patch_order(exchange: ReplayExchange, call: Call) -> Reply:
+    """PATCH /v2/orders/{order_id}: the answer is the order that takes its place, under a new id."""
+    order_id = ask.read_uuid("order_id", call.path["order_id"])
+    return Reply(body=_told(exchange, exchange.replace(order_id, ask.read_replacement(call.body)), nested=True))
 
 
 def get_positions(exchange: ReplayExchange, _: Call) -> Reply:

@@ -127,17 +127,17 @@ def order_body(order: ExchangeOrder, legs: Sequence[Json] | None) -> Json:
         "submitted_at": stamp(order.submitted_at),
         "filled_at": stamp(order.filled_at),
         "expired_at": stamp(order.expired_at),
-        "expires_at": None,
+        "expires_at": stamp(order.expires_at),
         "canceled_at": stamp(order.canceled_at),
         "failed_at": stamp(order.failed_at),
-        "replaced_at": None,
-        "replaced_by": None,
-        "replaces": None,
+        "replaced_at": stamp(order.replaced_at),
+        "replaced_by": order.replaced_by,
+        "replaces": order.replaces,
         "asset_id": asset_id(order.symbol),
         "symbol": to_wire(order.symbol),
         "asset_class": "us_equity",
-        "notional": None,
-        "qty": number(order.quantity),
+        "notional": number(order.notional),
+        "qty": number(order.quantity) if order.notional is None else None,
         "filled_qty": number(order.filled_quantity),
         "filled_avg_price": number(order.filled_avg_price),
         "order_class": "" if order.order_class == "simple" else order.order_class,
@@ -151,9 +151,9 @@ def order_body(order: ExchangeOrder, legs: Sequence[Json] | None) -> Json:
         "status": order.status.value,
         "extended_hours": False,
         "legs": legs,
-        "trail_percent": None,
-        "trail_price": None,
-        "hwm": None,
+        "trail_percent": number(order.trail_percent),
+        "trail_price": number(order.trail_price),
+        "hwm": number(order.hwm),
         "subtag": None,
         "source": None,
         "ratio_qty": None,
@@ -249,7 +249,7 @@ def dividend_body(payment: DividendPayment) -> Json:
 
 def fill_body(fill: Fill, order: ExchangeOrder, cumulative: Decimal) -> Json:
     """A FILL activity; `cumulative` is what the order had filled with this execution."""
-    left = order.quantity - cumulative
+    left = max(order.quantity - cumulative, Decimal(0))
     return {
         "activity_type": "FILL",
         "id": activity_id(fill.filled_at, fill.execution_id),
