@@ -82,6 +82,16 @@ class MarketSettings(Section):
         return self
 
 
+class DataSettings(Section):
+    feed: Literal["sip", "iex"] | None
+    overlap_sessions: Annotated[int, Field(ge=1, le=250)]
+    second_source: bool
+    close_tolerance_bp: Annotated[float, Field(gt=0.0, le=1000.0)]
+    range_tolerance_bp: Annotated[float, Field(gt=0.0, le=1000.0)]
+    stale_sessions: Annotated[int, Field(ge=2, le=60)]
+    sit_out_sessions: Annotated[int, Field(ge=1, le=250)]
+
+
 class ScheduleSettings(Section):
     morning: time
     afternoon: time
@@ -187,6 +197,7 @@ class Settings(Section):
     """settings.yaml"""
 
     market: MarketSettings
+    data: DataSettings
     schedule: ScheduleSettings
     rehearsal: RehearsalSettings
     database: DatabaseSettings
