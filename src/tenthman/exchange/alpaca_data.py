@@ -1,21 +1,28 @@
-"""The market-data half of the wire: daily bars, last trades and quotes, snapshots and news, never of the future."""
+"""The market-data half of the wire: bars, last trades and quotes, snapshots, corporate actions; never of the future."""
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
+from typing import TypeVar
 
-from tenthman.domain.market import Bar
+import numpy as np
+
 from tenthman.exchange import alpaca_requests as ask
 from tenthman.exchange import alpaca_wire as wire
+from tenthman.exchange import intraday
 from tenthman.exchange.alpaca_trading import Call, Reply
 from tenthman.exchange.alpaca_wire import Json
+from tenthman.exchange.intraday import Frame, WireBar
 from tenthman.exchange.market import ReplayExchange
 from tenthman.utils.symbols import to_wire
 
 _MOST_BARS = 10_000
 _LOOK_BACK = timedelta(days=14)
+
+ItemT = TypeVar("ItemT")
 
 
 def get_bars(exchange: ReplayExchange, call: Call) -> Reply:
@@ -36,34 +43,66 @@ def get_symbol_bars(exchange: ReplayExchange, call: Call) -> Reply:
     )
 
 
+def get_latest_bars(exchange: ReplayExchange, call: Call) -> Reply:
+    """GET /v2/stocks/bars/latest: the last complete minute."""
+    return Reply(body={"bars": _latest(_asked(call.query), _minute_of(exchange))})
+
+
 def get_latest_quotes(exchange: ReplayExchange, call: Call) -> Reply:
     """GET /v2/stocks/quotes/latest."""
-    return Reply(body={"quotes": _latest(exchange, call.query, wire.quote_body)})
+    return Reply(body={"quotes": _latest(_asked(call.query), _price_of(exchange, wire.quote_body))})
 
 
 def get_latest_trades(exchange: ReplayExchange, call: Call) -> Reply:
     """GET /v2/stocks/trades/latest."""
-    return Reply(body={"trades": _latest(exchange, call.query, wire.trade_body)})
+    return Reply(body={"trades": _latest(_asked(call.query), _price_of(exchange, wire.trade_body))})
 
 
 def get_snapshots(exchange: ReplayExchange, call: Call) -> Reply:
     """GET /v2/stocks/snapshots; the daily bars are the last two complete ones."""
-    trades = _latest(exchange, call.query, wire.trade_body)
-    quotes = _latest(exchange, call.query, wire.quote_body)
+    return Reply(body=_latest(_asked(call.query), _snapshot_of(exchange)))
+
+
+def get_symbol_latest_bar(exchange: ReplayExchange, call: Call) -> Reply:
+    """GET /v2/stocks/{symbol}/bars/latest."""
+    return _single(call, "bar", _minute_of(exchange))
+
+
+def get_symbol_latest_quote(exchange: ReplayExchange, call: Call) -> Reply:
+    """GET /v2/stocks/{symbol}/quotes/latest."""
+    return _single(call, "quote", _price_of(exchange, wire.quote_body))
+
+
+def get_symbol_latest_trade(exchange: ReplayExchange, call: Call) -> Reply:
+    """GET /v2/stocks/{symbol}/trades/latest."""
+    return _single(call, "trade", _price_of(exchange, wire.trade_body))
+
+
+def get_symbol_snapshot(exchange: ReplayExchange, call: Call) -> Reply:
+    """GET /v2/stocks/{symbol}/snapshot."""
+    symbol = ask.read_symbol(call.path["symbol"])
+    return Reply(body={"symbol": to_wire(symbol), **_found(symbol, _snapshot_of(exchange))})
+
+
+def get_corporate_actions(exchange: ReplayExchange, call: Call) -> Reply:
+    """GET /v1/corporate-actions: the cash dividends that the market knows, from their ex-dates on."""
+    query = call.query
+    limit = ask.read_whole(query, "limit", default=100, most=1000)
     today = exchange.now.astimezone(wire.NEW_YORK).date()
-    body = {}
-    for symbol in ask.read_symbols(call.query.get("symbols")):
-        name = to_wire(symbol)
-        if name in trades:
-            bars = [wire.bar_body(bar) for bar in exchange.bars(symbol, today - _LOOK_BACK, today)]
-            body[name] = {
-                "latestTrade": trades[name],
-                "latestQuote": quotes[name],
-                "minuteBar": None,
-                "dailyBar": bars[-1] if bars else None,
-                "prevDailyBar": bars[-2] if len(bars) > 1 else None,
-            }
-    return Reply(body=body)
+    ids = frozenset(filter(None, query.get("ids", "").split(",")))
+    if ids and any(query.get(name) for name in ("symbols", "types", "start", "end")):
+        raise ask.bad_data_request("ids must not be given together with symbols, types, start or end")
+    first = date.min if ids else ask.read_date(query, "start") or today
+    last = min(today if ids else ask.read_date(query, "end") or today, today)
+    kinds = frozenset(filter(None, query.get("types", "").split(",")))
+    wanted = frozenset(ask.read_symbols(query.get("symbols")))
+    paid = _dividends(exchange, first, last) if not kinds or "cash_dividend" in kinds else ()
+    rows = [wire.cash_dividend_body(*payment) for payment in paid if not wanted or payment[0] in wanted]
+    rows = [row for row in rows if not ids or row["id"] in ids]
+    if ask.read_option(query, "sort", ("asc", "desc")) == "desc":
+        rows.reverse()
+    page, token = _page_after(rows, query.get("page_token", ""), limit, lambda row: str(row["id"]))
+    return Reply(body={"corporate_actions": {"cash_dividends": page} if page else {}, "next_page_token": token})
 
 
 def get_news(exchange: ReplayExchange, call: Call) -> Reply:
@@ -73,77 +112,174 @@ def get_news(exchange: ReplayExchange, call: Call) -> Reply:
     found = exchange.news(
         ask.read_instant(query, "start"), ask.read_instant(query, "end"), ask.read_symbols(query.get("symbols"))
     )
+    if ask.read_flag(query, "exclude_contentless"):
+        found = []
     if ask.read_option(query, "sort", ("desc", "asc")) == "desc":
         found.reverse()
-    begin = 0
-    token = query.get("page_token", "")
-    if token:
-        last = _open_token(token)
-        place = next((place for place, item in enumerate(found) if item.id == last), None)
-        if place is None:
-            raise ask.invalid("page_token is not one of this query")
-        begin = place + 1
-    page = found[begin : begin + limit]
-    more = _seal_token(page[-1].id) if begin + limit < len(found) else None
-    return Reply(body={"news": [wire.story_body(item) for item in page], "next_page_token": more})
+    page, token = _page_after(found, query.get("page_token", ""), limit, lambda item: item.id)
+    return Reply(body={"news": [wire.story_body(item) for item in page], "next_page_token": token})
 
 
 def _bar_page(
     exchange: ReplayExchange, symbols: tuple[str, ...], query: Mapping[str, str]
-) -> tuple[list[Bar], str | None]:
+) -> tuple[list[WireBar], str | None]:
     if not symbols:
         raise ask.bad_data_request("symbols are required")
-    if query.get("timeframe", "") not in ("1Day", "1D", "Day"):
-        raise ask.bad_data_request("timeframe must be 1Day: this exchange has daily bars only")
+    frame = intraday.read_frame(query.get("timeframe", ""))
+    if frame is None:
+        raise ask.bad_data_request("timeframe must be 1-59Min, 1-23Hour, 1Day, 1Week or 1, 2, 3, 4, 6 or 12Month")
     limit = ask.read_whole(query, "limit", default=1000, most=_MOST_BARS)
     newest_first = ask.read_option(query, "sort", ("asc", "desc")) == "desc"
-    first, last = _sessions(exchange, query)
+    start, end = _span(exchange, query)
     start_at, done = _bar_token(query.get("page_token", ""))
-    page: list[Bar] = []
+    page: list[WireBar] = []
     for symbol in sorted(symbols):
         if symbol < start_at:
             continue
-        rows = exchange.bars(symbol, first, last) if first <= last else []
-        if newest_first:
-            rows.reverse()
+        low, high = start, end
+        if symbol == start_at and done is not None:
+            low, high = (low, min(high, done)) if newest_first else (max(low, done), high)
+        rows = _bars_between(exchange, symbol, frame, low, high, newest_first=newest_first)
         if symbol == start_at:
-            rows = [bar for bar in rows if (bar.session < done if newest_first else bar.session > done)]
-        page.extend(rows[: limit + 1 - len(page)])
+            rows = (bar for bar in rows if bar.begin != done)
+        page.extend(islice(rows, limit + 1 - len(page)))
         if len(page) > limit:
-            end = page[limit - 1]
-            return page[:limit], _seal_token(f"{end.ticker}|{end.session.isoformat()}")
+            last = page[limit - 1]
+            return page[:limit], _seal_token(f"{last.ticker}|{last.begin.isoformat()}")
     return page, None
 
 
-def _sessions(exchange: ReplayExchange, query: Mapping[str, str]) -> tuple[date, date]:
-    """First and last date whose midnight in New York lies in `start`..`end`."""
+def _span(exchange: ReplayExchange, query: Mapping[str, str]) -> tuple[datetime, datetime]:
+    """From `start` (midnight in New York, unless given) to `end` (now, unless given), never later than now."""
     today = exchange.now.astimezone(wire.NEW_YORK).date()
     start = ask.read_instant(query, "start") or wire.midnight(today)
-    end = min(ask.read_instant(query, "end") or exchange.now, exchange.now)
-    first = start.astimezone(wire.NEW_YORK).date()
-    if wire.midnight(first) < start:
-        first += timedelta(days=1)
-    return first, end.astimezone(wire.NEW_YORK).date()
+    return start, min(ask.read_instant(query, "end") or exchange.now, exchange.now)
 
 
-def _latest(
-    exchange: ReplayExchange, query: Mapping[str, str], shape: Callable[[Decimal, datetime], Json]
-) -> dict[str, Json]:
+def _bars_between(
+    exchange: ReplayExchange, symbol: str, frame: Frame, start: datetime, end: datetime, *, newest_first: bool
+) -> Iterator[WireBar]:
+    """Bars whose stamp lies in `start`..`end`, both included."""
+    if start > end:
+        return iter(())
+    first, last = start.astimezone(wire.NEW_YORK).date(), end.astimezone(wire.NEW_YORK).date()
+    if frame.is_intraday:
+        sessions = exchange.calendar(first, last)
+        by_session = (
+            list(intraday.short_bars(exchange, symbol, (item,), frame.count))
+            for item in (sessions[::-1] if newest_first else sessions)
+        )
+        return (
+            bar for bars in by_session for bar in (bars[::-1] if newest_first else bars) if start <= bar.begin <= end
+        )
+    if frame.unit == "d":
+        rows = intraday.daily_bars(exchange, symbol, first, last)
+    else:
+        rows = intraday.long_bars(exchange, symbol, first, last, frame)
+    rows = [bar for bar in rows if start <= bar.begin <= end]
+    return iter(rows[::-1] if newest_first else rows)
+
+
+def _asked(query: Mapping[str, str]) -> tuple[str, ...]:
     symbols = ask.read_symbols(query.get("symbols"))
     if not symbols:
         raise ask.bad_data_request("symbols are required")
-    prices = ((symbol, exchange.price(symbol)) for symbol in symbols)
-    return {to_wire(symbol): shape(price, exchange.now) for symbol, price in prices if price is not None}
+    return symbols
 
 
-def _bar_token(token: str) -> tuple[str, date]:
+def _latest(symbols: tuple[str, ...], read: Callable[[str], Json | None]) -> dict[str, Json]:
+    found = ((symbol, read(symbol)) for symbol in symbols)
+    return {to_wire(symbol): body for symbol, body in found if body is not None}
+
+
+def _single(call: Call, name: str, read: Callable[[str], Json | None]) -> Reply:
+    symbol = ask.read_symbol(call.path["symbol"])
+    return Reply(body={"symbol": to_wire(symbol), name: _found(symbol, read)})
+
+
+def _found(symbol: str, read: Callable[[str], Json | None]) -> Json:
+    body = read(symbol)
+    if body is None:
+        raise ask.bad_data_request(f"no data is known for {to_wire(symbol)}")
+    return body
+
+
+def _price_of(exchange: ReplayExchange, shape: Callable[[Decimal, datetime], Json]) -> Callable[[str], Json | None]:
+    def read(symbol: str) -> Json | None:
+        price = exchange.price(symbol)
+        return None if price is None else shape(price, exchange.now)
+
+    return read
+
+
+def _minute_of(exchange: ReplayExchange) -> Callable[[str], Json | None]:
+    def read(symbol: str) -> Json | None:
+        bar = intraday.latest_minute(exchange, symbol)
+        return None if bar is None else wire.bar_body(bar)
+
+    return read
+
+
+def _snapshot_of(exchange: ReplayExchange) -> Callable[[str], Json | None]:
+    today = exchange.now.astimezone(wire.NEW_YORK).date()
+
+    def read(symbol: str) -> Json | None:
+        price = exchange.price(symbol)
+        if price is None:
+            return None
+        days = [wire.bar_body(bar) for bar in intraday.daily_bars(exchange, symbol, today - _LOOK_BACK, today)[-2:]]
+        minute = intraday.latest_minute(exchange, symbol)
+        parts: dict[str, Json | None] = {
+            "latestTrade": wire.trade_body(price, exchange.now),
+            "latestQuote": wire.quote_body(price, exchange.now),
+            "minuteBar": None if minute is None else wire.bar_body(minute),
+            "dailyBar": days[-1] if days else None,
+            "prevDailyBar": days[-2] if len(days) > 1 else None,
+        }
+        return {name: part for name, part in parts.items() if part is not None}
+
+    return read
+
+
+def _dividends(exchange: ReplayExchange, first: date, last: date) -> Iterator[tuple[str, date, float]]:
+    """Symbol, ex-date and USD a share of the dividends of the sessions `first`..`last` that have opened, by date."""
+    panel, amounts = exchange.market.panel, exchange.market.dividends
+    if amounts is None or first > last:
+        return
+    sessions = panel.sessions
+    low = int(np.searchsorted(sessions, np.datetime64(first, "D")))
+    high = int(np.searchsorted(sessions, np.datetime64(last, "D"), side="right"))
+    for row in range(low, high):
+        hours = exchange.market.hours[row]
+        if hours.open_at > exchange.now:
+            return
+        for column in np.flatnonzero(amounts[row]):
+            yield panel.tickers[column], hours.session, float(amounts[row, column])
+
+
+def _page_after(
+    rows: Sequence[ItemT], token: str, limit: int, identity: Callable[[ItemT], str]
+) -> tuple[Sequence[ItemT], str | None]:
+    """At most `limit` rows after the one that `token` names, and the next token; Refusal 422 for a strange one."""
+    begin = 0
+    if token:
+        last = _open_token(token)
+        place = next((place for place, item in enumerate(rows) if identity(item) == last), None)
+        if place is None:
+            raise ask.invalid("page_token is not one of this query")
+        begin = place + 1
+    page = rows[begin : begin + limit]
+    return page, _seal_token(identity(page[-1])) if begin + limit < len(rows) else None
+
+
+def _bar_token(token: str) -> tuple[str, datetime | None]:
     if not token:
-        return "", date.min
-    symbol, _, session = _open_token(token).partition("|")
-    try:
-        return symbol, date.fromisoformat(session)
-    except ValueError:
-        raise ask.invalid("page_token is not one of this query") from None
+        return "", None
+    symbol, _, begin = _open_token(token).partition("|")
+    at = ask.read_instant({"page_token": begin}, "page_token")
+    if at is None:
+        raise ask.invalid("page_token is not one of this query")
+    return symbol, at
 
 
 def _seal_token(text: str) -> str:

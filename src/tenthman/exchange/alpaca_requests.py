@@ -157,6 +157,20 @@ def read_flag(query: Mapping[str, str], name: str) -> bool:
     return _TRUTH[text.lower()]
 
 
+def read_bool(name: str, value: object) -> bool:
+    """A boolean of a JSON body."""
+    if not isinstance(value, bool):
+        raise invalid(f"{name} must be true or false, was {_show(value)}")
+    return value
+
+
+def read_one_of(name: str, value: object, options: Sequence[str]) -> str:
+    """A text of a JSON body that is one of `options`."""
+    if not isinstance(value, str) or value not in options:
+        raise invalid(f"{name} must be one of {', '.join(options)}, was {_show(value)}")
+    return value
+
+
 def read_whole(query: Mapping[str, str], name: str, default: int, most: int) -> int:
     """A whole number from 1 to `most`."""
     text = query.get(name, "")

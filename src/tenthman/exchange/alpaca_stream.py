@@ -1,103 +1,167 @@
-"""The `trade_updates` websocket: authenticate, listen, then receive each order event as a binary frame of JSON."""
+"""The `trade_updates` websocket: authenticate, listen, then receive each order event as a binary frame.
+
+Frames hold JSON, or MessagePack where the handshake asked for it with `Content-Type: application/msgpack`.
+"""
 
 import asyncio
 import contextlib
-import hmac
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
+import msgpack
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from tenthman.exchange.alpaca_wire import Json, event_body
+from tenthman.exchange.alpaca_wire import Json, event_body, stamp
 from tenthman.exchange.orders import OrderEvent
 
 _log = structlog.get_logger(__name__)
 
 _LARGEST_MESSAGE = 16_384
 _QUEUED = 20_000
-_AUTHENTICATE_WITHIN_S = 10.0
-_POLICY_VIOLATION = 1008
+AUTHENTICATE_WITHIN_S = 10.0
+POLICY_VIOLATION = 1008
 _TRY_AGAIN_LATER = 1013
 
 
-class Broadcaster:
-    """Listeners of the stream, each with its own queue. One that reads too slowly is disconnected."""
+Codec = Callable[[object], bytes]
 
-    def __init__(self, key: str, secret: str) -> None:
-        self._key = key
-        self._secret = secret
-        self._queues: dict[WebSocket, asyncio.Queue[bytes | None]] = {}
+
+@dataclass(eq=False, slots=True)
+class _Listener:
+    """One connection: how it wants its frames, and those that wait for it; None ends it."""
+
+    socket: WebSocket
+    encode: Codec
+    queue: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(_QUEUED))
+
+
+class Broadcaster:
+    """Listeners of one account's stream, each with its own queue. One that reads too slowly is disconnected.
+
+    `told_as` makes of a batch of messages what is really told; nothing else, unless something shall go wrong.
+    """
+
+    def __init__(self) -> None:
+        self.told_as: Callable[[Sequence[Json]], Sequence[Json]] = tuple
+        self._listeners: dict[WebSocket, _Listener] = {}
 
     @property
     def listeners(self) -> int:
         """How many are listening."""
-        return len(self._queues)
+        return len(self._listeners)
 
     def publish(self, events: Iterable[OrderEvent]) -> None:
         """Queue `events` for every listener, in order."""
-        for event in events:
-            frame = _encode(event_body(event))
-            for socket, queue in tuple(self._queues.items()):
-                try:
-                    queue.put_nowait(frame)
-                except asyncio.QueueFull:
-                    _log.warning("stream listener too slow", queued=_QUEUED)
-                    self._queues.pop(socket, None)
-                    queue.get_nowait()
-                    queue.put_nowait(None)
-
-    async def serve(self, socket: WebSocket) -> None:
-        """One connection from handshake to end."""
-        await socket.accept()
-        try:
-            async with asyncio.timeout(_AUTHENTICATE_WITHIN_S):
-                allowed = await self._authenticate(socket)
-            if allowed:
-                await self._converse(socket)
-            await socket.close(_POLICY_VIOLATION)
-        except TimeoutError:
-            await socket.close(_POLICY_VIOLATION)
-        except (WebSocketDisconnect, RuntimeError):
+        if not self._listeners:
             return
-        finally:
-            self._queues.pop(socket, None)
+        for message in self.told_as([event_body(event) for event in events]):
+            self._queue(message)
 
-    async def _authenticate(self, socket: WebSocket) -> bool:
-        message = await _receive(socket)
-        data = message.get("data")
-        held = data if isinstance(data, dict) else {}
-        allowed = message.get("action") == "authenticate" and self._are_keys(held.get("key_id"), held.get("secret_key"))
-        status = "authorized" if allowed else "unauthorized"
-        answer = {"stream": "authorization", "data": {"status": status, "action": "authenticate"}}
-        await socket.send_bytes(_encode(answer))
-        return allowed
+    def cut(self) -> int:
+        """Close every listener's connection, after what waits for it; how many that were."""
+        found, self._listeners = tuple(self._listeners.values()), {}
+        for listener in found:
+            _end(listener)
+        return len(found)
 
-    def _are_keys(self, key: object, secret: object) -> bool:
-        given = f"{key}\n{secret}".encode(errors="replace")
-        return hmac.compare_digest(given, f"{self._key}\n{self._secret}".encode())
-
-    async def _converse(self, socket: WebSocket) -> None:
+    async def converse(self, socket: WebSocket, encode: Codec) -> None:
+        """Serve a connection whose keys were right, until it leaves or asks for what is not there."""
+        listener = _Listener(socket, encode)
         sender: asyncio.Task[None] | None = None
         try:
             while True:
-                message = await _receive(socket)
+                message = await receive(socket)
                 if message.get("action") != "listen":
                     return
                 data = message.get("data")
                 asked = data.get("streams") if isinstance(data, dict) else None
                 streams = ["trade_updates"] if isinstance(asked, list) and "trade_updates" in asked else []
-                await socket.send_bytes(_encode({"stream": "listening", "data": {"streams": streams}}))
-                if streams and sender is None:
-                    queue: asyncio.Queue[bytes | None] = asyncio.Queue(_QUEUED)
-                    self._queues[socket] = queue
-                    sender = asyncio.create_task(_send(socket, queue))
+                await socket.send_bytes(encode({"stream": "listening", "data": {"streams": streams}}))
+                if not streams:
+                    self._listeners.pop(socket, None)
+                    continue
+                self._listeners[socket] = listener
+                if sender is None:
+                    sender = asyncio.create_task(send_queued(socket, listener.queue))
         finally:
+            self._listeners.pop(socket, None)
             if sender is not None:
                 sender.cancel()
 
+    def _queue(self, message: Json) -> None:
+        frames: dict[Codec, bytes] = {}
+        for socket, listener in tuple(self._listeners.items()):
+            frame = frames.setdefault(listener.encode, listener.encode(message))
+            try:
+                listener.queue.put_nowait(frame)
+            except asyncio.QueueFull:
+                _log.warning("stream listener too slow", queued=_QUEUED)
+                self._listeners.pop(socket, None)
+                _end(listener)
 
-async def _send(socket: WebSocket, queue: asyncio.Queue[bytes | None]) -> None:
+
+class StreamDoor:
+    """The one address of the order events: it finds the account whose keys a connection shows."""
+
+    def __init__(self, find: Callable[[object, object], Broadcaster | None]) -> None:
+        self._find = find
+
+    async def serve(self, socket: WebSocket) -> None:
+        """One connection from handshake to end."""
+        await socket.accept()
+        encode = codec_of(socket)
+        try:
+            async with asyncio.timeout(AUTHENTICATE_WITHIN_S):
+                stream = await self._authenticate(socket, encode)
+            if stream is not None:
+                await stream.converse(socket, encode)
+            await socket.close(POLICY_VIOLATION)
+        except TimeoutError:
+            await socket.close(POLICY_VIOLATION)
+        except (WebSocketDisconnect, RuntimeError):
+            return
+
+    async def _authenticate(self, socket: WebSocket, encode: Codec) -> Broadcaster | None:
+        message = await receive(socket)
+        data = message.get("data")
+        held = data if isinstance(data, dict) else {}
+        stream = None
+        if message.get("action") == "authenticate":
+            stream = self._find(held.get("key_id"), held.get("secret_key"))
+        elif message.get("action") == "auth":
+            stream = self._find(message.get("key"), message.get("secret"))
+        status = "authorized" if stream is not None else "unauthorized"
+        answer = {"stream": "authorization", "data": {"status": status, "action": "authenticate"}}
+        await socket.send_bytes(encode(answer))
+        return stream
+
+
+def codec_of(socket: WebSocket) -> Codec:
+    """How a connection wants its frames, by the content type of its handshake."""
+    return to_msgpack if "msgpack" in socket.headers.get("content-type", "") else to_json
+
+
+def to_json(message: object) -> bytes:
+    """Compact JSON; aware datetimes become RFC 3339."""
+    return json.dumps(message, separators=(",", ":"), default=stamp).encode()
+
+
+def to_msgpack(message: object) -> bytes:
+    """MessagePack; aware datetimes become its time stamps."""
+    return bytes(msgpack.packb(message, datetime=True))
+
+
+def _end(listener: _Listener) -> None:
+    """Let a listener go after what waits for it; where there is no room left, in place of the oldest."""
+    if listener.queue.full():
+        listener.queue.get_nowait()
+    listener.queue.put_nowait(None)
+
+
+async def send_queued(socket: WebSocket, queue: asyncio.Queue[bytes | None]) -> None:
+    """Send what comes into `queue` until None comes, which closes the connection."""
     with contextlib.suppress(WebSocketDisconnect, RuntimeError):
         while True:
             frame = await queue.get()
@@ -107,8 +171,11 @@ async def _send(socket: WebSocket, queue: asyncio.Queue[bytes | None]) -> None:
             await socket.send_bytes(frame)
 
 
-async def _receive(socket: WebSocket) -> Json:
-    """The next message, from a text or a binary frame; an empty one for whatever is not a small JSON object."""
+async def receive(socket: WebSocket) -> Json:
+    """The next message, from a text or a binary frame; an empty one for whatever is not a small object.
+
+    A binary frame is MessagePack unless it begins like JSON. Raises WebSocketDisconnect at the end.
+    """
     frame = await socket.receive()
     if frame["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(frame.get("code", 1000))
@@ -116,11 +183,8 @@ async def _receive(socket: WebSocket) -> Json:
     if len(raw) > _LARGEST_MESSAGE:
         return {}
     try:
-        message = json.loads(raw)
-    except (ValueError, RecursionError):
+        is_json = isinstance(raw, str) or raw.lstrip()[:1] == b"{"
+        message = json.loads(raw) if is_json else msgpack.unpackb(raw)
+    except (ValueError, RecursionError, msgpack.UnpackException):
         return {}
     return message if isinstance(message, dict) else {}
-
-
-def _encode(message: Json) -> bytes:
-    return json.dumps(message, separators=(",", ":")).encode()

@@ -10,10 +10,12 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from tenthman.domain.market import Bar, Listing, SessionHours
+from tenthman.domain.market import Listing, SessionHours
 from tenthman.domain.news import NewsItem
 from tenthman.domain.order import Account, BrokerClock, BrokerPosition, Fill
+from tenthman.exchange.intraday import WireBar
 from tenthman.exchange.orders import DividendPayment, ExchangeOrder, OrderEvent
+from tenthman.exchange.settings import AccountSettings
 from tenthman.utils.symbols import to_wire
 
 Json = Mapping[str, object]
@@ -114,6 +116,20 @@ def account_body(account: Account, now: datetime, created: datetime) -> Json:
         "options_approved_level": 0,
         "options_trading_level": 0,
         "created_at": stamp(created),
+    }
+
+
+def settings_body(settings: AccountSettings) -> Json:
+    """GET /v2/account/configurations; what belongs to margin and options is fixed here."""
+    return {
+        "suspend_trade": settings.suspend_trade,
+        "no_shorting": True,
+        "fractional_trading": settings.fractional_trading,
+        "max_margin_multiplier": "1",
+        "max_options_trading_level": 0,
+        "trade_confirm_email": settings.trade_confirm_email,
+        "ptp_no_exception_entry": settings.ptp_no_exception_entry,
+        "disable_overnight_trading": settings.disable_overnight_trading,
     }
 
 
@@ -266,17 +282,17 @@ def fill_body(fill: Fill, order: ExchangeOrder, cumulative: Decimal) -> Json:
     }
 
 
-def bar_body(bar: Bar) -> Json:
-    """A daily bar; the number of trades and the volume-weighted price are not known."""
+def bar_body(bar: WireBar) -> Json:
+    """A bar; `n`, the number of trades, is one a minute."""
     return {
-        "t": stamp(midnight(bar.session)),
+        "t": stamp(bar.begin),
         "o": bar.open,
         "h": bar.high,
         "l": bar.low,
         "c": bar.close,
         "v": bar.volume,
-        "n": None,
-        "vw": None,
+        "n": bar.minutes,
+        "vw": bar.mean,
     }
 
 
@@ -311,10 +327,38 @@ def story_body(item: NewsItem) -> Json:
         "updated_at": stamp(item.known_at),
         "summary": item.summary,
         "content": "",
-        "url": item.url,
+        "url": item.url or None,
         "images": [],
         "symbols": [to_wire(ticker) for ticker in item.tickers],
         "source": item.source,
+    }
+
+
+def story_message(item: NewsItem) -> Json:
+    """A headline on the news websocket, with its times as instants."""
+    return {"T": "n", **story_body(item), "created_at": item.effective_at, "updated_at": item.known_at}
+
+
+def status_message(symbol: str, *, is_halted: bool, at: datetime) -> Json:
+    """A trading status on the market-data websocket."""
+    code, message = ("H", "Trading Halt") if is_halted else ("T", "Trading Resumption")
+    return {"T": "s", "S": symbol, "sc": code, "sm": message, "rc": "", "rm": "", "t": at, "z": "A"}
+
+
+def cash_dividend_body(symbol: str, session: date, per_share: float) -> Json:
+    """A cash dividend that is paid on its ex-date, as this exchange pays."""
+    day = session.isoformat()
+    return {
+        "id": str(uuid.uuid5(_ASSETS, f"dividend/{symbol}/{day}")),
+        "symbol": to_wire(symbol),
+        "cusip": "",
+        "rate": per_share,
+        "special": False,
+        "foreign": False,
+        "process_date": day,
+        "ex_date": day,
+        "record_date": day,
+        "payable_date": day,
     }
 
 

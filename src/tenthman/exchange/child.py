@@ -20,13 +20,18 @@ import uvicorn
 
 from tenthman.config import CostSettings
 from tenthman.domain.market import MarketData
-from tenthman.exchange.alpaca_api import build_app
+from tenthman.exchange.accounts import Keys, TradingAccount, Venue
+from tenthman.exchange.alpaca_api import ServedExchange
+from tenthman.exchange.clockwork import Clockwork
+from tenthman.exchange.limits import RateLimit
 from tenthman.exchange.market import ReplayExchange
+from tenthman.exchange.stage import Stage
 
 HOST = "127.0.0.1"
 _ORPHAN_CHECK_S = 0.5
 _LEAVE_WITHIN_S = 1.0
 _KEEP_ALIVE_S = 600
+ANNOUNCED_PER_MINUTE = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,17 +62,9 @@ def run(commands: BinaryIO) -> None:
     """Serve what `commands` orders until it ends. The port is told on standard output, as JSON."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     orders: Orders = pickle.load(commands)  # noqa: S301 -- written by our own parent through a private pipe
-    exchange = ReplayExchange(
-        orders.market,
-        orders.costs,
-        orders.starting_cash,
-        orders.account_id,
-        orders.start,
-        pays_dividends=orders.pays_dividends,
-    )
     server = _Server(
         uvicorn.Config(
-            build_app(exchange, orders.key, orders.secret, orders.control_token),
+            _served(orders).app,
             log_level="warning",
             access_log=False,
             lifespan="off",
@@ -81,6 +78,26 @@ def run(commands: BinaryIO) -> None:
     threading.Thread(target=_watch_pipe, args=(commands, server), daemon=True).start()
     threading.Thread(target=_watch_parent, args=(orders.parent, server), daemon=True).start()
     asyncio.run(server.serve(sockets=[listener]))
+
+
+def _served(orders: Orders) -> ServedExchange:
+    """One account, whose rate limit is announced and never enforced: the exchange's minutes are virtual."""
+    stage = Stage(orders.market)
+    exchange = ReplayExchange(
+        stage.market,
+        orders.costs,
+        orders.starting_cash,
+        orders.account_id,
+        orders.start,
+        pays_dividends=orders.pays_dividends,
+    )
+
+    def now() -> float:
+        return exchange.now.timestamp()
+
+    limit = RateLimit(ANNOUNCED_PER_MINUTE, now, is_enforced=False)
+    account = TradingAccount(Keys(key=orders.key, secret=orders.secret), exchange, limit, limit)
+    return ServedExchange(Clockwork(Venue((account,)), stage), orders.control_token)
 
 
 def _listen() -> socket.socket:

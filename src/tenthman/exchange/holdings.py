@@ -1,11 +1,12 @@
 """Cash and shares of one account. Money is conserved: cash changes by price x quantity of each fill, and by credits."""
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from tenthman.domain.order import Fill, Side
 
 _AVERAGE = Decimal("0.000001")
+_NINE_PLACES = Decimal("0.000000001")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,13 @@ class Holdings:
         if not amount > 0:
             raise ValueError(f"`amount` must be above 0, was {amount}")
         self.cash += amount
+
+    def split(self, symbol: str, ratio: Decimal) -> None:
+        """Make `ratio` shares (nine decimals, rounded down) of each one held; what they cost in all stays."""
+        lot = self.lots.get(symbol)
+        if lot is not None:
+            shares = (lot.quantity * ratio).quantize(_NINE_PLACES, rounding=ROUND_DOWN).normalize()
+            self.lots[symbol] = Lot(quantity=shares, cost=lot.cost)
 
     def book(self, fill: Fill) -> Decimal:
         """Apply one execution and return the shares then held; ValueError if it would overdraw cash or shares."""

@@ -218,7 +218,7 @@ class ReplayExchange:
 
     def split_shares(self, symbol: str, ratio: Decimal) -> None:
         """Make `ratio` shares of each one held of `symbol`; orders at work stay as they are."""
-        self._holdings.split(symbol, ratio)
+        self._floor.holdings.split(symbol, ratio)
 
     def is_delisted(self, symbol: str) -> bool:
         """Whether `symbol` has had its last bar in this market and a session without it has begun."""

@@ -127,7 +127,7 @@ def test_an_order_that_is_not_emulated_or_makes_no_sense_is_refused(
         ("/v2/account/activities?page_token=nonsense", 422),
         ("/v2/assets/ZZZ", 404),
         ("/v2/positions/AAA", 404),
-        ("/v2/stocks/bars?symbols=AAA&timeframe=1Hour", 400),
+        ("/v2/stocks/bars?symbols=AAA&timeframe=1Fortnight", 400),
         ("/v2/stocks/bars?timeframe=1Day", 400),
         ("/v2/stocks/bars?symbols=AAA&timeframe=1Day&page_token=%C3%A9", 422),
         ("/v1beta1/news?limit=51", 422),

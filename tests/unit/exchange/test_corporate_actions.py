@@ -11,7 +11,9 @@ from tenthman_markets import HALT, OHLC, at, small_market
 from tenthman.config import CostSettings
 from tenthman.domain.market import MarketData
 from tenthman.domain.order import OrderStatus, OrderType, Side, TimeInForce, payout_order_id
-from tenthman.exchange.alpaca_trading import Call, get_activities, get_asset, get_assets
+from tenthman.exchange.alpaca_account import get_activities
+from tenthman.exchange.alpaca_positions import get_asset, get_assets
+from tenthman.exchange.alpaca_trading import Call
 from tenthman.exchange.market import OrderRequest, Refusal, ReplayExchange
 
 FREE = CostSettings(half_spread_bp=0.0, slippage_bp=0.0, open_slippage_bp=0.0, stop_slippage_bp=0.0)

@@ -1,0 +1,91 @@
+"""Which address asks what: every call that a trader may make, and which limit counts it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from tenthman.exchange import alpaca_account as account
+from tenthman.exchange import alpaca_data as data
+from tenthman.exchange import alpaca_history as history
+from tenthman.exchange import alpaca_positions as positions
+from tenthman.exchange import alpaca_trading as trading
+from tenthman.exchange.accounts import TradingAccount
+from tenthman.exchange.alpaca_trading import Call, Reply
+from tenthman.exchange.market import ReplayExchange
+
+Handler = Callable[[TradingAccount, Call], Reply]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One call: its method, its address with the names in it, what answers, and the limit that counts it."""
+
+    method: str
+    path: str
+    handler: Handler
+    service: Literal["trading", "data"] = "trading"
+
+    @property
+    def may_change(self) -> bool:
+        """Whether the call may change the account, and so is kept where state is kept."""
+        return self.method != "GET"
+
+
+def _on_exchange(handler: Callable[[ReplayExchange, Call], Reply]) -> Handler:
+    def answer(holder: TradingAccount, call: Call) -> Reply:
+        return handler(holder.exchange, call)
+
+    return answer
+
+
+def _trading(method: str, path: str, handler: Callable[[ReplayExchange, Call], Reply]) -> Endpoint:
+    return Endpoint(method=method, path=path, handler=_on_exchange(handler))
+
+
+def _data(path: str, handler: Callable[[ReplayExchange, Call], Reply]) -> Endpoint:
+    return Endpoint(method="GET", path=path, handler=_on_exchange(handler), service="data")
+
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    _trading("GET", "/v2/account", account.get_account),
+    Endpoint(method="GET", path="/v2/account/configurations", handler=account.get_configurations),
+    Endpoint(method="PATCH", path="/v2/account/configurations", handler=account.patch_configurations),
+    _trading("GET", "/v2/account/portfolio/history", history.get_portfolio_history),
+    _trading("GET", "/v2/account/activities", account.get_activities),
+    _trading("GET", "/v2/account/activities/{kind}", account.get_activities),
+    _trading("GET", "/v2/clock", trading.get_clock),
+    _trading("GET", "/v2/calendar", trading.get_calendar),
+    _trading("GET", "/v2/orders:by_client_order_id", trading.get_order_by_client_id),
+    _trading("GET", "/v2/orders", trading.get_orders),
+    Endpoint(method="POST", path="/v2/orders", handler=account.post_order),
+    _trading("DELETE", "/v2/orders", trading.delete_orders),
+    _trading("GET", "/v2/orders/{order_id}", trading.get_order),
+    _trading("DELETE", "/v2/orders/{order_id}", trading.delete_order),
+    _trading("PATCH", "/v2/orders/{order_id}", trading.patch_order),
+    _trading("GET", "/v2/positions", positions.get_positions),
+    _trading("DELETE", "/v2/positions", positions.delete_positions),
+    _trading("GET", "/v2/positions/{symbol}", positions.get_position),
+    _trading("DELETE", "/v2/positions/{symbol}", positions.delete_position),
+    _trading("GET", "/v2/assets", positions.get_assets),
+    _trading("GET", "/v2/assets/{symbol}", positions.get_asset),
+    _data("/v2/stocks/bars", data.get_bars),
+    _data("/v2/stocks/bars/latest", data.get_latest_bars),
+    _data("/v2/stocks/quotes/latest", data.get_latest_quotes),
+    _data("/v2/stocks/trades/latest", data.get_latest_trades),
+    _data("/v2/stocks/snapshots", data.get_snapshots),
+    _data("/v2/stocks/{symbol}/bars", data.get_symbol_bars),
+    _data("/v2/stocks/{symbol}/bars/latest", data.get_symbol_latest_bar),
+    _data("/v2/stocks/{symbol}/quotes/latest", data.get_symbol_latest_quote),
+    _data("/v2/stocks/{symbol}/trades/latest", data.get_symbol_latest_trade),
+    _data("/v2/stocks/{symbol}/snapshot", data.get_symbol_snapshot),
+    _data("/v1/corporate-actions", data.get_corporate_actions),
+    _data("/v1beta1/news", data.get_news),
+)
+
+
+def endpoint_of(method: str, path: str) -> Endpoint:
+    """The call of that method and address; KeyError when there is none."""
+    for endpoint in ENDPOINTS:
+        if (endpoint.method, endpoint.path) == (method, path):
+            return endpoint
+    raise KeyError(f"{method} {path}")

@@ -1,0 +1,95 @@
+"""What the market-data and news websockets say when time moves from one instant to another."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from tenthman.exchange import alpaca_wire as wire
+from tenthman.exchange import intraday
+from tenthman.exchange.alpaca_feeds import EVERYTHING, Feed, Message
+from tenthman.exchange.intraday import WireBar
+from tenthman.exchange.market import ReplayExchange
+from tenthman.utils.symbols import to_wire
+
+_MINUTE = timedelta(minutes=1)
+
+
+class Ticker:
+    """Tells `market` what traded and `news` what became known. A jump of time tells every minute that it passes."""
+
+    def __init__(self, exchange: ReplayExchange, market: Feed, news: Feed) -> None:
+        self._exchange = exchange
+        self._market = market
+        self._news = news
+
+    def tell(self, since: datetime) -> None:
+        """Everything after `since` and up to now."""
+        if self._market.listeners:
+            frames: defaultdict[datetime, list[Message]] = defaultdict(list)
+            for at, message in self._heard(since):
+                frames[at].append(message)
+            for at in sorted(frames):
+                self._market.publish(frames[at])
+        if self._news.listeners:
+            for item in self._exchange.news(since + timedelta(microseconds=1), None):
+                body = wire.story_message(item)
+                self._news.publish([Message(channel="news", symbols=tuple(map(to_wire, item.tickers)), body=body)])
+
+    def _heard(self, since: datetime) -> Iterator[tuple[datetime, Message]]:
+        yield from self._statuses(since)
+        yield from self._minutes(since)
+        yield from self._days(since)
+        yield from self._prices()
+
+    def _symbols(self, channel: str) -> list[str]:
+        wanted = self._market.wanted(channel)
+        known = self._exchange.market.panel.tickers
+        return [ticker for ticker in known if EVERYTHING in wanted or to_wire(ticker) in wanted]
+
+    def _minutes(self, since: datetime) -> Iterator[tuple[datetime, Message]]:
+        symbols = self._symbols("bars")
+        first, last = (at.astimezone(wire.NEW_YORK).date() for at in (since, self._exchange.now))
+        for session in self._exchange.calendar(first, last) if symbols else ():
+            for symbol in symbols:
+                for bar in intraday.short_bars(self._exchange, symbol, (session,), 1, since):
+                    yield bar.begin + _MINUTE, _bar_message("bars", "b", bar)
+
+    def _days(self, since: datetime) -> Iterator[tuple[datetime, Message]]:
+        symbols = self._symbols("dailyBars")
+        first, last = (at.astimezone(wire.NEW_YORK).date() for at in (since, self._exchange.now))
+        for session in self._exchange.calendar(first, last) if symbols else ():
+            if since < session.close_at <= self._exchange.now:
+                for symbol in symbols:
+                    for bar in intraday.daily_bars(self._exchange, symbol, session.session, session.session):
+                        yield session.close_at, _bar_message("dailyBars", "d", bar)
+
+    def _prices(self) -> Iterator[tuple[datetime, Message]]:
+        now = self._exchange.now
+        if not self._exchange.clock().is_open:
+            return
+        for channel, kind, shape in (("trades", "t", wire.trade_body), ("quotes", "q", wire.quote_body)):
+            for symbol in self._symbols(channel):
+                price = self._exchange.price(symbol)
+                if price is not None and not self._exchange.is_halted(symbol, now):
+                    body = {"T": kind, "S": to_wire(symbol), **shape(price, now), "t": now}
+                    yield now, Message(channel=channel, symbols=(to_wire(symbol),), body=body)
+
+    def _statuses(self, since: datetime) -> Iterator[tuple[datetime, Message]]:
+        symbols = self._symbols("statuses")
+        first, last = (at.astimezone(wire.NEW_YORK).date() for at in (since, self._exchange.now))
+        before = None
+        for session in self._exchange.calendar(first - timedelta(days=14), last) if symbols else ():
+            if before is not None and since < session.open_at <= self._exchange.now:
+                for symbol in symbols:
+                    was = self._exchange.is_halted(symbol, before.open_at)
+                    now = self._exchange.is_halted(symbol, session.open_at)
+                    if was != now:
+                        body = wire.status_message(to_wire(symbol), is_halted=now, at=session.open_at)
+                        yield session.open_at, Message(channel="statuses", symbols=(to_wire(symbol),), body=body)
+            before = session
+
+
+def _bar_message(channel: str, kind: str, bar: WireBar) -> Message:
+    symbol = to_wire(bar.ticker)
+    body = {"T": kind, "S": symbol, **wire.bar_body(bar), "t": bar.begin}
+    return Message(channel=channel, symbols=(symbol,), body=body)
