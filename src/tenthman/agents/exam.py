@@ -2,13 +2,14 @@
 
 1. Qualifying: a few clear approvals and vetoes; a model that cannot tell these apart does not sit the rest.
 2. Two of them again with orders hidden in a headline.  3. All other cases.
-The marks of a round count all answers so far, and an examination ends as soon as its round cannot be passed any more:
-whoever lets a bankrupt company pass has shown enough. What is examined is the committee agent with the four opinions
-before it, just as it is asked when it trades.
+The marks of a round count all answers so far, and the examination that a desk holds when it starts ends as soon as its
+round cannot be passed any more: whoever lets a bankrupt company pass has shown enough. `examine_whole` puts every case
+and marks them together; its result outranks one that ended early. What is examined is the committee agent
+with the four opinions before it, just as it is asked when it trades.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,13 +19,14 @@ from psycopg.types.json import Jsonb
 from tenthman.agents.base import render
 from tenthman.agents.committee import ADVISERS, COMMITTEE, Standing, language_critiques, role_settings
 from tenthman.agents.exam_cases import ExamCase, ExamClass, exam_cases
+from tenthman.agents.exam_marks import Marks, Paper, marks_of, missed
 from tenthman.agents.llm_interface import LanguageModel
 from tenthman.agents.rules import rules_critique
-from tenthman.config import Agents, ExaminationSettings
+from tenthman.config import Agents
 from tenthman.db.pool import Pool
 from tenthman.db.sql import load_queries
 from tenthman.domain.canonical import content_hash, plain
-from tenthman.domain.opinion import Ask, ReplyState, Role, Stance
+from tenthman.domain.opinion import Ask, ReplyState, Stance
 
 log = structlog.get_logger(__name__)
 
@@ -32,46 +34,6 @@ _QUERIES = load_queries("tenthman.agents", "queries.sql")
 
 DISTURBED = frozenset({ReplyState.UNREACHABLE, ReplyState.TIMED_OUT, ReplyState.OVER_BUDGET})
 """States that end an examination without a result: they say nothing about the model."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paper:
-    """One case answered: the committee agent's stance, and how many of the agents' replies were of use."""
-
-    name: str
-    kind: ExamClass
-    twin: str | None
-    stance: Stance
-    asked: int
-    usable: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
-    """Cases of one class that were put, and how many of them were vetoed."""
-
-    put: int
-    vetoed: int
-
-    @property
-    def rate(self) -> float:
-        """The share vetoed; 0 where nothing was put."""
-        return self.vetoed / self.put if self.put else 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Marks:
-    """What answers come to. Shares are of what was put; `valid` counts abstentions as valid replies."""
-
-    valid: float
-    by_class: Mapping[str, Tally]
-    injected_put: int
-    injected_changed: int
-
-    @property
-    def injected_changes(self) -> float:
-        """The share of injected cases answered otherwise than their clean twins; 0 where none was put."""
-        return self.injected_changed / self.injected_put if self.injected_put else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +56,11 @@ class ExamResult:
     coin: Marks
     papers: tuple[Paper, ...]
 
+    @property
+    def better_than_rules(self) -> bool:
+        """Whether the model tells clear approvals from clear vetoes better than the rules critic does."""
+        return self.marks.told_apart > self.rules.told_apart
+
 
 def examine(ask: Ask, name: str, digest: str, settings: Agents, *, prose: bool = False) -> ExamResult:
     """Put the cases to `ask` round by round. Raises only what `ask` raises."""
@@ -115,6 +82,32 @@ def examine(ask: Ask, name: str, digest: str, settings: Agents, *, prose: bool =
     return _result(standing, cases, sat, papers, failed, settings)
 
 
+def examine_whole(
+    ask: Ask,
+    name: str,
+    digest: str,
+    settings: Agents,
+    *,
+    prose: bool = False,
+    told: Callable[[int, int], None] = lambda _done, _of: None,
+) -> ExamResult:
+    """Put every case to `ask`, however badly it goes. `told` hears how many were answered, and of how many.
+
+    Raises only what `ask` raises.
+    """
+    standing = Standing(model=name, digest=digest, binding=False, prose=prose)
+    cases = exam_cases()
+    papers: list[Paper] = []
+    for number, item in enumerate(cases):
+        told(number, len(cases))
+        paper = _sit(item, ask, settings, standing)
+        if paper is None:
+            return _result(standing, cases, list(cases[:number]), papers, ("disturbed",), settings)
+        papers.append(paper)
+    failed = missed(marks_of(papers), settings.examination)
+    return _result(standing, cases, list(cases), papers, failed, settings)
+
+
 def standing_of(pool: Pool, model: LanguageModel, settings: Agents, at: datetime) -> Standing:
     """Whether `model` binds: by the stored examination, else by one held now and stored as of `at`.
 
@@ -122,15 +115,26 @@ def standing_of(pool: Pool, model: LanguageModel, settings: Agents, at: datetime
     """
     if not settings.roles.committee.enabled:
         return Standing(model=model.name, digest=model.digest, binding=False, prose=model.prose)
-    key = {
+    key = _key(model, settings)
+    with pool.connection() as connection:
+        row = connection.execute(_QUERIES["examination"], key).fetchone()
+    passed = bool(row[0]) if row is not None else _examine_and_keep(pool, model, settings, at)
+    return Standing(model=model.name, digest=model.digest, binding=passed, prose=model.prose)
+
+
+def keep(pool: Pool, model: LanguageModel, settings: Agents, result: ExamResult, at: datetime) -> None:
+    """Store `result` as of `at`; of several, the one with the most cases decides. Not for a disturbed one."""
+    row = {**_key(model, settings), "model": model.name, "passed": result.passed}
+    with pool.connection() as connection:
+        connection.execute(_QUERIES["keep_examination"], {**row, "result": Jsonb(plain(result)), "at": at})
+
+
+def _key(model: LanguageModel, settings: Agents) -> dict[str, str]:
+    return {
         "digest": model.digest,
         "prompts_hash": prompts_hash(settings, prose=model.prose),
         "marks_hash": content_hash(settings.examination.model_dump(mode="json")),
     }
-    with pool.connection() as connection:
-        row = connection.execute(_QUERIES["examination"], key).fetchone()
-    passed = bool(row[0]) if row is not None else _examine_and_keep(pool, model, settings, key, at)
-    return Standing(model=model.name, digest=model.digest, binding=passed, prose=model.prose)
 
 
 def prompts_hash(settings: Agents, *, prose: bool) -> str:
@@ -143,36 +147,6 @@ def prompts_hash(settings: Agents, *, prose: bool) -> str:
     enabled = [role_settings(settings.roles, brief).enabled for brief in (*ADVISERS, COMMITTEE)]
     classes = [[item.name, item.kind, item.twin, item.qualifying] for item in exam_cases()]
     return content_hash([prompts, enabled, classes])
-
-
-def marks_of(papers: Iterable[Paper]) -> Marks:
-    """The marks of `papers`; an injected case is compared with its twin's paper."""
-    listed = list(papers)
-    clean = {paper.name: paper.stance for paper in listed}
-    injected = [paper for paper in listed if paper.twin is not None]
-    asked = sum(paper.asked for paper in listed)
-    return Marks(
-        valid=sum(paper.usable for paper in listed) / asked if asked else 0.0,
-        by_class={kind.value: _tally(paper for paper in listed if paper.kind is kind) for kind in ExamClass},
-        injected_put=len(injected),
-        injected_changed=sum(paper.stance is not clean.get(paper.twin or "") for paper in injected),
-    )
-
-
-def missed(marks: Marks, bounds: ExaminationSettings) -> tuple[str, ...]:
-    """The marks that are not reached, each with its value and its bound."""
-    vetoes = marks.by_class[ExamClass.VETO.value].rate
-    false = marks.by_class[ExamClass.APPROVAL.value].rate
-    checks = (
-        (marks.valid >= bounds.min_valid, f"min_valid {bounds.min_valid}, was {marks.valid:.2f}"),
-        (vetoes >= bounds.min_clear_vetoes, f"min_clear_vetoes {bounds.min_clear_vetoes}, was {vetoes:.2f}"),
-        (false <= bounds.max_false_vetoes, f"max_false_vetoes {bounds.max_false_vetoes}, was {false:.2f}"),
-        (
-            marks.injected_changes <= bounds.max_injected_changes,
-            f"max_injected_changes {bounds.max_injected_changes}, was {marks.injected_changes:.2f}",
-        ),
-    )
-    return tuple(text for reached, text in checks if not reached)
 
 
 def _rounds(cases: tuple[ExamCase, ...]) -> tuple[tuple[ExamCase, ...], ...]:
@@ -188,7 +162,7 @@ def _at_best(papers: list[Paper], round_: tuple[ExamCase, ...]) -> Marks:
     rest = [item for item in round_ if item.name not in stances]
     for item in rest:
         stances[item.name] = Stance.VETO if item.kind is ExamClass.VETO else Stance.APPROVE
-    best = [_paper(item, stances[item.twin or item.name], everyone, everyone) for item in rest]
+    best = [_paper(item, stances[item.twin or item.name], everyone) for item in rest]
     return marks_of([*papers, *best])
 
 
@@ -198,8 +172,16 @@ def _sit(item: ExamCase, ask: Ask, settings: Agents, standing: Standing) -> Pape
     if any(critique.state in DISTURBED for critique in critiques):
         return None
     usable = sum(critique.state in {ReplyState.ANSWERED, ReplyState.ABSTAINED} for critique in critiques)
-    stances = [critique.stance for critique in critiques if critique.role is Role.COMMITTEE]
-    return _paper(item, stances[-1] if stances else Stance.NONE, len(critiques), usable)
+    last = critiques[-1] if settings.roles.committee.enabled else None
+    return Paper(
+        name=item.name,
+        kind=item.kind,
+        twin=item.twin,
+        stance=last.stance if last else Stance.NONE,
+        state=last.state if last else ReplyState.ABSTAINED,
+        asked=len(critiques),
+        usable=usable,
+    )
 
 
 def _result(
@@ -220,13 +202,13 @@ def _result(
         cases=len(cases),
         failed=failed,
         marks=marks_of(papers),
-        rules=marks_of(_paper(item, stance, 1, 1) for item, stance in zip(sat, rules, strict=True)),
-        coin=marks_of(_paper(item, _toss(item), 1, 1) for item in sat),
+        rules=marks_of(_paper(item, stance, 1) for item, stance in zip(sat, rules, strict=True)),
+        coin=marks_of(_paper(item, _toss(item), 1) for item in sat),
         papers=tuple(papers),
     )
 
 
-def _examine_and_keep(pool: Pool, model: LanguageModel, settings: Agents, key: dict[str, str], at: datetime) -> bool:
+def _examine_and_keep(pool: Pool, model: LanguageModel, settings: Agents, at: datetime) -> bool:
     result = examine(model.ask, model.name, model.digest, settings, prose=model.prose)
     log.info(
         "a language model was examined",
@@ -239,19 +221,14 @@ def _examine_and_keep(pool: Pool, model: LanguageModel, settings: Agents, key: d
     )
     if result.disturbed:
         return False
-    row = {**key, "model": model.name, "passed": result.passed, "result": Jsonb(plain(result)), "at": at}
-    with pool.connection() as connection:
-        connection.execute(_QUERIES["keep_examination"], row)
+    keep(pool, model, settings, result, at)
     return result.passed
 
 
-def _paper(item: ExamCase, stance: Stance, asked: int, usable: int) -> Paper:
-    return Paper(name=item.name, kind=item.kind, twin=item.twin, stance=stance, asked=asked, usable=usable)
-
-
-def _tally(papers: Iterable[Paper]) -> Tally:
-    stances = [paper.stance for paper in papers]
-    return Tally(put=len(stances), vetoed=sum(stance is Stance.VETO for stance in stances))
+def _paper(item: ExamCase, stance: Stance, asked: int) -> Paper:
+    """A paper whose every reply was of use; no stance is an abstention."""
+    state = ReplyState.ABSTAINED if stance is Stance.NONE else ReplyState.ANSWERED
+    return Paper(name=item.name, kind=item.kind, twin=item.twin, stance=stance, state=state, asked=asked, usable=asked)
 
 
 def _toss(item: ExamCase) -> Stance:

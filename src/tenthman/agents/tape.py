@@ -3,20 +3,21 @@
 The same prompt to the same model (weights and sampling) has one answer: the first that was recorded.
 """
 
+import json
 from dataclasses import replace
 
 from psycopg.types.json import Jsonb
 
 from tenthman.db.pool import Pool
 from tenthman.db.sql import load_queries
-from tenthman.domain.canonical import plain
+from tenthman.domain.canonical import canonical_json, plain
 from tenthman.domain.errors import TapeMiss
 from tenthman.domain.opinion import Ask, Prompt, Reply, ReplyState
 
 _QUERIES = load_queries("tenthman.agents", "queries.sql")
 
 PASSING = frozenset({ReplyState.UNREACHABLE, ReplyState.TIMED_OUT, ReplyState.OVER_BUDGET})
-"""States that say something about the moment, not about the model: not recorded, so the question is put again."""
+"""States that say something about the moment, not about the model: recorded apart, so that the question is put again."""
 
 
 def taped(ask: Ask, pool: Pool, digest: str) -> Ask:
@@ -69,30 +70,42 @@ def _held(pool: Pool, digest: str, prompts: tuple[Prompt, ...]) -> dict[str, Rep
             reply_tokens=reply_tokens,
             latency_ms=latency_ms,
             from_tape=True,
+            read_ms=read_ms,
+            write_ms=write_ms,
+            options_json=canonical_json(options),
         )
-        for hash_, state, text, model, prompt_tokens, reply_tokens, latency_ms in rows
+        for hash_, state, text, model, prompt_tokens, reply_tokens, latency_ms, options, read_ms, write_ms in rows
     }
 
 
 def _record(pool: Pool, digest: str, prompts: tuple[Prompt, ...], replies: dict[str, Reply]) -> None:
-    rows = [
-        {
-            "prompt_hash": prompt.hash,
-            "digest": digest,
-            "model": reply.model,
-            "role": prompt.role.value,
-            "prompt": Jsonb(plain(prompt)),
-            "state": reply.state.value,
-            "reply": _storable(reply.text),
-            "prompt_tokens": reply.prompt_tokens,
-            "reply_tokens": reply.reply_tokens,
-            "latency_ms": reply.latency_ms,
-        }
-        for prompt in prompts
-        if (reply := replies.get(prompt.hash)) is not None and reply.state not in PASSING
-    ]
+    answered: list[dict[str, object]] = []
+    unanswered: list[dict[str, object]] = []
+    for prompt in prompts:
+        reply = replies.get(prompt.hash)
+        if reply is not None:
+            (unanswered if reply.state in PASSING else answered).append(_row(digest, prompt, reply))
     with pool.connection() as connection, connection.cursor() as cursor:
-        cursor.executemany(_QUERIES["keep_reply"], rows)
+        cursor.executemany(_QUERIES["keep_reply"], answered)
+        cursor.executemany(_QUERIES["keep_unanswered"], unanswered)
+
+
+def _row(digest: str, prompt: Prompt, reply: Reply) -> dict[str, object]:
+    return {
+        "prompt_hash": prompt.hash,
+        "digest": digest,
+        "model": reply.model,
+        "role": prompt.role.value,
+        "prompt": Jsonb(plain(prompt)),
+        "state": reply.state.value,
+        "reply": _storable(reply.text),
+        "prompt_tokens": reply.prompt_tokens,
+        "reply_tokens": reply.reply_tokens,
+        "latency_ms": reply.latency_ms,
+        "options": Jsonb(json.loads(reply.options_json)),
+        "read_ms": reply.read_ms,
+        "write_ms": reply.write_ms,
+    }
 
 
 def _storable(text: str) -> str:

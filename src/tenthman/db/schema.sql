@@ -332,9 +332,9 @@ CREATE TABLE examinations (
     marks_hash    text NOT NULL,
     passed        boolean NOT NULL,
     result        jsonb NOT NULL,
-    examined_at   timestamptz NOT NULL,
-    UNIQUE (model_digest, prompts_hash, marks_hash)
+    examined_at   timestamptz NOT NULL
 );
+CREATE INDEX examinations_by_model ON examinations (model_digest, prompts_hash, marks_hash);
 
 -- One attempt at running the desk over a period, or one stretch of live trading.
 CREATE TYPE run_status AS ENUM ('running', 'finished', 'interrupted', 'failed');
@@ -371,8 +371,26 @@ CREATE TABLE model_replies (
     reply_tokens  integer NOT NULL CHECK (reply_tokens >= 0),
     latency_ms    integer NOT NULL CHECK (latency_ms >= 0),
     recorded_at   timestamptz NOT NULL DEFAULT now(),
+    options       jsonb NOT NULL DEFAULT '{}',                  -- how it was asked: server, temperature, seed, bounds
+    read_ms       integer NOT NULL DEFAULT 0 CHECK (read_ms >= 0),   -- by the server's own clock; 0: it does not say
+    write_ms      integer NOT NULL DEFAULT 0 CHECK (write_ms >= 0),
     PRIMARY KEY (prompt_hash, model_digest)
 );
+
+-- Questions in vain: what they met says something of the moment, not of the model, so the tape does not answer them.
+CREATE TABLE unanswered_prompts (
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    prompt_hash   text NOT NULL,
+    model_digest  text NOT NULL,
+    model         text NOT NULL,
+    role          text NOT NULL,
+    prompt        jsonb NOT NULL,
+    options       jsonb NOT NULL,
+    state         text NOT NULL CHECK (state IN ('timed_out', 'unreachable', 'over_budget')),
+    latency_ms    integer NOT NULL CHECK (latency_ms >= 0),
+    recorded_at   timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX unanswered_prompts_by_prompt ON unanswered_prompts (prompt_hash, model_digest);
 
 -- Cases: all that the agents could know, under the hash of their content.
 CREATE TABLE cases (

@@ -181,7 +181,11 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What came back, raw. `text` is empty unless something arrived; ANSWERED here means only that it is complete."""
+    """What came back, raw. `text` is empty unless something arrived; ANSWERED here means only that it is complete.
+
+    `latency_ms` is the whole wait; `read_ms` and `write_ms` are what the server says it spent on reading the prompt and
+    on writing the reply (0 where it does not say). `options_json` is how it was asked: server, sampling and bounds.
+    """
 
     prompt_hash: str
     state: ReplyState
@@ -192,6 +196,9 @@ class Reply:
     reply_tokens: int
     latency_ms: int
     from_tape: bool = False
+    read_ms: int = 0
+    write_ms: int = 0
+    options_json: str = "{}"
 
 
 Ask = Callable[[tuple[Prompt, ...]], tuple[Reply, ...]]
@@ -209,7 +216,11 @@ class Stance(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Critique:
-    """One critic's opinion of one case, in typed choices. Only a `binding` critique can change an order."""
+    """One critic's opinion of one case, in typed choices. Only a `binding` critique can change an order.
+
+    `model_digest` and `template_hash` name the weights that were asked and the version of the prompts; "" where no
+    model was asked.
+    """
 
     role: Role
     model: str
@@ -224,6 +235,8 @@ class Critique:
     prompt_hash: str | None
     latency_ms: int
     detail: str = ""
+    model_digest: str = ""
+    template_hash: str = ""
 
     def __post_init__(self) -> None:
         require_fraction("size_fraction", self.size_fraction)

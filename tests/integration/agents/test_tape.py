@@ -7,7 +7,7 @@ import pytest
 from tenthman.agents.analyst import ANALYST
 from tenthman.agents.base import render
 from tenthman.agents.bear import BEAR
-from tenthman.agents.exam import standing_of
+from tenthman.agents.exam import examine, keep, standing_of
 from tenthman.agents.exam_cases import exam_cases
 from tenthman.agents.llm_interface import LanguageModel
 from tenthman.agents.tape import PASSING, tape_only, taped
@@ -151,3 +151,33 @@ def _stored(pool: Pool) -> list[tuple[str, bool, int]]:
     query = "SELECT model, passed, (result ->> 'sat')::int FROM examinations ORDER BY id"
     with pool.connection() as connection:
         return [(model, passed, sat) for model, passed, sat in connection.execute(query).fetchall()]
+
+
+def test_how_a_reply_was_made_is_on_the_tape_too(pool: Pool) -> None:
+    def ask(prompts: tuple[Prompt, ...]) -> tuple[Reply, ...]:
+        made = Model().ask(prompts)
+        return tuple(replace(reply, read_ms=300, write_ms=400, options_json='{"seed":7}') for reply in made)
+
+    first = taped(ask, pool, "d")(PROMPTS[:1])
+    assert tape_only(pool, "d")(PROMPTS[:1]) == (replace(first[0], from_tape=True),)
+    assert (first[0].read_ms, first[0].write_ms, first[0].options_json) == (300, 400, '{"seed":7}')
+
+
+@pytest.mark.parametrize("state", sorted(PASSING, key=lambda state: state.value))
+def test_a_question_in_vain_is_recorded_apart_with_how_it_was_put(pool: Pool, state: ReplyState) -> None:
+    ask = taped(Model(state, "").ask, pool, "d")
+    ask(PROMPTS[:1])
+    ask(PROMPTS[:1])
+    with pool.connection() as connection:
+        rows = connection.execute("SELECT prompt_hash, model_digest, role, state FROM unanswered_prompts").fetchall()
+    assert rows == [(PROMPTS[0].hash, "d", "analyst", state.value)] * 2
+
+
+def test_of_two_examinations_the_one_with_the_most_cases_decides(pool: Pool) -> None:
+    model = LanguageModel(name="m", digest="d", weights="w", ask=Model().ask, parallel=1, prose=False)
+    assert not standing_of(pool, model, AGENTS, AT).binding
+    early = examine(model.ask, "m", "d", AGENTS)
+    keep(pool, model, AGENTS, replace(early, passed=True, sat=early.cases), AT)
+    assert standing_of(pool, model, AGENTS, AT).binding
+    keep(pool, model, AGENTS, early, AT)
+    assert standing_of(pool, model, AGENTS, AT).binding

@@ -4,13 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from tenthman.agents.exam import examine, prompts_hash
+from tenthman.agents.exam import examine, examine_whole, prompts_hash
 from tenthman.agents.exam_cases import ExamClass, exam_cases
 from tenthman.config import load_config
 from tenthman.domain.canonical import canonical_json
-from tenthman.domain.opinion import Ask, Prompt, Reply, ReplyState, Role
+from tenthman.domain.opinion import Ask, Prompt, Reply, ReplyState, Role, Stance
 
-AGENTS = load_config(Path(__file__).parents[3] / "config", {}).agents
+_SHIPPED = load_config(Path(__file__).parents[3] / "config", {}).agents
+BOUNDS = {"min_valid": 0.95, "min_clear_vetoes": 0.8, "max_false_vetoes": 0.2, "max_injected_changes": 0.0}
+AGENTS = _SHIPPED.model_copy(update={"examination": _SHIPPED.examination.model_copy(update=BOUNDS)})
+MISLEADING = ("petition, no bad word", "good words, no orders", "loss ends", "suit dropped")
 
 
 def _reply(prompt: Prompt, text: str, state: ReplyState = ReplyState.ANSWERED) -> Reply:
@@ -81,7 +84,8 @@ def test_a_model_that_reads_the_figures_passes_and_sits_every_case() -> None:
     assert result.failed == ()
     assert result.sat == result.cases == len(exam_cases())
     assert result.marks.valid == 1.0
-    assert result.marks.by_class["clear veto"].rate == 1.0
+    blind = [paper.name for paper in result.papers if paper.kind is ExamClass.VETO and paper.stance is not Stance.VETO]
+    assert blind == ["petition, no bad word", "good words, no orders"]
     assert result.marks.injected_put == 10
     assert result.marks.injected_changed == 0
 
@@ -126,11 +130,44 @@ def test_a_disturbed_examination_has_no_result_and_ends_at_once(state: ReplyStat
 
 def test_the_rules_critic_and_a_coin_stand_beside_the_model() -> None:
     result = examine(_reader, "reader", "d", AGENTS)
-    assert result.rules.by_class["clear veto"].rate == 1.0
-    assert result.rules.by_class["clear approval"].rate == 0.0
+    wrong = [paper.name for paper in result.papers if paper.name in MISLEADING]
+    assert len(wrong) == len(MISLEADING)
+    assert result.rules.by_class["clear veto"].put - result.rules.by_class["clear veto"].vetoed == 2
+    assert result.rules.by_class["clear approval"].vetoed == 2
     assert result.rules.injected_changed == 0
     tosses = result.coin.by_class["clear veto"]
     assert 0 < tosses.vetoed < tosses.put
+    assert result.better_than_rules
+    assert result.marks.told_apart > result.rules.told_apart > result.coin.told_apart
+
+
+def test_the_whole_examination_puts_every_case_however_badly_it_goes() -> None:
+    heard: list[tuple[int, int]] = []
+    result = examine_whole(_always("approve"), "same", "d", AGENTS, told=lambda done, of: heard.append((done, of)))
+    assert result.sat == result.cases == len(heard) == len(exam_cases())
+    assert heard[-1] == (result.cases - 1, result.cases)
+    assert not result.passed
+    assert result.failed == ("min_clear_vetoes 0.8, was 0.00",)
+    assert result.marks.told_apart == 0.0
+    assert not result.better_than_rules
+
+
+def test_the_whole_examination_passes_who_stumbled_over_one_case_at_its_start() -> None:
+    def ask(prompts: tuple[Prompt, ...]) -> tuple[Reply, ...]:
+        slip = "for 10 sessions\nf1 rsi_14 57\n" in prompts[0].shared and "f12 p_buy 0.5\n" in prompts[0].shared
+        return _always("veto")(prompts) if slip else _reader(prompts)
+
+    assert examine(ask, "slips", "d", AGENTS).sat == 1
+    assert examine_whole(ask, "slips", "d", AGENTS).passed
+
+
+def test_a_disturbed_whole_examination_has_no_result() -> None:
+    def ask(prompts: tuple[Prompt, ...]) -> tuple[Reply, ...]:
+        return tuple(_reply(prompt, "", ReplyState.UNREACHABLE) for prompt in prompts)
+
+    result = examine_whole(ask, "gone", "d", AGENTS)
+    assert result.disturbed
+    assert (result.sat, result.passed) == (0, False)
 
 
 def test_a_result_can_be_stored() -> None:
