@@ -343,6 +343,21 @@ class ExaminationSettings(Section):
 class Agents(Section):
     """agents.yaml"""
 
+class DemotionSettings(Section):
+    """A binding committee loses its veto once the interval (`level`) of its worth lies below zero over `min_vetoes`."""
+
+    min_vetoes: Annotated[int, Field(ge=10, le=10_000)]
+    level: Annotated[float, Field(ge=0.5, lt=1.0)]
+
+
+class LadderSettings(Section):
+    """What a debate is thought to take before the first of a cycle was held, and when the ladder is climbed down."""
+
+    debate_s: Seconds
+    short_below: Annotated[float, Field(ge=0.0, lt=1.0)]
+    before_open_s: Seconds
+
+
     unreviewed: Literal["skip", "reduce"]
     unreviewed_size_fraction: Annotated[float, Field(gt=0.0, lt=1.0)]
     case_passages: Annotated[int, Field(ge=0, le=20)]
@@ -350,9 +365,11 @@ class Agents(Section):
     roles: Roles
     rules_critic: RulesCriticSettings
     examination: ExaminationSettings
+    ladder: LadderSettings
 
 
 class StopRules(Section):
+    demotion: DemotionSettings
     atr_sessions: Annotated[int, Field(ge=2, le=250)]
     stop_atr: Multiple
     reward_risk: Multiple

@@ -10,7 +10,7 @@ stands alone. If the rules critic has no opinion, no model's approval replaces i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tenthman.agents.analyst import ANALYST
 from tenthman.agents.base import Brief, read, render
@@ -121,14 +121,19 @@ def _ask_all(
     by_hash = {reply.prompt_hash: reply for reply in ask(prompts)}
     shrink = settings.rules_critic.shrink_fraction
     return tuple(
-        read(
-            by_hash.get(prompt.hash) or _unanswered(prompt, standing),
-            prompt,
-            case,
-            brief,
-            binding=standing.binding and brief.role is Role.COMMITTEE,
-            shrink_fraction=shrink,
-            prose=standing.prose,
+        replace(
+            read(
+                by_hash.get(prompt.hash) or _unanswered(prompt, standing),
+                prompt,
+                case,
+                brief,
+                binding=standing.binding and brief.role is Role.COMMITTEE,
+                shrink_fraction=shrink,
+                prose=standing.prose,
+            ),
+            model=standing.model,
+            model_digest=standing.digest,
+            template_hash=prompt.template_hash,
         )
         for brief, prompt in zip(briefs, prompts, strict=True)
     )

@@ -15,6 +15,8 @@ from tenthman.cli import (
     pack,
     parity,
     rehearse,
+    scorecard,
+    sentiment,
     signals,
     sweep,
     trading,
@@ -40,6 +42,7 @@ app.command("parity")(parity.parity_command)
 app.command("control")(control.control_command)
 app.command("sweep")(sweep.sweep_command)
 app.command("signals")(signals.signals_command)
+app.command("scorecard")(scorecard.scorecard_command)
 app.add_typer(models.app, name="models")
 app.add_typer(audit.app, name="audit")
 app.add_typer(news.app, name="news")

@@ -66,13 +66,15 @@ def report_command(
 
 def _report(config: Config, run: str | None, out: Path | None, seconds: dict[str, float], as_json: bool) -> None:
     from tenthman.dashboard.report import build_report, write_html
+    from tenthman.scheduler.scorecard import scorecard
     from tenthman.scheduler.storage import open_storage
 
     with open_storage(config) as pool:
         found = build_report(pool, run)
+        worth = scorecard(config, pool, found.run_id) if found.reviewed else None
         path = out or config.home / "reports" / f"{found.run_id}.html"
         try:
-            write_html(pool, found, path)
+            write_html(pool, found, path, worth)
         except OSError as error:
             raise SetupError(
                 f"{path}: the report cannot be written: {error.strerror}; the run is on record, and "

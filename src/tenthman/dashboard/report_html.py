@@ -13,6 +13,7 @@ from tenthman.dashboard.charts import charts
 from tenthman.dashboard.page import open_environment, plotly_source, replacing, script_json
 from tenthman.dashboard.summary import RoundTripRow, RunReport
 from tenthman.db.pool import Pool
+from tenthman.scheduler.scorecard import Scorecard
 from tenthman.scheduler.story import Row, TradeStory, trade_story
 
 MOST_STORIES = 150
@@ -21,11 +22,15 @@ MOST_STORIES = 150
 NEW_YORK = ZoneInfo("America/New_York")
 
 
-def write_html(pool: Pool, report: RunReport, path: Path) -> Path:
-    """Write the report to `path` and return it; what was there before stays until the new file is whole."""
+def write_html(pool: Pool, report: RunReport, path: Path, worth: Scorecard | None = None) -> Path:
+    """Write the report to `path` and return it; what was there before stays until the new file is whole.
+
+    `worth`: what the run's critics were worth, where any was asked.
+    """
     template = _environment().get_template("report.html")
     context = {
         "report": report,
+        "worth": worth,
         "trades": _told(pool, report),
         "untold": max(0, len(report.trades) - MOST_STORIES),
         "figures": script_json(charts(report)),

@@ -54,6 +54,8 @@ def critique_row(run_id: str, decision_id: str, critique: Critique) -> dict[str,
         "prompt": critique.prompt_hash,
         "latency": critique.latency_ms,
         "detail": critique.detail,
+        "digest": critique.model_digest or None,
+        "template": critique.template_hash or None,
     }
 
 

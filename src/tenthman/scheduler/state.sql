@@ -45,12 +45,12 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::verdict_kind, %s, %s, %s, %s, %s
 
 -- name: insert_critique
 INSERT INTO critiques (run_id, decision_id, role, model, model_digest, binding, state, stance, size_fraction, reasons,
-                       cited, invalid_citations, confidence_pct, prompt_hash, latency_ms, detail)
+                       cited, invalid_citations, confidence_pct, prompt_hash, latency_ms, detail, template_hash)
 VALUES (%(run)s, %(decision)s, %(role)s, %(model)s,
         (SELECT model_digest FROM model_replies WHERE prompt_hash = %(prompt)s AND model = %(model)s
          ORDER BY recorded_at DESC LIMIT 1),
         %(binding)s, %(state)s, %(stance)s, %(size)s, %(reasons)s, %(cited)s, %(invalid)s, %(confidence)s, %(prompt)s,
-        %(latency)s, %(detail)s)
+        %(latency)s, %(detail)s, %(template)s)
 
 -- name: insert_shadow
 INSERT INTO shadow_positions (run_id, decision_id, ticker, cause, quantity, limit_price, stop_price, target_price,

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from tenthman_reports import HOSTILE, begin, seed, small_run
 
+from tenthman.config import load_config
 from tenthman.dashboard.report import RunReport, build_report, write_html
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import ConfigError
+from tenthman.scheduler.scorecard import scorecard
 
 
 class Page(HTMLParser):
@@ -225,3 +227,13 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(pool: Pool, report: 
         write_html(pool, report, path)
     assert path.read_text() == "old"
     assert [item.name for item in tmp_path.iterdir()] == ["r.html"]
+
+
+def test_what_critics_were_worth_stands_in_the_page(pool: Pool, report: RunReport, tmp_path: Path) -> None:
+    worth = scorecard(load_config(None, {}), pool, report.run_id)
+    page = Page(write_html(pool, report, tmp_path / "r.html", worth).read_text(encoding="utf-8"))
+    at = page.text.index("What their opinions were worth")
+    assert page.text[at + 1 :][:3] == ["Critic", "Prompts", "Answered"]
+    row = page.text.index("bull", at)
+    assert page.text[row : row + 5] == ["bull", "-", "2 of 2", "100%", "1"]
+    assert "too few" in page.text[row : row + 8]

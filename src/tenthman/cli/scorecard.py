@@ -1,0 +1,132 @@
+"""`tenthman scorecard`: what each critic was worth, by model and prompt version."""
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from tenthman.cli.output import ConfigOption, JsonOption, counted, results, show_json, show_lines
+from tenthman.cli.session import start
+from tenthman.domain.canonical import plain
+from tenthman.domain.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tenthman.scheduler.scorecard import Scorecard
+    from tenthman.scheduler.worth import AgentKey, Card
+
+SHORT = 8
+"""Characters of a hash that a table shows."""
+
+COLUMNS = (
+    "critic",
+    "model",
+    "prompts",
+    "asked",
+    "answered",
+    "veto rate",
+    "measured",
+    "value added",
+    "Brier",
+    "seconds",
+)
+
+
+def scorecard_command(
+    run: Annotated[
+        str | None, typer.Option(help="A run's id; without it the newest that put an entry to critics.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All runs together.")] = False,
+    config_directory: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what each critic was worth: value added with an interval, calibration, agreement, failures, time, tokens."""
+    from tenthman.scheduler.scorecard import scorecard
+    from tenthman.scheduler.storage import open_storage
+
+    if run is not None and every:
+        raise ConfigError("`--all` takes every run; leave out --run")
+    config = start(config_directory)
+    with open_storage(config) as pool:
+        found = scorecard(config, pool, run, every_run=every)
+    if as_json:
+        show_json(finite(plain(found)))
+        return
+    _show(found)
+
+
+def finite(value: object) -> object:
+    """JSON types of `value` with NaN as null, which JSON has no word for."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return value
+
+
+def _show(found: "Scorecard") -> None:
+    runs = found.runs[0] if len(found.runs) == 1 else f"{len(found.runs)} runs"
+    title = f"{runs}: {found.entries} entries put to critics; value added in basis points of an entry's notional"
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in COLUMNS:
+        table.add_column(name, justify="left" if name in COLUMNS[:3] else "right", overflow="fold")
+    for card in found.cards:
+        table.add_row(*_cells(card))
+    results.print(table)
+    show_lines(_lines(found))
+
+
+def _cells(card: "Card") -> tuple[str, ...]:
+    key, value = card.key, card.worth.value_bp
+    interval = "too few" if math.isnan(value.low) else f"{value.low:+.0f} to {value.high:+.0f}"
+    return (
+        f"{key.role}{'' if card.binding else ' (advisory)'}",
+        key.model or "(none)",
+        key.template_hash[:SHORT] or "-",
+        str(card.asked),
+        str(card.answered),
+        "-" if math.isnan(card.veto_rate) else f"{card.veto_rate:.0%}",
+        str(card.worth.measured),
+        "-" if math.isnan(value.estimate) else f"{value.estimate:+.0f} ({interval})",
+        _number(card.calibration.brier),
+        _number(card.seconds_median),
+    )
+
+
+def _lines(found: "Scorecard") -> Iterator[str]:
+    for card in found.cards:
+        worth, bins = card.worth, card.calibration.bins
+        yield (
+            f"{_name(card.key)}: {counted(card.states)}; took from {worth.measured} entries that ended, "
+            f"{worth.never_filled} that never filled, {worth.still_open} still open; "
+            f"{worth.usd:+,.2f} USD, {_signed(worth.equity_bp)} bp of equity; "
+            f"p95 {_number(card.seconds_p95)} s, {card.prompt_tokens} + {card.reply_tokens} tokens"
+        )
+        if bins:
+            told = ", ".join(f"{item.said:.0%} said {item.came:.0%} came ({item.number})" for item in bins)
+            yield f"  chance of a loss, said and came: {told}"
+    for pair in found.agreements:
+        yield (
+            f"{_name(pair.first)} and {_name(pair.second)} agree on {pair.share:.0%} of {pair.number} entries "
+            f"(kappa {_signed(pair.kappa)})"
+        )
+    yield (
+        f"intervals hold with chance {found.level:.0%} and resample sessions; above zero a critic kept losses away, "
+        "below it cost gains"
+    )
+
+
+def _name(key: "AgentKey") -> str:
+    return f"{key.role} {key.template_hash[:SHORT]}".strip()
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.2f}"
+
+
+def _signed(value: float) -> str:
+    return "undefined" if math.isnan(value) else f"{value:+.2f}"

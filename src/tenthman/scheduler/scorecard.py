@@ -1,0 +1,129 @@
+"""Scorecards out of the record: every opinion of a run, and what became of the entry that it was about."""
+
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from psycopg.rows import dict_row
+
+from tenthman.config import Config
+from tenthman.data.bars import BarStore
+from tenthman.data.calendar import sessions_between
+from tenthman.db.pool import Pool
+from tenthman.db.sql import load_queries
+from tenthman.domain.errors import ConfigError
+from tenthman.domain.market import Panel, SessionHours
+from tenthman.domain.opinion import ReplyState, Stance
+from tenthman.scheduler.record import Ending, Shadow
+from tenthman.scheduler.shadows import ShadowMarket
+from tenthman.scheduler.worth import AgentKey, Agreement, Card, Opinion, Twin, agreements, cards
+
+_SQL = load_queries("tenthman.scheduler", "scorecard.sql")
+
+SEED = 5
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scorecard:
+    """What the critics of `runs` were worth, by agent, model and prompt version; intervals hold with chance `level`."""
+
+    runs: tuple[str, ...]
+    entries: int
+    level: float
+    cards: tuple[Card, ...]
+    agreements: tuple[Agreement, ...]
+
+
+def scorecard(config: Config, pool: Pool, run: str | None, *, every_run: bool = False) -> Scorecard:
+    """The scorecard of one run (None: the newest that put an entry to critics), or of all of them together.
+
+    Raises ConfigError when there is no such run.
+    """
+    found = _rows(pool, "scored_runs", run=run, all=every_run)
+    if not found:
+        raise ConfigError(
+            "no run has put an entry to critics yet: `tenthman rehearse` makes one"
+            if run is None
+            else f"`--run` must name a run that put an entry to critics, was {run!r}"
+        )
+    opinions = [item for row in found for item in _opinions(config, pool, row)]
+    level = config.agents.demotion.level
+    return Scorecard(
+        runs=tuple(row["run_id"] for row in found),
+        entries=len({item.entry for item in opinions}),
+        level=level,
+        cards=cards(opinions, config.risk_rules.stops.horizon_sessions, level, SEED),
+        agreements=agreements(opinions),
+    )
+
+
+def _opinions(config: Config, pool: Pool, run: Row) -> list[Opinion]:
+    entries = _rows(pool, "entries", run=run["run_id"])
+    final = run["status"] != "running"
+    panel, _ = BarStore(pool, run["market_id"]).panel_until(run["last_session"])
+    market = ShadowMarket(panel, _hours(panel), config.settings.costs)
+    twins = {row["decision_id"]: _followed(row, market, final=final) for row in entries}
+    sessions = {row["decision_id"]: row["session"] for row in entries}
+    said = _rows(pool, "opinions", run=run["run_id"])
+    return [
+        _opinion(run["run_id"], row, sessions[row["decision_id"]], *twins[row["decision_id"]])
+        for row in said
+        if row["decision_id"] in twins
+    ]
+
+
+def _followed(row: Row, market: ShadowMarket, *, final: bool) -> tuple[Twin | None, bool]:
+    """The twin of an entry, and whether it goes on."""
+    names = set(Shadow.__dataclass_fields__) - {"cause", "opened_session"}
+    whole = Shadow(cause="twin", opened_session=row["session"], **{name: row[name] for name in names})
+    ending = market.ending_of(whole, final=final)
+    return (None, True) if ending is None else (twin_of(ending, whole.quantity, row["equity_usd"]), False)
+
+
+def twin_of(ending: Ending, quantity: Decimal, equity: Decimal | None) -> Twin | None:
+    """What `quantity` shares came to; None where they were never bought."""
+    if ending.entry is None:
+        return None
+    return Twin(
+        gained_usd=float(ending.gained(quantity)),
+        notional_usd=float(ending.entry * quantity),
+        equity_usd=math.nan if equity is None else float(equity),
+    )
+
+
+def _opinion(run_id: str, row: Row, session: Any, twin: Twin | None, is_open: bool) -> Opinion:
+    return Opinion(
+        key=AgentKey(
+            role=row["role"], model=row["model"], model_digest=row["model_digest"], template_hash=row["template_hash"]
+        ),
+        entry=(run_id, row["decision_id"]),
+        session=session,
+        binding=row["binding"],
+        state=ReplyState(row["state"]),
+        stance=Stance(row["stance"]),
+        size_fraction=row["size_fraction"],
+        confidence_pct=row["confidence_pct"],
+        seconds=row["latency_ms"] / 1000.0,
+        prompt_tokens=row["prompt_tokens"],
+        reply_tokens=row["reply_tokens"],
+        twin=twin,
+        is_open=is_open,
+    )
+
+
+def _hours(panel: Panel) -> tuple[SessionHours, ...]:
+    """Hours of the panel's sessions by the calendar of the New York Stock Exchange."""
+    if not len(panel.sessions):
+        return ()
+    held = set(panel.sessions.astype(object))
+    return tuple(
+        item for item in sessions_between(panel.sessions[0].item(), panel.sessions[-1].item()) if item.session in held
+    )
+
+
+def _rows(pool: Pool, query: str, **parameters: object) -> list[Row]:
+    with pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(_SQL[query], parameters).fetchall()
