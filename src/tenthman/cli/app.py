@@ -10,6 +10,7 @@ from tenthman.cli import (
     backtest,
     control,
     doctor,
+    exchange,
     models,
     news,
     pack,
@@ -43,6 +44,7 @@ app.command("control")(control.control_command)
 app.command("sweep")(sweep.sweep_command)
 app.command("signals")(signals.signals_command)
 app.command("scorecard")(scorecard.scorecard_command)
+app.add_typer(exchange.app, name="exchange")
 app.add_typer(models.app, name="models")
 app.add_typer(audit.app, name="audit")
 app.add_typer(news.app, name="news")

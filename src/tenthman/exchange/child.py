@@ -30,7 +30,7 @@ from tenthman.exchange.stage import Stage
 HOST = "127.0.0.1"
 _ORPHAN_CHECK_S = 0.5
 _LEAVE_WITHIN_S = 1.0
-_KEEP_ALIVE_S = 600
+KEEP_ALIVE_S = 600
 ANNOUNCED_PER_MINUTE = 200
 
 
@@ -69,7 +69,7 @@ def run(commands: BinaryIO) -> None:
             access_log=False,
             lifespan="off",
             ws="websockets-sansio",
-            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_keep_alive=KEEP_ALIVE_S,
         )
     )
     listener = _listen()

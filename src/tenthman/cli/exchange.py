@@ -1,0 +1,120 @@
+"""`tenthman exchange serve`: the exchange in the foreground, for any client that speaks Alpaca's API."""
+
+import sys
+from dataclasses import asdict
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from tenthman.cli.output import ConfigOption, JsonOption, say, show_json, show_table
+from tenthman.cli.session import start
+from tenthman.config import Config
+from tenthman.domain.errors import ConfigError
+from tenthman.scheduler.clock import wall_now
+
+if TYPE_CHECKING:
+    from tenthman.domain.market import MarketData
+    from tenthman.exchange.serve import Addresses
+
+_MOST_ACCOUNTS = 100
+_FASTEST = 1_000_000.0
+
+app = typer.Typer(no_args_is_help=True, help="The exchange, as a server of its own.")
+
+
+@app.command("serve")
+def serve_command(
+    market: Annotated[
+        Literal["pack", "practice"] | None,
+        typer.Option(help="Which market; without it the pack that is named, else the practice market."),
+    ] = None,
+    pack: Annotated[Path | None, typer.Option(help="Folder of a data pack.")] = None,
+    first: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First session; time starts at its opening.")
+    ] = None,
+    speed: Annotated[str, typer.Option(help="How many times real time, or `step`: only the control moves time.")] = "1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0: any free one.")] = 8765,
+    accounts: Annotated[int, typer.Option(min=1, max=_MOST_ACCOUNTS, help="How many accounts.")] = 1,
+    cash: Annotated[float, typer.Option(min=0.01, max=1e9, help="What each account begins with, USD.")] = 100_000.0,
+    rate_limit: Annotated[int, typer.Option(min=0, help="Calls a minute of each account; 0: no limit.")] = 200,
+    state: Annotated[
+        Path | None, typer.Option(help="File that keeps what happens; the same command goes on where it was.")
+    ] = None,
+    config_directory: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Serve the exchange until Ctrl-C: trading, market data and news in Alpaca's API, on stored prices.
+
+    The keys that it prints are the same at every start and no secrets.
+    """
+    from tenthman.exchange.serve import Serving, serve
+
+    factor = _speed(speed)
+    config = start(config_directory)
+    chosen = _market(config, market, pack)
+    serve(
+        Serving(
+            market=chosen,
+            costs=config.settings.costs,
+            starting_cash=Decimal(str(cash)),
+            start=_opening(chosen, first),
+            accounts=accounts,
+            pays_dividends=config.settings.rehearsal.dividends,
+            speed=factor,
+            port=port,
+            per_minute=rate_limit or None,
+            wall=lambda: wall_now().timestamp(),
+            state=state,
+        ),
+        lambda addresses: _show(addresses, chosen, as_json),
+    )
+    say("exchange stopped")
+
+
+def _speed(text: str) -> float | None:
+    if text == "step":
+        return None
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = 0.0
+    if not 0.0 < factor <= _FASTEST:
+        raise ConfigError(f"`--speed` must be step, or above 0 and at most {_FASTEST:,.0f}, was {text!r}")
+    return factor
+
+
+def _market(config: Config, source: Literal["pack", "practice"] | None, pack: Path | None) -> "MarketData":
+    from tenthman.scheduler.markets import choose_market
+
+    has_pack = pack is not None or config.settings.market.pack is not None
+    chosen = choose_market(config, source or ("pack" if has_pack else "practice"), pack, wall_now().date(), say)
+    return chosen.market
+
+
+def _opening(market: "MarketData", first: datetime | None) -> datetime:
+    from tenthman.scheduler.markets import choose_period
+
+    period = choose_period(market, first and first.date(), None, "default", 1)
+    return next(item.open_at for item in market.hours if item.session == period.first)
+
+
+def _show(addresses: "Addresses", market: "MarketData", as_json: bool) -> None:
+    say(f"{market.provenance.headline}; it is {addresses.now:%Y-%m-%d %H:%M} UTC; Ctrl-C ends it")
+    if addresses.repeated:
+        say(f"{addresses.repeated} entries of the state were repeated")
+    if as_json:
+        show_json(asdict(addresses))
+        sys.stdout.flush()
+        return
+    rows = [
+        ("trading and data", addresses.rest),
+        ("order events", addresses.order_events),
+        ("market data", addresses.market_data),
+        ("news", addresses.news),
+        ("control", f"{addresses.control}, X-Control-Token: {addresses.control_token}"),
+    ]
+    rows += [(f"account {number}", f"{keys.key}  {keys.secret}") for number, keys in enumerate(addresses.accounts, 1)]
+    show_table("Throw-away keys, no secrets", rows)
