@@ -5,34 +5,20 @@ short or ambiguous name in a sentence about business. A bare upper-case ticker i
 "NOW", "ALL" and "SO" are words. Names are only looked for while their listing is a member of the universe.
 """
 
-import csv
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from enum import Enum
-from functools import cache
-from importlib.resources import files
-from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from tenthman.domain.market import Listing, Universe
 from tenthman.domain.news import LinkedItem, NewsItem
+from tenthman.news.mentions import Evidence, Mention, ambiguous_names, is_short, judge
 
 NEW_YORK = ZoneInfo("America/New_York")
 
 # A list of twenty companies says nothing about any one of them.
 MAX_COMPANIES = 8
-
-
-class Evidence(Enum):
-    """Why an item was tied to a ticker, strongest first."""
-
-    SOURCE_TAG = "source_tag"
-    EXCHANGE_TAG = "exchange_tag"
-    CASHTAG = "cashtag"
-    NAME = "name"
-    NAME_IN_CONTEXT = "name_in_context"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +85,12 @@ class Linker:
         plain = {mention.issuer for mention in mentions if mention.rule not in ("context", "broker")}
         found: dict[str, Evidence] = {}
         for mention in mentions:
-            level = _judge(mention, text, others=bool(plain - {mention.issuer}))
+            level = judge(mention, text, others=bool(plain - {mention.issuer}))
             if level is not None and found.get(mention.issuer) is not Evidence.NAME:
                 found[mention.issuer] = level
         return found
 
-    def _mentions(self, text: str, day: date) -> Iterator["_Mention"]:
+    def _mentions(self, text: str, day: date) -> Iterator["Mention"]:
         for match in self._names.finditer(text):
             written = match["name"]
             candidates = self._by_name.get(" ".join(written.split()).casefold(), [])
@@ -114,7 +100,7 @@ class Linker:
                 if listing.is_member(day) and _written_like(form, written, text, legal=match["legal"] is not None)
             }
             if len(fitting) == 1 and _stands_free(text, match.start()):
-                yield _Mention(
+                yield Mention(
                     issuer=fitting.pop(),
                     name=" ".join(written.split()).casefold(),
                     legal=match["legal"] is not None,
@@ -142,48 +128,6 @@ class Linker:
         }
         tickers = tuple(sorted(levels))
         return LinkEvidence(tickers=tickers, levels=tuple(levels[ticker] for ticker in tickers), weight=1.0 / companies)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Mention:
-    issuer: str
-    name: str
-    legal: bool
-    start: int
-    end: int
-
-    @property
-    def rule(self) -> str:
-        if self.legal:
-            return "plain"
-        known = _ambiguous().get(self.name)
-        if known is not None:
-            return known.rule
-        return "context" if _is_short(self.name) else "plain"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ambiguity:
-    """How a name that is also something else is told apart; see docs/news.md."""
-
-    rule: str
-    not_after: frozenset[str]
-    not_before: frozenset[str]
-
-
-@cache
-def _ambiguous() -> Mapping[str, _Ambiguity]:
-    text = (files("tenthman.news") / "ambiguous_names.csv").read_text(encoding="utf-8")
-    return MappingProxyType(
-        {
-            row["name"]: _Ambiguity(
-                rule=row["rule"],
-                not_after=frozenset(row["not_after"].split("|")) - {""},
-                not_before=frozenset(row["not_before"].split("|")) - {""},
-            )
-            for row in csv.DictReader(text.splitlines())
-        }
-    )
 
 
 _TYPOGRAPHY = str.maketrans({"\u2019": "'", "\u2018": "'", "\u00a0": " ", "\u2010": "-", "\u2011": "-"})
@@ -228,23 +172,19 @@ def _compile_names(names: Mapping[str, object]) -> re.Pattern[str]:
     )
 
 
-def _is_short(name: str) -> bool:
-    return len(name) <= 4 and name.isalpha()
-
-
 def _written_like(form: str, written: str, text: str, *, legal: bool) -> bool:
     """Whether `written` is `form` as a name: capitals where a name has them, so that "apple" is a fruit."""
     flat = " ".join(written.split())
     if " " in form:
         return flat[0] == form[0] or flat[0].isupper()
-    if _is_short(form) and form.isupper():
+    if is_short(form) and form.isupper():
         return flat == form and not text.isupper()
     if flat == form:
-        return not (text.isupper() and form.casefold() in _ambiguous())
+        return not (text.isupper() and form.casefold() in ambiguous_names())
     if len(form) < 4:
         return False
     if flat == form.upper():
-        return legal or form.casefold() not in _ambiguous()
+        return legal or form.casefold() not in ambiguous_names()
     return flat == form[0].upper() + form[1:].lower()
 
 
@@ -279,100 +219,3 @@ def _exchange_tags(text: str) -> list[str]:
 
 def _cashtags(text: str) -> list[str]:
     return [_symbol(symbol) for symbol in _CASHTAG.findall(text)]
-
-
-_BUSINESS = (
-    "shares?|stocks?|bonds?|earnings|profits?|revenues?|sales|results|guidance|outlook|forecasts?|dividend|buyback|"
-    "ceo|cfo|coo|chairman|chief|executives?|board|investors?|shareholders?|analysts?|unit|units|deal|merger|takeover|"
-    "bid|stake|ipo|quarterly|quarter|q[1-4]|first-quarter|second-quarter|third-quarter|fourth-quarter|holiday|"
-    "says|said|reports|reported|posts|posted|beats|misses|tops|raises|cuts|boosts|lifts|slashes|warns|expects|sees|"
-    "plans|agrees|buys|acquires|sells|sues|sued|settles|wins|loses|unveils|launches|introduces|names|hires|appoints|"
-    "recalls|recalling|invests|partners|announces|declares|jumps|surges|rallies|soars|slides|falls|drops|tumbles|plunges|"
-    "gains|rises|climbs|sinks|slips|upgraded|downgraded|joins|opens|closes|shuts|adds|workers|employees|factory|plant|"
-    "plants|stores?|customers|apologizes|halts|suspends|resumes|delays|faces|adopts|signs|reduces|sets|seeks|reopens|"
-    "expands|extends|tests|pays|offers|ends|spends|trims|hikes|doubles|triples|swings|teams"
-)
-_AFTER = re.compile(
-    rf"(?:'s?)?,?\s+(?:(?!(?:between|in|of|to|for|at|on|and|as|by|from|with|up|down)\b)[\w'-]+\s+)?(?:{_BUSINESS})\b",
-    re.IGNORECASE,
-)
-_BEFORE = re.compile(
-    r"\b(?:shares (?:of|in)|stock of|stocks? like|stake in|merger with|deal with|partners? with|takeover of|bid for|"
-    r"investors? in|ceo of|unit of|buys|acquires?|buy|sues|upgrades|downgrades|retailers?|automakers?|carmakers?|"
-    r"lender|chemicals? (?:giant|maker)|tech giant|owner|parent|rivals?|competitors?)\s+$",
-    re.IGNORECASE,
-)
-_RATING = re.compile(
-    r"\b(?:upgrade|downgrade|initiate|reiterate|maintain|rates?\b|rating|price target|target price|overweight|"
-    r"underweight|outperform|underperform|neutral|buy rating|top picks?|analysts?)",
-    re.IGNORECASE,
-)
-_OPINION = re.compile(
-    r"(?:'s)?\s+(?:\w+\s+)?(?:says?|upgrades?|downgrades?|initiates?|reiterates?|starts?|raises?|cuts?|lowers?|sees|"
-    r"recommends?|analysts?|strategists?|economists?)\b",
-    re.IGNORECASE,
-)
-_LAST_WORD = re.compile(r"([\w.'&-]+)\s+$")
-_NEXT_WORD = re.compile(r"(?:'s)?\s+([\w.'&-]+)")
-
-
-def _judge(mention: _Mention, text: str, *, others: bool) -> Evidence | None:
-    """What the mention is worth: nothing when the words around it say that another thing is meant."""
-    rule = mention.rule
-    if rule == "never":
-        return None
-    before, after = text[: mention.start], text[mention.end :]
-    last, following = _LAST_WORD.search(before), _NEXT_WORD.match(after)
-    if not mention.legal and _vetoed(mention.name, last, following):
-        return None
-    if rule in ("person", "context") and last is not None and _is_forename(last[1]):
-        return None
-    if rule == "context":
-        in_context = bool(_AFTER.match(after) or _BEFORE.search(before)) or (others and _in_a_row(before, after))
-        in_context = in_context or (
-            _is_short(mention.name) and text[mention.start : mention.end].isupper() and _in_a_sentence(before, after)
-        )
-        return Evidence.NAME_IN_CONTEXT if in_context else None
-    if rule == "broker" and _speaks_of_another(before, after, text, others=others):
-        return None
-    return Evidence.NAME
-
-
-def _vetoed(name: str, last: re.Match[str] | None, following: re.Match[str] | None) -> bool:
-    known = _ambiguous().get(name)
-    if known is None:
-        return False
-    if last is not None and last[1].lower().rstrip(".") in known.not_after:
-        return True
-    return following is not None and following[1].lower().rstrip(".") in known.not_before
-
-
-_NOT_FORENAMES = frozenset(
-    {"why", "how", "is", "and", "with", "by", "at", "for", "in", "from", "to", "on", "as", "of", "can", "will", "does"}
-    | {"are", "or", "vs", "after", "like", "exclusive", "update", "ceo", "inside", "retailer", "automaker", "carmaker"}
-)
-
-
-def _is_forename(word: str) -> bool:
-    """A capitalised word right before a surname-like name ("Harrison Ford", "Norfolk Southern") makes it another's."""
-    return word[0].isupper() and word.lower() not in _NOT_FORENAMES and not word.endswith("'s")
-
-
-def _in_a_row(before: str, after: str) -> bool:
-    """Stands in a list: "Walmart, Target" or "Target and Macy's"."""
-    return bool(re.search(r"(?:,|\band|&|\bor|/)\s*$", before) or re.match(r"\s*(?:,|and\b|&|/)", after))
-
-
-def _in_a_sentence(before: str, after: str) -> bool:
-    """Initials such as "IBM" beside a word in lower case: running text, where capitals carry meaning."""
-    return re.search(r"\b[a-z]{2,}\s+$", before) is not None or re.match(r"(?:'s)?\s+[a-z]{2,}", after) is not None
-
-
-def _speaks_of_another(before: str, after: str, text: str, *, others: bool) -> bool:
-    """A bank that gives its opinion of someone else is the speaker, not the subject."""
-    if not others and not _RATING.search(text):
-        return False
-    if _OPINION.match(after) and (others or _RATING.search(text)):
-        return True
-    attributed = re.search(r"(?:\bat|\bby|\bsays?|:|-)\s+$", before) is not None or after.strip().startswith(":")
-    return attributed and (not after.strip(" .") or _RATING.search(text) is not None)

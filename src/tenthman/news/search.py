@@ -125,6 +125,10 @@ class NewsSearch:
         items the ids decide.
         """
         [vector] = self._embedder.embed([clean(question.text, TEXT_CAP)])
+        return self.search_with(question, vector)
+
+    def search_with(self, question: Question, vector: NDArray[np.float32]) -> tuple[Found, ...]:
+        """As `search`, for a question whose unit `vector` is at hand."""
         near, worded = self.nearest(question, vector), self._matching(question)
         fused = _fuse(near, worded)
         if not fused:

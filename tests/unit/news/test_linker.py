@@ -101,6 +101,7 @@ def link(headline: str, **more: object) -> LinkEvidence:
         ("JPMorgan Chase lowers outlook", ("JPM",)),
         ("Chase CEO expects a mild recession", ("JPM",)),
         ("Goldman Sachs executives charged in Malaysia", ("GS",)),
+        ("Goldman Sachs warns of lower trading revenue", ("GS",)),
         ("Southern Co raises dividend", ("SO",)),
         ("Linde beats estimates", ("LIN",)),
         ("Citi profit tops forecasts", ("C",)),
@@ -152,6 +153,13 @@ def test_a_company_is_found_by_its_name(headline: str, tickers: tuple[str, ...])
         "Anti-Apple protest in Cork",
         "Ex-Goldman banker sentenced",
         "Stocks will outperform bonds, Goldman says",
+        "Goldman Sachs sees oil above $90",
+        "Goldman warns of a sharp fall in stocks",
+        "Goldman Sachs strategists favor Asia",
+        "Small caps look dear: Goldman Sachs",
+        "Apple suppliers brace for cuts",
+        "Amazon rival Flipkart raises money",
+        "The mayor is the most liked leader on Facebook",
     ],
 )
 def test_an_ambiguous_word_in_another_sense_is_no_company(headline: str) -> None:

@@ -1,0 +1,191 @@
+"""What the mention of a name is worth, judged by the words around it: a company, or something else of that name."""
+
+import csv
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+
+
+class Evidence(Enum):
+    """Why an item was tied to a ticker, strongest first."""
+
+    SOURCE_TAG = "source_tag"
+    EXCHANGE_TAG = "exchange_tag"
+    CASHTAG = "cashtag"
+    NAME = "name"
+    NAME_IN_CONTEXT = "name_in_context"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mention:
+    """A name found in a text, from `start` to `end`; `legal`: with its legal form ("Inc"), which settles what it is."""
+
+    issuer: str
+    name: str
+    legal: bool
+    start: int
+    end: int
+
+    @property
+    def rule(self) -> str:
+        """How it is told from what else has that name; see docs/news.md."""
+        if self.legal:
+            return "plain"
+        known = ambiguous_names().get(self.name)
+        if known is not None:
+            return known.rule
+        return "context" if is_short(self.name) else "plain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ambiguity:
+    """How a name that is also something else is told apart; see docs/news.md."""
+
+    rule: str
+    not_after: frozenset[str]
+    not_before: frozenset[str]
+
+
+@cache
+def ambiguous_names() -> Mapping[str, Ambiguity]:
+    """The names of `ambiguous_names.csv`, in small letters."""
+    text = (files("tenthman.news") / "ambiguous_names.csv").read_text(encoding="utf-8")
+    return MappingProxyType(
+        {
+            row["name"]: Ambiguity(
+                rule=row["rule"],
+                not_after=frozenset(row["not_after"].split("|")) - {""},
+                not_before=frozenset(row["not_before"].split("|")) - {""},
+            )
+            for row in csv.DictReader(text.splitlines())
+        }
+    )
+
+
+def is_short(name: str) -> bool:
+    """Whether `name` is so short that it may be an ordinary word or initials."""
+    return len(name) <= 4 and name.isalpha()
+
+
+_BUSINESS = (
+    "shares?|stocks?|bonds?|earnings|profits?|revenues?|sales|results|guidance|outlook|forecasts?|dividend|buyback|"
+    "ceo|cfo|coo|chairman|chief|executives?|board|investors?|shareholders?|analysts?|unit|units|deal|merger|takeover|"
+    "bid|stake|ipo|quarterly|quarter|q[1-4]|first-quarter|second-quarter|third-quarter|fourth-quarter|holiday|"
+    "says|said|reports|reported|posts|posted|beats|misses|tops|raises|cuts|boosts|lifts|slashes|warns|expects|sees|"
+    "plans|agrees|buys|acquires|sells|sues|sued|settles|wins|loses|unveils|launches|introduces|names|hires|appoints|"
+    "recalls|recalling|invests|partners|announces|declares|jumps|surges|rallies|soars|slides|falls|drops|tumbles|plunges|"
+    "gains|rises|climbs|sinks|slips|upgraded|downgraded|joins|opens|closes|shuts|adds|workers|employees|factory|plant|"
+    "plants|stores?|customers|apologizes|halts|suspends|resumes|delays|faces|adopts|signs|reduces|sets|seeks|reopens|"
+    "expands|extends|tests|pays|offers|ends|spends|trims|hikes|doubles|triples|swings|teams"
+)
+_AFTER = re.compile(
+    rf"(?:'s?)?,?\s+(?:(?!(?:between|in|of|to|for|at|on|and|as|by|from|with|up|down)\b)[\w'-]+\s+)?(?:{_BUSINESS})\b",
+    re.IGNORECASE,
+)
+_BEFORE = re.compile(
+    r"\b(?:shares (?:of|in)|stock of|stocks? like|stake in|merger with|deal with|partners? with|takeover of|bid for|"
+    r"investors? in|ceo of|unit of|buys|acquires?|buy|sues|upgrades|downgrades|retailers?|automakers?|carmakers?|"
+    r"lender|chemicals? (?:giant|maker)|tech giant|owner|parent|rivals?|competitors?)\s+$",
+    re.IGNORECASE,
+)
+_RATING = re.compile(
+    r"\b(?:upgrade|downgrade|initiate|reiterate|maintain|rates?\b|rating|price target|target price|overweight|"
+    r"underweight|outperform|underperform|neutral|buy rating|top picks?|analysts?)",
+    re.IGNORECASE,
+)
+_OPINION = re.compile(
+    r"(?:'s)?\s+(?:\w+\s+)?(?:says?|upgrades?|downgrades?|initiates?|reiterates?|starts?|raises?|cuts?|lowers?|sees|"
+    r"recommends?|analysts?|strategists?|economists?)\b",
+    re.IGNORECASE,
+)
+_FORECASTERS = re.compile(r"(?:'s?)?\s+(?:stock[- ]pickers?|(?:\w+\s+)?(?:strategists?|economists?))\b", re.IGNORECASE)
+_FORECAST = re.compile(
+    r"(?:'s?)?\s+(?:\w+\s+)?(?:says?|sees|warns?|warning|expects?|predicts?|forecasts?|flashes|asks?|asked|bets?|favors?|"
+    r"likes|recommends?|lifts?|raises?|cuts?|lowers?|turns)\b.*"
+    r"(?:\bS&P\b|\bstocks\b|\bequities\b|\bbonds\b|\btreasur(?:y|ies)\b|\byields?\b|\bdollar\b|\boil\b|\bgold\b|\bfed\b|"
+    r"\beconom(?:y|ies|ists?)\b|\bgdp\b|\brecession\b|\bmarkets?\b|\bbitcoin\b|\brally\b)",
+    re.IGNORECASE,
+)
+_SIGNED = re.compile(r"[:-]\s+$")
+_OTHERS = re.compile(r"\s+(?:suppliers?|rivals?|competitors?)\b", re.IGNORECASE)
+_PLACE = re.compile(r"\b(?:on|via)\s+$", re.IGNORECASE)
+_PLATFORMS = frozenset({"facebook", "instagram", "youtube", "whatsapp", "linkedin"})
+_LAST_WORD = re.compile(r"([\w.'&-]+)\s+$")
+_NEXT_WORD = re.compile(r"(?:'s)?\s+([\w.'&-]+)")
+
+
+def judge(mention: Mention, text: str, *, others: bool) -> Evidence | None:
+    """What the mention is worth: nothing when the words around it say that another thing is meant."""
+    rule = mention.rule
+    if rule == "never":
+        return None
+    before, after = text[: mention.start], text[mention.end :]
+    last, following = _LAST_WORD.search(before), _NEXT_WORD.match(after)
+    if not mention.legal and (
+        _vetoed(mention.name, last, following) or _stands_for_others(mention.name, before, after)
+    ):
+        return None
+    if rule in ("person", "context") and last is not None and _is_forename(last[1]):
+        return None
+    if rule == "context":
+        in_context = bool(_AFTER.match(after) or _BEFORE.search(before)) or (others and _in_a_row(before, after))
+        in_context = in_context or (
+            is_short(mention.name) and text[mention.start : mention.end].isupper() and _in_a_sentence(before, after)
+        )
+        return Evidence.NAME_IN_CONTEXT if in_context else None
+    if rule == "broker" and _speaks_of_another(before, after, text, others=others):
+        return None
+    return Evidence.NAME
+
+
+def _vetoed(name: str, last: re.Match[str] | None, following: re.Match[str] | None) -> bool:
+    known = ambiguous_names().get(name)
+    if known is None:
+        return False
+    if last is not None and last[1].lower().rstrip(".") in known.not_after:
+        return True
+    return following is not None and following[1].lower().rstrip(".") in known.not_before
+
+
+def _stands_for_others(name: str, before: str, after: str) -> bool:
+    """ "Apple suppliers" are not Apple; what somebody did on Facebook is no news of Facebook."""
+    return _OTHERS.match(after) is not None or (
+        name in _PLATFORMS and _PLACE.search(before) is not None and not after.strip(" .!?'\"")
+    )
+
+
+_NOT_FORENAMES = frozenset(
+    {"why", "how", "is", "and", "with", "by", "at", "for", "in", "from", "to", "on", "as", "of", "can", "will", "does"}
+    | {"are", "or", "vs", "after", "like", "exclusive", "update", "ceo", "inside", "retailer", "automaker", "carmaker"}
+)
+
+
+def _is_forename(word: str) -> bool:
+    """A capitalised word right before a surname-like name ("Harrison Ford", "Norfolk Southern") makes it another's."""
+    return word[0].isupper() and word.lower() not in _NOT_FORENAMES and not word.endswith("'s")
+
+
+def _in_a_row(before: str, after: str) -> bool:
+    """Stands in a list: "Walmart, Target" or "Target and Macy's"."""
+    return bool(re.search(r"(?:,|\band|&|\bor|/)\s*$", before) or re.match(r"\s*(?:,|and\b|&|/)", after))
+
+
+def _in_a_sentence(before: str, after: str) -> bool:
+    """Initials such as "IBM" beside a word in lower case: running text, where capitals carry meaning."""
+    return re.search(r"\b[a-z]{2,}\s+$", before) is not None or re.match(r"(?:'s)?\s+[a-z]{2,}", after) is not None
+
+
+def _speaks_of_another(before: str, after: str, text: str, *, others: bool) -> bool:
+    """A bank that gives its opinion of someone else, or of the market, is the speaker, not the subject."""
+    if _FORECASTERS.match(after) or _FORECAST.match(after) or (_SIGNED.search(before) and not after.strip(" .")):
+        return True
+    if not others and not _RATING.search(text):
+        return False
+    if _OPINION.match(after) and (others or _RATING.search(text)):
+        return True
+    attributed = re.search(r"(?:\bat|\bby|\bsays?|:|-)\s+$", before) is not None or after.strip().startswith(":")
+    return attributed and (not after.strip(" .") or _RATING.search(text) is not None)
