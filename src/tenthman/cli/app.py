@@ -10,6 +10,7 @@ from tenthman.cli import (
     backtest,
     control,
     doctor,
+    ingest,
     exchange,
     models,
     news,
@@ -49,6 +50,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(audit.app, name="audit")
 app.add_typer(news.app, name="news")
 app.add_typer(pack.app, name="pack")
+app.add_typer(ingest.app, name="ingest")
 
 
 @app.callback(invoke_without_command=True)

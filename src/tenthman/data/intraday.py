@@ -1,5 +1,6 @@
 """Bars of 1 to 30 minutes in the same store as daily ones, and how they add up to a session's bar."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -39,6 +40,19 @@ class IntradayTable:
 
     def __len__(self) -> int:
         return len(self.codes)
+
+
+def joined(parts: Sequence[IntradayTable]) -> IntradayTable:
+    """The rows of `parts`, one after the other."""
+    tickers = tuple(sorted({ticker for part in parts for ticker in part.tickers}))
+    place = {ticker: code for code, ticker in enumerate(tickers)}
+    codes = [np.array([place[name] for name in part.tickers], dtype=np.intp)[part.codes] for part in parts]
+    return IntradayTable(
+        tickers=tickers,
+        codes=np.concatenate([np.zeros(0, dtype=np.intp), *codes]),
+        begins=np.concatenate([np.zeros(0, dtype="datetime64[us]"), *(part.begins for part in parts)]),
+        **{name: np.concatenate([np.zeros(0), *(getattr(part, name) for part in parts)]) for name in FIELDS},
+    )
 
 
 class IntradayStore:

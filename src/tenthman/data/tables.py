@@ -206,11 +206,12 @@ def check_repeats(source: Source, keys: NDArray[np.intp], day_column: str, thing
     if bool(again.any()):
         row = int(np.argmax(again))
         first = int(np.argmax(keys == keys[row]))
+        unit = "time" if day_column == "time" else "session"
         ticker, day = (source.table.column(name)[row].as_py() for name in ("ticker", day_column))
         source.fail(
             row,
             day_column,
-            f"{ticker} must have one {thing} a session, had a second for {day} (first in row {first + 1})",
+            f"{ticker} must have one {thing} a {unit}, had a second for {day} (first in row {first + 1})",
         )
 
 

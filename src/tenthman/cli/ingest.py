@@ -1,0 +1,193 @@
+"""`tenthman ingest`: bring market data into the store that the live desk reads."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+from zoneinfo import ZoneInfo
+
+import typer
+
+from tenthman.cli.output import ConfigOption, JsonOption, counted, say, show_json, show_lines, show_table
+from tenthman.cli.session import start
+from tenthman.config import Config
+from tenthman.domain.errors import ConfigError
+from tenthman.scheduler.clock import wall_now
+
+if TYPE_CHECKING:
+    from tenthman.data.ingest import Span
+    from tenthman.scheduler.market_data import BarsReport, IntradayReport
+
+DEFAULT_DAYS = 30
+MOST_FLAGS_SHOWN = 20
+NEW_YORK = ZoneInfo("America/New_York")
+
+app = typer.Typer(help="Bring market data into the store that the live desk reads.", no_args_is_help=True)
+
+DaysOption = Annotated[int | None, typer.Option(min=1, max=20_000, help="So many days back; 30 without --from.")]
+FromOption = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")]
+ToOption = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day; today without it.")]
+TickersOption = Annotated[
+    str | None, typer.Option(help="Tickers with commas between them; without it the S&P 100 of the day and its index.")
+]
+SourceOption = Annotated[
+    Literal["alpaca", "yahoo", "both"] | None,
+    typer.Option(help="both: Alpaca's bars compared with Yahoo's. Default: Alpaca where its keys are set, else Yahoo."),
+]
+FileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--file", help="Parquet or CSV: date, ticker, open, high, low, close[, adj_close], volume (or time: --minutes)."
+    ),
+]
+MinutesOption = Annotated[
+    int | None, typer.Option(min=1, max=30, help="Bars of so many minutes, instead of daily ones (Alpaca or --file).")
+]
+BasisOption = Annotated[str, typer.Option(help="What a file's prices are: split-adjusted, raw, ...")]
+
+
+@app.command("bars")
+def bars(
+    days: DaysOption = None,
+    first: FromOption = None,
+    last: ToOption = None,
+    tickers: TickersOption = None,
+    source: SourceOption = None,
+    file: FileOption = None,
+    minutes: MinutesOption = None,
+    basis: BasisOption = "split-adjusted",
+    config_directory: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fetch bars, or take them from a file, store what is new, and say which of them cannot be trusted.
+
+    What is stored already is not fetched again but for an overlap, in which a difference means that the source has
+    rewritten its history: then all of it is fetched. A failed import leaves the store as it was.
+    """
+    _require_sense(days, first, last, tickers, source, file, minutes)
+    config = start(config_directory)
+    if file is not None:
+        _from_file(config, file, minutes, basis, as_json)
+        return
+    _from_sources(config, _span(days, first, last), tickers, source, minutes, as_json)
+
+
+def _from_file(config: Config, file: Path, minutes: int | None, basis: str, as_json: bool) -> None:
+    from tenthman.data.universe import sp100
+    from tenthman.scheduler.market_data import bring_in_file, bring_in_intraday_file
+    from tenthman.scheduler.storage import open_storage
+
+    with open_storage(config) as pool:
+        if minutes is None:
+            _show(bring_in_file(config, pool, sp100(), file, basis, wall_now()), as_json)
+        else:
+            _show_intraday(bring_in_intraday_file(pool, sp100(), file, minutes, basis, wall_now()), as_json)
+
+
+def _from_sources(
+    config: Config,
+    span: "Span",
+    tickers: str | None,
+    source: Literal["alpaca", "yahoo", "both"] | None,
+    minutes: int | None,
+    as_json: bool,
+) -> None:
+    from tenthman.data.universe import sp100
+    from tenthman.scheduler.market_data import bring_in, bring_in_intraday, open_alpaca, open_sources
+    from tenthman.scheduler.storage import open_storage
+
+    universe = sp100()
+    members = sorted({universe.index_ticker, *(item.ticker for item in universe.members(span.last))})
+    names = members if tickers is None else _tickers(tickers)
+    alpaca = open_alpaca(config) if minutes is not None else None
+    sources = open_sources(config, source) if alpaca is None else None
+    with open_storage(config) as pool:
+        if alpaca is not None and minutes is not None:
+            say(f"asking {alpaca.name} for bars of {minutes} minutes of {len(names)} tickers")
+            _show_intraday(bring_in_intraday(pool, universe, alpaca, names, minutes, span, wall_now()), as_json)
+        elif sources is not None:
+            say(f"asking {sources.first.name} for {len(names)} tickers, {span.first} to {span.last}")
+            _show(bring_in(config, pool, universe, sources, names, span, wall_now()), as_json)
+
+
+def _require_sense(
+    days: int | None,
+    first: datetime | None,
+    last: datetime | None,
+    tickers: str | None,
+    source: str | None,
+    file: Path | None,
+    minutes: int | None,
+) -> None:
+    if file is not None and any(item is not None for item in (days, first, last, tickers, source)):
+        raise ConfigError("`--file` has its own days and tickers: leave out --days, --from, --to, --tickers, --source")
+    if days is not None and (first is not None or last is not None):
+        raise ConfigError("`--days` goes without --from and --to")
+    if minutes is not None and source not in (None, "alpaca"):
+        raise ConfigError(f"`--minutes` goes with `--source alpaca` or `--file`, was {source!r}")
+
+
+def _span(days: int | None, first: datetime | None, last: datetime | None) -> "Span":
+    from tenthman.data.calendar import FIRST_DAY
+    from tenthman.data.ingest import Span
+
+    now = wall_now()
+    today = now.astimezone(NEW_YORK).date()
+    until = min(today, last.date()) if last is not None else today
+    since = first.date() if first is not None else until - timedelta(days=days or DEFAULT_DAYS)
+    if not FIRST_DAY <= since <= until:
+        raise ConfigError(f"`--from` must lie in {FIRST_DAY}..{until}, was {since}")
+    return Span.closed(since, until, now)
+
+
+def _tickers(text: str) -> list[str]:
+    """Tickers in the house's spelling: a share class may be written with a dot."""
+    from tenthman.data.tables import TICKER, TICKER_RULE
+    from tenthman.utils.symbols import from_wire
+
+    names = sorted({from_wire(name.strip().upper()) for name in text.split(",") if name.strip()})
+    strange = [name for name in names if not TICKER.fullmatch(name)]
+    if strange or not names:
+        raise ConfigError(f"`--tickers` {TICKER_RULE}, was {text!r}")
+    return names
+
+
+def _show(report: "BarsReport", as_json: bool) -> None:
+    if as_json:
+        show_json(report)
+        return
+    found, merged = report.ingested, report.ingested.merged
+    rows = {
+        "source": f"{found.fetch.source}, {found.fetch.price_basis}",
+        "fetched": f"{found.fetch.fetched_at:%Y-%m-%d %H:%M} UTC",
+        "sessions": f"{found.first} to {found.last}",
+        "tickers": f"{found.answered} of {found.asked} answered",
+        "new bars": f"{merged.new:,}",
+        "unchanged": f"{merged.same:,}",
+        "replaced": f"{merged.revised:,}" + (f" (history of {', '.join(found.rewritten)})" if found.rewritten else ""),
+        "left to another source": f"{merged.others:,}",
+        "splits and dividends": f"{report.actions:,}",
+        "second source": report.unchecked or (f"{report.compared:,} bars compared" if report.compared else "not asked"),
+        "members without last bar": ", ".join(report.absent) or "none",
+        "not in the universe": ", ".join(report.strangers) or "none",
+        "flagged anew": counted(Counter(flag.rule for flag in report.flags)),
+    }
+    show_table("bars of the live market", rows.items())
+    show_lines(f"{flag.ticker} {flag.session} {flag.rule}: {flag.detail}" for flag in report.flags[:MOST_FLAGS_SHOWN])
+    if len(report.flags) > MOST_FLAGS_SHOWN:
+        show_lines([f"... and {len(report.flags) - MOST_FLAGS_SHOWN} more (--json shows all)"])
+    show_lines(f"no bars of {ticker}: {cause}" for ticker, cause in sorted(found.silent.items())[:MOST_FLAGS_SHOWN])
+
+
+def _show_intraday(report: "IntradayReport", as_json: bool) -> None:
+    if as_json:
+        show_json(report)
+        return
+    rows = {
+        "source": f"{report.fetch.source}, {report.fetch.price_basis}",
+        "tickers": str(report.tickers),
+        "bars": f"{report.bars:,}, {report.new:,} of them new or changed",
+        "from": str(report.first),
+        "to": str(report.last),
+    }
+    show_table(f"bars of {report.minutes} minutes", rows.items())

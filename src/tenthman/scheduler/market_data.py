@@ -1,0 +1,207 @@
+"""Bars of the live market: from Alpaca, from Yahoo, from both compared, or from a user's own file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import structlog
+
+from tenthman.config import Config
+from tenthman.data.alpaca import AlpacaMarketSource
+from tenthman.data.bar_files import read_daily, read_intraday
+from tenthman.data.bars import BarStore, Fetch
+from tenthman.data.flags import FlagStore
+from tenthman.data.ingest import Ingested, Span, check_against, check_stored, ingest, ingest_actions, ingest_table
+from tenthman.data.intraday import IntradayStore, IntradayTable, joined
+from tenthman.data.sources import BarSource, Flag
+from tenthman.data.yahoo import YahooSource
+from tenthman.db.pool import Pool
+from tenthman.domain.errors import BrokerUnavailable, ConfigError, DataMissing
+from tenthman.domain.market import Universe
+from tenthman.scheduler.live import MARKET_ID, paper_keys, provenance
+
+CHUNK_SESSIONS = 5
+"""So many sessions of intraday bars are asked for at once: all of a month at one time would fill the memory."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where bars are taken from, and who is asked beside it (None: nobody)."""
+
+    first: BarSource
+    second: BarSource | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarsReport:
+    """What an import of daily bars did.
+
+    `flags` are new. `unchecked` says why the second source told nothing ("" where it did or was not asked). `absent`
+    members have no bar in the last session; `strangers` have bars and are in no universe, so they are not traded.
+    """
+
+    ingested: Ingested
+    actions: int
+    flags: tuple[Flag, ...]
+    compared: int
+    unchecked: str
+    absent: tuple[str, ...]
+    strangers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntradayReport:
+    """What an import of bars inside the session did."""
+
+    fetch: Fetch
+    minutes: int
+    tickers: int
+    bars: int
+    new: int
+    first: datetime | None
+    last: datetime | None
+
+
+def open_sources(config: Config, wanted: Literal["alpaca", "yahoo", "both"] | None) -> Sources:
+    """The sources `wanted`; by default Alpaca where its keys are in the environment, else Yahoo.
+
+    ConfigError when Alpaca is asked for and its keys are not there.
+    """
+    yahoo = YahooSource(config.home / "yahoo", config.settings.market.yahoo_timeout_s)
+    if wanted == "yahoo" or (wanted is None and config.secrets.alpaca_key is None):
+        return Sources(first=yahoo, second=None)
+    return Sources(first=open_alpaca(config), second=yahoo if wanted == "both" else None)
+
+
+def open_alpaca(config: Config) -> AlpacaMarketSource:
+    """Alpaca's own data service; ConfigError without keys in the environment."""
+    try:
+        key, secret = paper_keys(config)
+    except ConfigError:
+        raise ConfigError(
+            "ALPACA_API_KEY and ALPACA_SECRET_KEY must be set in the environment to ask Alpaca; `--source yahoo` and "
+            "`--file` need no keys"
+        ) from None
+    return AlpacaMarketSource(None, key, secret, config.settings.broker, config.settings.data.feed)
+
+
+def bring_in(
+    config: Config, pool: Pool, universe: Universe, sources: Sources, tickers: Sequence[str], span: Span, at: datetime
+) -> BarsReport:
+    """Store the daily bars of `tickers` in `span`, and examine them.
+
+    Raises DataMissing when nobody answered, and as the first source does. A second source that does not answer is no
+    reason to be without the first.
+    """
+    store = _stored(pool, universe)
+    found = ingest(store, sources.first, tickers, span, at, config.settings.data.overlap_sessions)
+    if not found.answered:
+        causes = sorted(set(found.silent.values())) or ["it knows none of them"]
+        raise DataMissing(
+            f"{sources.first.name}: no bars of {len(tickers)} tickers in {span.first}..{span.last}: {causes[0]}"
+        )
+    actions = 0
+    try:
+        actions = ingest_actions(FlagStore(pool, MARKET_ID), sources.first, tickers, span, at)
+    except BrokerUnavailable as error:
+        log.warning("corporate actions left out", cause=str(error))
+    return _examined(config, pool, universe, sources.second, tickers, span, at, found, actions)
+
+
+def bring_in_file(
+    config: Config, pool: Pool, universe: Universe, path: Path, price_basis: str, at: datetime
+) -> BarsReport:
+    """Store the daily bars of a user's file, all of them or none, and examine them. Raises as `read_daily` does."""
+    table = read_daily(path, at)
+    store = _stored(pool, universe)
+    fetch = Fetch(source=f"file {path.name}", price_basis=price_basis, fetched_at=at)
+    found = ingest_table(store, table, fetch)
+    span = Span.closed(found.first, found.last, at)
+    return _examined(config, pool, universe, None, table.tickers, span, at, found, 0)
+
+
+def bring_in_intraday(
+    pool: Pool,
+    universe: Universe,
+    source: AlpacaMarketSource,
+    tickers: Sequence[str],
+    minutes: int,
+    span: Span,
+    at: datetime,
+) -> IntradayReport:
+    """Store bars of `minutes` from Alpaca, all of them or none. Raises as the source does."""
+    days = span.sessions
+    parts = [
+        source.intraday(tickers, minutes, chunk[0], chunk[-1])
+        for chunk in (days[start : start + CHUNK_SESSIONS] for start in range(0, len(days), CHUNK_SESSIONS))
+    ]
+    fetch = Fetch(source=source.name, price_basis="raw", fetched_at=at)
+    return _store_intraday(pool, universe, joined(parts), minutes, fetch)
+
+
+def bring_in_intraday_file(
+    pool: Pool, universe: Universe, path: Path, minutes: int, price_basis: str, at: datetime
+) -> IntradayReport:
+    """Store bars of `minutes` from a user's file, all of them or none. Raises as `read_intraday` does."""
+    fetch = Fetch(source=f"file {path.name}", price_basis=price_basis, fetched_at=at)
+    return _store_intraday(pool, universe, read_intraday(path, at), minutes, fetch)
+
+
+def _store_intraday(pool: Pool, universe: Universe, table: IntradayTable, minutes: int, fetch: Fetch) -> IntradayReport:
+    _stored(pool, universe)
+    new = IntradayStore(pool, MARKET_ID).merge(table, minutes, fetch)
+    return IntradayReport(
+        fetch=fetch,
+        minutes=minutes,
+        tickers=len(set(table.codes.tolist())),
+        bars=len(table),
+        new=new,
+        first=table.begins.min().item() if len(table) else None,
+        last=table.begins.max().item() if len(table) else None,
+    )
+
+
+def _examined(
+    config: Config,
+    pool: Pool,
+    universe: Universe,
+    second: BarSource | None,
+    tickers: Sequence[str],
+    span: Span,
+    at: datetime,
+    found: Ingested,
+    actions: int,
+) -> BarsReport:
+    store, flags, settings = BarStore(pool, MARKET_ID), FlagStore(pool, MARKET_ID), config.settings.data
+    raised = check_stored(store, flags, tickers, span, at, settings, found.refused)
+    compared, unchecked = 0, ""
+    if second is not None:
+        try:
+            more, answer = check_against(store, flags, second, tickers, span, at, settings)
+            raised += more
+            compared = len(answer.bars)
+        except BrokerUnavailable as error:
+            unchecked = str(error)
+            log.warning("second source left out", cause=unchecked)
+    listed = {item.ticker for item in universe.listings} | {universe.index_ticker}
+    held = store.spans(tickers)
+    wanted = {item.ticker for item in universe.members(span.last)} & set(tickers)
+    return BarsReport(
+        ingested=found,
+        actions=actions,
+        flags=tuple(sorted(raised, key=lambda flag: (flag.ticker, flag.session, flag.rule))),
+        compared=compared,
+        unchecked=unchecked,
+        absent=tuple(sorted(name for name in wanted if name not in held or held[name][1] < span.last)),
+        strangers=tuple(sorted(set(held) - listed)),
+    )
+
+
+def _stored(pool: Pool, universe: Universe) -> BarStore:
+    store = BarStore(pool, MARKET_ID)
+    store.save_market(provenance(), universe)
+    return store
