@@ -159,6 +159,7 @@ class NewsSettings(Section):
     archive_lag_minutes: Annotated[int, Field(ge=0, le=1440)]
     lookback_days: Annotated[int, Field(ge=1, le=365)]
     sentiment_half_life_days: Annotated[float, Field(gt=0.0, le=60.0)]
+    sentiment: Annotated[str, Field(pattern=r"^(lexicon|[0-9a-f]{12})$")] = "lexicon"
     feeds: tuple[FeedSettings, ...]
     contact: str | None
 

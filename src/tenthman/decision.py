@@ -137,9 +137,9 @@ def compute_features(view: MarketView, config: Config, last_rows: int | None = N
     count = len(panel.sessions) if last_rows is None else min(last_rows, len(panel.sessions))
     prices = price_features(panel, view.universe)
     last = prices.rows(len(panel.sessions) - count, len(panel.sessions))
-    half_life = config.settings.news.sentiment_half_life_days
+    half_life, scorer = config.settings.news.sentiment_half_life_days, config.settings.news.sentiment
     cutoffs = _cutoffs(view, config.settings.schedule.morning, count)
-    news = sentiment_features(view.news, panel.tickers, last.sessions, cutoffs, half_life)
+    news = sentiment_features(view.news, panel.tickers, last.sessions, cutoffs, half_life, scorer=scorer)
     return join_features(last, news, membership(panel, view.universe)[-count:])
 
 

@@ -30,6 +30,7 @@ from tenthman.ml.labels import BUY, SELL
 from tenthman.news.linker import Linker
 from tenthman.scheduler.gather import link_items
 from tenthman.scheduler.rehearsal import require_history, sessions_of
+from tenthman.scheduler.scoring import Score, lexicon_scores
 from tenthman.scheduler.signal_model import ModelFrom, start_of
 from tenthman.scheduler.timeline import NEW_YORK, StepKind, session_steps
 
@@ -61,12 +62,14 @@ class Study:
         return next(item.model for item in reversed(self.schedule) if item.first_session <= session)
 
 
-def linked_history(market: MarketData, period: Period, schedule: ScheduleSettings) -> MarketHistory:
+def linked_history(
+    market: MarketData, period: Period, schedule: ScheduleSettings, score: Score = lexicon_scores
+) -> MarketHistory:
     """All of the market behind the gate of time: bars known at their close, headlines linked and scored.
 
     Headlines of the period are as the exchange serves them, known from the desk's next look at the news on.
     """
-    linked = link_items(Linker(market.universe), _as_seen(market, period, schedule))
+    linked = link_items(Linker(market.universe), _as_seen(market, period, schedule), score)
     return MarketHistory(market.panel, known_at_close(market), linked, market.universe, market.hours)
 
 
@@ -151,12 +154,12 @@ def _features(
 ) -> tuple[FeaturePanel, FeaturePanel]:
     prices = price_features(panel, market.universe)
     following = market.hours[1 : len(panel.sessions) + 1]
-    half_life = config.settings.news.sentiment_half_life_days
+    half_life, scorer = config.settings.news.sentiment_half_life_days, config.settings.news.sentiment
     among = membership(panel, market.universe)
     runs = [_run_times(item, config.settings.schedule) for item in following]
     mornings, afternoons = (_instants([run[slot] for run in runs]) for slot in (MORNING, AFTERNOON))
-    early = sentiment_features(news, panel.tickers, panel.sessions, mornings, half_life)
-    late = sentiment_features(news, panel.tickers, panel.sessions, afternoons, half_life, early)
+    early = sentiment_features(news, panel.tickers, panel.sessions, mornings, half_life, scorer=scorer)
+    late = sentiment_features(news, panel.tickers, panel.sessions, afternoons, half_life, early, scorer)
     return join_features(prices, early, among), join_features(prices, late, among)
 
 

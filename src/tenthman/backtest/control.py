@@ -35,6 +35,7 @@ from tenthman.exchange.practice_edge import HORIZON
 from tenthman.ml import labels, training
 from tenthman.ml.inference import open_model
 from tenthman.ml.information import session_rank_ic
+from tenthman.scheduler.scoring import open_scorer
 from tenthman.scheduler.signal_model import ModelFrom, start_of, train_on, training_material
 
 Which = Literal["null", "planted", "both"]
@@ -200,7 +201,7 @@ def examine(config: Config, settings: ControlSettings, truth: Truth, seed: int) 
     made = make_with_answer(seed, truth, _hours(settings.market_sessions), settings.strength)
     market = made.market
     period = Period(first=market.panel.sessions[-settings.sessions].item(), last=market.panel.sessions[-1].item())
-    history = linked_history(market, period, config.settings.schedule)
+    history = linked_history(market, period, config.settings.schedule, open_scorer(config))
     content = market.provenance.content_hash
     trained = train_on(config, training_material(config, content, history.serve(start_of(period.first))))
     model = open_model(

@@ -27,6 +27,7 @@ from tenthman.ml.trials import record_look, record_trial
 from tenthman.scheduler.clock import wall_now
 from tenthman.scheduler.holes import CycleHoles, asks_a_model, committee, quote_from, rules_alone
 from tenthman.scheduler.rehearsal import Stopwatch, Stores, open_stores, sessions_of
+from tenthman.scheduler.scoring import open_scorer
 from tenthman.scheduler.signal_model import ModelFrom, scheduled_models
 from tenthman.scheduler.storage import open_storage
 from tenthman.scheduler.timeline import Step
@@ -249,7 +250,7 @@ class Compiled:
 
 def study_of(config: Config, stores: Stores, market: MarketData, period: Period) -> Study:
     """The study of `period` with its scheduled models, from the registry or newly trained and kept there."""
-    history = linked_history(market, period, config.settings.schedule)
+    history = linked_history(market, period, config.settings.schedule, open_scorer(config))
     sessions = [item.session for item in sessions_of(market, period)]
     content = market.provenance.content_hash
     schedule = scheduled_models(config, stores.pool, stores.market_id, content, history, sessions)

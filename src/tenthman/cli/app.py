@@ -50,6 +50,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(audit.app, name="audit")
 app.add_typer(news.app, name="news")
 app.add_typer(pack.app, name="pack")
+app.add_typer(sentiment.app, name="sentiment")
 app.add_typer(ingest.app, name="ingest")
 
 

@@ -187,7 +187,7 @@ def drift_command(
     with open_storage(config) as pool:
         registry = registry_of(config, pool)
         model, manifest = registry.load(version), registry.manifest(version)
-        known = market_known(pool, named, asked or newest)
+        known = market_known(config, pool, named, asked or newest)
         if known.market_id != manifest["market_id"]:
             raise ConfigError(
                 f"model {version} is of market {manifest['market_id']}, {known.headline} is {known.market_id}: name "

@@ -51,7 +51,7 @@ def signals_command(
     with open_storage(config) as pool:
         if named is None and asked is None:
             _catch_up(config, pool, at)
-        known = market_known(pool, named, at)
+        known = market_known(config, pool, named, at)
         found = forecast(config, pool, known, at, model)
     chosen = _chosen(found, [name.upper() for name in ticker or ()])[:top]
     if as_json:

@@ -83,7 +83,7 @@ def train_command(
     named = chosen_market(config, market, pack)
     span = None if named is None else span_of(_sessions(named), since, last, config)
     with open_storage(config) as pool:
-        known = market_known(pool, named, wall_now() if span is None else _next_morning(span.last))
+        known = market_known(config, pool, named, wall_now() if span is None else _next_morning(span.last))
         span = span or span_of(_stored_sessions(known), since, last, config)
         say(f"{known.headline}, {span.first} to {span.last}, {span.count} sessions")
         with _progress() as progress:
@@ -113,11 +113,13 @@ def chosen_market(config: Config, market: MarketName | None, pack: Path | None) 
     return choose_market(config, name, pack, wall_now().date(), say).market
 
 
-def market_known(pool: "Pool", named: "MarketData | None", until: datetime) -> "KnownMarket":
+def market_known(config: Config, pool: "Pool", named: "MarketData | None", until: datetime) -> "KnownMarket":
     """All that was known of the market up to `until`."""
     from tenthman.scheduler.known import known_market, live_market
+    from tenthman.scheduler.scoring import open_scorer
 
-    return live_market(pool, until) if named is None else known_market(pool, named, until)
+    score = open_scorer(config)
+    return live_market(pool, until, score) if named is None else known_market(pool, named, until, score)
 
 
 def person() -> str:

@@ -22,6 +22,9 @@ from tenthman.domain.news import LinkedItem
 
 NAMES = ("sentiment", "news_count", "sentiment_change")
 DEFINITION = "sentiment-1"
+LEXICON = "lexicon"
+"""What the configuration calls the scorer of this module."""
+
 CHANGE_SESSIONS = 10
 WINDOW_HALF_LIVES = 10
 
@@ -106,6 +109,7 @@ def sentiment_features(
     cutoffs: Instants,
     half_life_days: float,
     base: FeaturePanel | None = None,
+    scorer: str = LEXICON,
 ) -> FeaturePanel:
     """What the news of each ticker says at each cut-off: shape (sessions, tickers, 3), names as in `NAMES`.
 
@@ -117,7 +121,8 @@ def sentiment_features(
     - sentiment_change: sentiment minus that of 10 sessions before; NaN in the first 10 rows. Where the rows are those
       of a run later in the day, `base` holds the same sessions' features of the first run, which the change is from.
 
-    Items must be the latest version of each article known; pass each article once.
+    Items must be the latest version of each article known; pass each article once. `scorer` names what scored them: it
+    is part of the definition, so that features of different scorers are never taken for each other.
     """
     _check(sessions, cutoffs, half_life_days)
     shape = (len(sessions), len(tickers))
@@ -136,8 +141,13 @@ def sentiment_features(
         tickers=tickers,
         names=NAMES,
         values=np.ascontiguousarray(np.stack([sentiment, count, change], axis=2)),
-        definitions=(f"{DEFINITION}:{half_life_days!r}",),
+        definitions=(_definition(half_life_days, scorer),),
     )
+
+
+def _definition(half_life_days: float, scorer: str) -> str:
+    plain = f"{DEFINITION}:{half_life_days!r}"
+    return plain if scorer == LEXICON else f"{plain}:{scorer}"
 
 
 def _sentiment_of(base: FeaturePanel, sessions: Sessions, tickers: tuple[str, ...]) -> Floats:

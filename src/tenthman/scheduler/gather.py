@@ -11,9 +11,9 @@ from tenthman.data.bars import BarStore
 from tenthman.data.market import MarketHistory, MarketView
 from tenthman.domain.market import Bar
 from tenthman.domain.news import LinkedItem, NewsItem
-from tenthman.features.sentiment import score_text
 from tenthman.news.linker import Linker
 from tenthman.news.storage import NewsStore
+from tenthman.scheduler.scoring import Score, lexicon_scores, scored_text
 
 NEWS_OVERLAP = timedelta(hours=1)
 
@@ -30,19 +30,12 @@ class Source(Protocol):
     def latest_prices(self, tickers: Sequence[str]) -> dict[str, Decimal]: ...
 
 
-def link_items(linker: Linker, items: Sequence[NewsItem]) -> list[LinkedItem]:
+def link_items(linker: Linker, items: Sequence[NewsItem], score: Score = lexicon_scores) -> list[LinkedItem]:
     """Each headline with the companies it is about and its sentiment."""
     linked = []
-    for item in items:
+    for item, sentiment in zip(items, score([scored_text(item) for item in items]), strict=True):
         evidence = linker.link(item)
-        linked.append(
-            LinkedItem(
-                item=item,
-                tickers=evidence.tickers,
-                weight=evidence.weight,
-                sentiment=score_text(f"{item.headline}. {item.summary}" if item.summary else item.headline),
-            )
-        )
+        linked.append(LinkedItem(item=item, tickers=evidence.tickers, weight=evidence.weight, sentiment=sentiment))
     return linked
 
 
@@ -57,6 +50,7 @@ class Gatherer:
         news_store: NewsStore,
         linker: Linker,
         news_from: datetime,
+        score: Score = lexicon_scores,
     ) -> None:
         """`news_from`: everything before it is in `history` already and is not asked for again."""
         self._source = source
@@ -64,6 +58,7 @@ class Gatherer:
         self._bar_store = bar_store
         self._news_store = news_store
         self._linker = linker
+        self._score = score
         self._news_from = news_from
         self._news_until = news_from
         self._seen = {item.item.id for item in history.serve(news_from).news}
@@ -106,7 +101,7 @@ class Gatherer:
         self._news_until = at
         if not found:
             return
-        items = link_items(self._linker, found)
+        items = link_items(self._linker, found, self._score)
         stored = self._news_store.save(items)
         self._history = self._history.with_news(items)
         self._seen.update(item.id for item in found)

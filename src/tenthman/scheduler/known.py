@@ -15,6 +15,7 @@ from tenthman.news.linker import Linker
 from tenthman.news.storage import NewsStore
 from tenthman.scheduler.gather import link_items
 from tenthman.scheduler.live import MARKET_ID, calendar_around, stored_history
+from tenthman.scheduler.scoring import Score, lexicon_scores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,7 +28,7 @@ class KnownMarket:
     history: MarketHistory
 
 
-def known_market(pool: Pool, market: MarketData, until: datetime) -> KnownMarket:
+def known_market(pool: Pool, market: MarketData, until: datetime, score: Score = lexicon_scores) -> KnownMarket:
     """What became known of `market` up to `until`; its provenance is stored, its bars are not.
 
     Bars are known from their session's close on, headlines as the archive stamps them.
@@ -44,19 +45,19 @@ def known_market(pool: Pool, market: MarketData, until: datetime) -> KnownMarket
         history=MarketHistory(
             market.panel.rows(0, rows),
             closes[:rows],
-            link_items(Linker(market.universe), headlines),
+            link_items(Linker(market.universe), headlines, score),
             market.universe,
             market.hours,
         ),
     )
 
 
-def live_market(pool: Pool, until: datetime) -> KnownMarket:
+def live_market(pool: Pool, until: datetime, score: Score = lexicon_scores) -> KnownMarket:
     """What the live desk has stored up to `until`. ConfigError when it has not stored anything yet."""
     bars = BarStore(pool, MARKET_ID)
     if bars.last_session() is None:
         raise ConfigError("`--market live` has no bars yet: `tenthman trade` brings them in")
-    history = stored_history(sp100(), bars, NewsStore(pool, MARKET_ID), calendar_around(until), until)
+    history = stored_history(sp100(), bars, NewsStore(pool, MARKET_ID), calendar_around(until), until, score)
     return KnownMarket(
         market_id=MARKET_ID,
         content_hash=MARKET_ID,

@@ -35,6 +35,7 @@ from tenthman.scheduler.gather import Gatherer, Source
 from tenthman.scheduler.holes import open_holes
 from tenthman.scheduler.intraday import run_step
 from tenthman.scheduler.orchestrator import Desk, settle_doubts
+from tenthman.scheduler.scoring import Score, lexicon_scores, open_scorer, rescored
 from tenthman.scheduler.sight import GatheredSight
 from tenthman.scheduler.state import Ledger, newest_run
 from tenthman.scheduler.storage import open_storage
@@ -104,13 +105,14 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
         hours = calendar_around(begun)
         say("bringing the history of prices up to date")
         _backfill(world, bars, hours, begun)
-        history = stored_history(world.universe, bars, news, hours, begun)
+        score = open_scorer(config)
+        history = stored_history(world.universe, bars, news, hours, begun, score)
         models = live_models(config, pool, MARKET_ID, MARKET_ID, history.serve(_month_start(begun)), begun)
         model = models.champion
         since = begun - NEWS_ON_FIRST_START
         ledger = stack.enter_context(_ledger(config, pool, world, hours, model.version, begun))
         source = stack.enter_context(_with_feeds(config, pool, world.source, news, ledger))
-        gatherer = Gatherer(source, history, bars, news, Linker(world.universe), since)
+        gatherer = Gatherer(source, history, bars, news, Linker(world.universe), since, score)
         holes = stack.enter_context(open_holes(config, pool, news, gatherer))
         desk = Desk(
             config=config,
@@ -196,15 +198,20 @@ def _backfill(world: World, bars: BarStore, hours: tuple[SessionHours, ...], beg
 
 
 def stored_history(
-    universe: Universe, bars: BarStore, news: NewsStore, hours: tuple[SessionHours, ...], begun: datetime
+    universe: Universe,
+    bars: BarStore,
+    news: NewsStore,
+    hours: tuple[SessionHours, ...],
+    begun: datetime,
+    score: Score = lexicon_scores,
 ) -> MarketHistory:
-    """What is stored, as the desk may know it: a bar counts as known at its session's close."""
+    """What is stored, as the desk may know it: a bar counts as known at its session's close, news is scored anew."""
     panel, _ = bars.panel_until(None)
     stored = {np.datetime64(item.session, "D"): item for item in hours}
     covered = tuple(stored[session] for session in panel.sessions if session in stored)
     closes = np.array([item.close_at.replace(tzinfo=None) for item in covered], dtype="datetime64[us]")
     recent = panel.rows(len(panel.sessions) - len(covered), len(panel.sessions))
-    return MarketHistory(recent, closes, news.load(begun), universe, hours)
+    return MarketHistory(recent, closes, rescored(score, news.load(begun)), universe, hours)
 
 
 def _month_start(begun: datetime) -> datetime:

@@ -39,6 +39,7 @@ from tenthman.scheduler.gather import Gatherer, link_items
 from tenthman.scheduler.holes import CycleHoles, open_holes
 from tenthman.scheduler.intraday import run_step
 from tenthman.scheduler.orchestrator import Desk
+from tenthman.scheduler.scoring import Score, lexicon_scores, open_scorer
 from tenthman.scheduler.shadows import ShadowMarket, settle_shadows
 from tenthman.scheduler.sight import GatheredSight
 from tenthman.scheduler.signal_model import retraining_sessions, start_of, trained_model
@@ -143,7 +144,8 @@ def rehearse(
             stores = open_stores(stack.enter_context(open_storage(config)), market)
         watcher.stage("storing what was known before the first session")
         with spent("history"):
-            history = store_history(stores, market, period.first, start)
+            score = open_scorer(config)
+            history = store_history(stores, market, period.first, start, score)
         watcher.stage("training the signal model, or loading it")
         with spent("training"):
             content = market.provenance.content_hash
@@ -158,6 +160,7 @@ def rehearse(
             stores.news,
             stores.linker,
             start,
+            score,
         )
         watcher.stage(f"preparing the committee (language model: {config.models.language.model})")
         with spent("language model"):
@@ -223,7 +226,9 @@ def open_stores(pool: Pool, market: MarketData) -> Stores:
     )
 
 
-def store_history(stores: Stores, market: MarketData, first: date, start: datetime) -> MarketHistory:
+def store_history(
+    stores: Stores, market: MarketData, first: date, start: datetime, score: Score = lexicon_scores
+) -> MarketHistory:
     """Store bars of the sessions before `first` and headlines known before `start`; return them as history.
 
     Bars are read back from PostgreSQL; headlines keep the archive's stamps, so that a run's knowledge does not depend
@@ -233,7 +238,7 @@ def store_history(stores: Stores, market: MarketData, first: date, start: dateti
     past = market.panel.rows(0, rows)
     closes = known_at_close(market)[:rows]
     stores.bars.load_panel(past, closes)
-    known = link_items(stores.linker, [item for item in market.headlines if item.known_at < start])
+    known = link_items(stores.linker, [item for item in market.headlines if item.known_at < start], score)
     stores.news.save(known)
     return MarketHistory(past, closes, known, market.universe, market.hours)
 
