@@ -101,7 +101,7 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
     with ExitStack() as stack:
         pool = stack.enter_context(open_storage(config))
         bars, news = BarStore(pool, MARKET_ID), NewsStore(pool, MARKET_ID)
-        bars.save_market(liveprovenance(), world.universe)
+        bars.save_market(live_provenance(), world.universe)
         hours = calendar_around(begun)
         say("bringing the history of prices up to date")
         _backfill(world, bars, hours, begun)
@@ -139,7 +139,7 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
 def catch_up(world: World, pool: Pool, begun: datetime) -> None:
     """Store the bars that closed and the news that came since the live desk last looked, without trading."""
     bars, news = BarStore(pool, MARKET_ID), NewsStore(pool, MARKET_ID)
-    bars.save_market(liveprovenance(), world.universe)
+    bars.save_market(live_provenance(), world.universe)
     hours = calendar_around(begun)
     _backfill(world, bars, hours, begun)
     history = stored_history(world.universe, bars, news, hours, begun)
@@ -245,7 +245,7 @@ def _ledger(
     )
 
 
-def liveprovenance() -> Provenance:
+def live_provenance() -> Provenance:
     return Provenance(
         kind=MarketKind.LIVE,
         name="Alpaca",

@@ -20,7 +20,7 @@ from tenthman.data.yahoo import YahooSource
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import BrokerUnavailable, ConfigError, DataMissing
 from tenthman.domain.market import Universe
-from tenthman.scheduler.live import MARKET_ID, paper_keys, provenance
+from tenthman.scheduler.live import MARKET_ID, live_provenance, paper_keys
 
 CHUNK_SESSIONS = 5
 """So many sessions of intraday bars are asked for at once: all of a month at one time would fill the memory."""
@@ -203,5 +203,5 @@ def _examined(
 
 def _stored(pool: Pool, universe: Universe) -> BarStore:
     store = BarStore(pool, MARKET_ID)
-    store.save_market(provenance(), universe)
+    store.save_market(live_provenance(), universe)
     return store
