@@ -40,9 +40,14 @@ THRESHOLDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingInputs:
-    """All that a model depends on. `content_hash` is that of the market; no bar after `trained_until` is touched."""
+    """All that a model depends on. `content_hash` is that of the market; no bar after `trained_until` is touched.
+
+    `material_hash` is that of the very numbers learnt from: one market gives others when its headlines became known at
+    other instants.
+    """
 
     content_hash: str
+    material_hash: str
     trained_until: date
     feature_set_hash: str
     settings: SignalModelSettings
@@ -52,6 +57,7 @@ class TrainingInputs:
         """The inputs as plain JSON values, with the versions of the code that turns them into a model."""
         return {
             "content_hash": self.content_hash,
+            "material_hash": self.material_hash,
             "trained_until": self.trained_until.isoformat(),
             "feature_set_hash": self.feature_set_hash,
             "settings": self.settings.model_dump(mode="json", exclude=THRESHOLDS),
@@ -66,8 +72,8 @@ class TrainingInputs:
 
     @property
     def recipe(self) -> str:
-        """The key without `trained_until`: one way of making models on one market, which counts as one trial."""
-        return canonical.content_hash({**self.described(), "trained_until": None})
+        """The key without what was learnt and until when: one way of making models on one market: one trial."""
+        return canonical.content_hash({**self.described(), "trained_until": None, "material_hash": None})
 
     @property
     def config_hash(self) -> str:

@@ -1,15 +1,18 @@
 """The signal models of a run: trained on what was known before them, or loaded when that was done before."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
+
+import numpy as np
 
 from tenthman.config import Config
 from tenthman.data.calendar import sessions_between
 from tenthman.data.market import MarketHistory, MarketView
 from tenthman.db.pool import Pool
 from tenthman.decision import compute_features, membership
-from tenthman.domain.canonical import content_hash
+from tenthman.domain.canonical import canonical_json, content_hash
 from tenthman.domain.errors import ConfigError, DataMissing
 from tenthman.domain.features import FeaturePanel
 from tenthman.domain.market import Panel
@@ -101,8 +104,10 @@ def training_material(config: Config, data_hash: str, view: MarketView) -> Mater
         raise DataMissing(f"`view` must hold sessions to train on, held none at {view.as_of}")
     levels = compute_features(view, config)
     features = levels.select(_read_by_the_model(levels.names, config.models.signal.features))
+    eligible = membership(view.panel, view.universe)
     inputs = TrainingInputs(
         content_hash=_knowledge_hash(config, data_hash),
+        material_hash=_material_hash(features, view.panel, eligible),
         trained_until=view.last_session,
         feature_set_hash=features.set_hash,
         settings=config.models.signal,
@@ -113,7 +118,7 @@ def training_material(config: Config, data_hash: str, view: MarketView) -> Mater
         levels=levels,
         features=features,
         panel=view.panel,
-        eligible=membership(view.panel, view.universe),
+        eligible=eligible,
     )
 
 
@@ -183,3 +188,12 @@ def _knowledge_hash(config: Config, data_hash: str) -> str:
     """The data, and the settings that say what of it was known when."""
     news, morning = config.settings.news, config.settings.schedule.morning
     return content_hash([data_hash, news.archive_lag_minutes, news.sentiment_half_life_days, morning.isoformat()])
+
+
+def _material_hash(features: FeaturePanel, panel: Panel, eligible: Mask) -> str:
+    """SHA-256 of every number that training reads; NaN is NaN, whatever its bits."""
+    digest = hashlib.sha256(canonical_json([panel.sessions.tolist(), panel.tickers]).encode())
+    for array in (features.values, panel.open, panel.high, panel.low, panel.close):
+        digest.update(np.where(np.isnan(array), np.nan, array).astype("<f8").tobytes())
+    digest.update(eligible.tobytes())
+    return digest.hexdigest()

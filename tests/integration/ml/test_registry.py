@@ -64,6 +64,7 @@ def trained(features: FeaturePanel) -> TrainedModel:
 def inputs(features: FeaturePanel) -> TrainingInputs:
     return TrainingInputs(
         content_hash="c" * 64,
+        material_hash="a" * 64,
         trained_until=date(2019, 4, 30),
         feature_set_hash=features.set_hash,
         settings=SETTINGS,
@@ -312,6 +313,7 @@ def test_every_input_changes_the_key_except_the_thresholds(inputs: TrainingInput
     def key(**changes: object) -> str:
         fields = {
             "content_hash": inputs.content_hash,
+            "material_hash": inputs.material_hash,
             "trained_until": inputs.trained_until,
             "feature_set_hash": inputs.feature_set_hash,
             "settings": SETTINGS,
@@ -323,10 +325,11 @@ def test_every_input_changes_the_key_except_the_thresholds(inputs: TrainingInput
     keys = {
         key(),
         key(content_hash="d" * 64),
+        key(material_hash="b" * 64),
         key(trained_until=date(2019, 5, 1)),
         key(feature_set_hash="e" * 64),
         key(settings=SETTINGS.model_copy(update={"seed": 4})),
         key(rules=RULES.model_copy(update={"reward_risk": 2.0})),
     }
-    assert len(keys) == 6
+    assert len(keys) == 7
     assert key(settings=SETTINGS.model_copy(update={"entry_fraction": 0.5})) == key()
