@@ -134,7 +134,7 @@ def settings_body(settings: AccountSettings) -> Json:
 
 
 def order_body(order: ExchangeOrder, legs: Sequence[Json] | None) -> Json:
-    """An order; `legs` None where it is not asked for nested, or has none."""
+    """An order; `legs` None where it is not asked for nested, or has none. The contract knows no null `expires_at`."""
     return {
         "id": order.id,
         "client_order_id": order.client_order_id,
@@ -143,7 +143,7 @@ def order_body(order: ExchangeOrder, legs: Sequence[Json] | None) -> Json:
         "submitted_at": stamp(order.submitted_at),
         "filled_at": stamp(order.filled_at),
         "expired_at": stamp(order.expired_at),
-        "expires_at": stamp(order.expires_at),
+        **({} if order.expires_at is None else {"expires_at": stamp(order.expires_at)}),
         "canceled_at": stamp(order.canceled_at),
         "failed_at": stamp(order.failed_at),
         "replaced_at": stamp(order.replaced_at),
