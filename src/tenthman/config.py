@@ -3,11 +3,12 @@
 Secrets come from the environment alone. `Config.hash` covers every section and goes into each decision.
 """
 
+import csv
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import time
+from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
@@ -22,6 +23,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -344,6 +346,7 @@ class ExaminationSettings(Section):
 class Agents(Section):
     """agents.yaml"""
 
+
 class DemotionSettings(Section):
     """A binding committee loses its veto once the interval (`level`) of its worth lies below zero over `min_vetoes`."""
 
@@ -357,7 +360,6 @@ class LadderSettings(Section):
     debate_s: Seconds
     short_below: Annotated[float, Field(ge=0.0, lt=1.0)]
     before_open_s: Seconds
-
 
     unreviewed: Literal["skip", "reduce"]
     unreviewed_size_fraction: Annotated[float, Field(gt=0.0, lt=1.0)]
@@ -378,11 +380,61 @@ class StopRules(Section):
     limit_offset_bp: BasisPoints
 
 
+DrawdownReference = Literal["peak", "day_start", "week_start"]
+
+
 class DrawdownRules(Section):
     limit_fraction: RiskFraction
-    references: Annotated[tuple[Literal["peak", "day_start"], ...], Field(min_length=1)]
+    references: Annotated[tuple[DrawdownReference, ...], Field(min_length=1)]
+    own_limits: dict[DrawdownReference, RiskFraction] = {}
     open_risk_per_distance: Annotated[Multiple, Field(le=10.0)]
     rearm_after_sessions: Annotated[int, Field(ge=1, le=250)] | None
+
+    @model_validator(mode="after")
+    def _limits_are_of_references(self) -> Self:
+        astray = [name for name in self.own_limits if name not in self.references]
+        if astray:
+            raise ValueError(f"`own_limits` must name only `references`, named {astray[0]!r}")
+        return self
+
+
+class ClusterRules(Section):
+    """Names whose daily moves correlate by more than `correlation` over `sessions` count as one bet."""
+
+    correlation: Annotated[CashFraction, Field(gt=0.0)]
+    sessions: Annotated[int, Field(ge=20, le=250)]
+    max_fraction: RiskFraction
+
+
+class DataQualityRules(Section):
+    """How many of the last `sessions` bars of a name may be missing or flagged."""
+
+    sessions: Annotated[int, Field(ge=1, le=250)]
+    max_faults: Annotated[int, Field(ge=0, le=250)]
+
+
+class EarningsDate(Section):
+    ticker: Annotated[str, Field(min_length=1, max_length=16)]
+    date: date
+
+
+class BlackoutRules(Section):
+    """No entries on `dates`, nor from `sessions_before` sessions before a company's earnings date to that date.
+
+    `earnings` in the file names a CSV file (ticker,date) beside it; here it is what that file holds.
+    """
+
+    dates: tuple[date, ...] = ()
+    earnings: tuple[EarningsDate, ...] = ()
+    sessions_before: Annotated[int, Field(ge=0, le=60)] = 1
+
+    @field_validator("earnings", mode="before")
+    @classmethod
+    def _read_file(cls, value: object, info: ValidationInfo) -> object:
+        if value is None:
+            return ()
+        folder = (info.context or {}).get("folder")
+        return _earnings_in(folder / value) if isinstance(value, str) and folder is not None else value
 
 
 class RiskRules(Section):
@@ -400,6 +452,12 @@ class RiskRules(Section):
     min_price_usd: Annotated[Dollars, Field(ge=1.0)]
     min_dollar_volume_usd: Dollars
     max_volume_fraction: RiskFraction
+    gap_allowance_fraction: Annotated[RiskFraction, Field(le=0.5)] | None = None
+    max_turnover_fraction: Annotated[Multiple, Field(le=10.0)] | None = None
+    cool_off_sessions: Annotated[int, Field(ge=0, le=250)] | None = None
+    cluster: ClusterRules | None = None
+    data_quality: DataQualityRules | None = None
+    blackout: BlackoutRules | None = None
     stops: StopRules
     drawdown: DrawdownRules
 
@@ -556,9 +614,24 @@ def _load(path: Path, section: type[SectionT]) -> SectionT:
     if not isinstance(raw, dict):
         raise ConfigError(f"{path}: must hold keys and values at the top, held {type(raw).__name__}")
     try:
-        return section.model_validate(raw)
+        return section.model_validate(raw, context={"folder": path.parent})
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(path, error))) from None
+
+
+def _earnings_in(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file with the columns ticker and date (YYYY-MM-DD); ValueError naming file and line."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file, strict=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from None
+    if rows and set(rows[0]) != {"ticker", "date"}:
+        raise ValueError(f"{path}: the first line must be ticker,date")
+    for number, row in enumerate(rows, start=2):
+        if not row["ticker"] or not re.fullmatch(r"\d{4}-\d\d-\d\d", row["date"] or ""):
+            raise ValueError(f"{path}: line {number} must hold a ticker and a date like 2020-01-31")
+    return rows
 
 
 def _explain(path: Path, error: ValidationError) -> list[str]:

@@ -21,6 +21,7 @@ from tenthman.domain.audit import Decision, Slot, decision_id
 from tenthman.domain.errors import DataMissing
 from tenthman.domain.features import FeaturePanel
 from tenthman.domain.market import Floats, Listing, Panel, Universe
+from tenthman.domain.money import usd
 from tenthman.domain.news import Passage
 from tenthman.domain.opinion import (
     Abstain,
@@ -43,8 +44,13 @@ from tenthman.features.sentiment import sentiment_features
 from tenthman.features.technical import atr, technical
 from tenthman.ml.inference import SignalModel, signals
 from tenthman.risk import arithmetic
-from tenthman.risk.constraints import STATES, Candidate, exposure, open_risk
+from tenthman.risk.blackout import barred_on
+from tenthman.risk.clusters import Moves, apart_from, last_moves
+from tenthman.risk.constraints import Candidate
 from tenthman.risk.controller import assess, exit_order, shrink
+from tenthman.risk.figures import STATES, BookFigures, figures_of
+from tenthman.risk.numbers import RuleNumbers, rule_numbers
+from tenthman.risk.quality import last_faults
 from tenthman.risk.stops import propose
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -74,7 +80,10 @@ Reviewer = Callable[[Case, float], Review]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """One member's numbers at the last bar, and the price it trades at now. `features` are levels; NaN is left out."""
+    """One member's numbers at the last bar, and the price it trades at now. `features` are levels; NaN is left out.
+
+    `faults`: how many of its last bars (`risk_rules.data_quality`) are missing or flagged; `barred`: a blackout.
+    """
 
     listing: Listing
     last_price: float
@@ -82,17 +91,23 @@ class Facts:
     atr: float
     median_volume: float
     features: Mapping[str, float]
+    faults: int = 0
+    barred: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """All that `decide` needs of the market: the last row of `features` was read; `skipped` says who sits out."""
+    """All that `decide` needs of the market: the last row of `features` was read; `skipped` says who sits out.
+
+    `moves` (None: no rule asks) are what names did day by day of late.
+    """
 
     as_of: datetime
     features: FeaturePanel
     signals: tuple[Signal, ...]
     facts: Mapping[str, Facts]
     skipped: Mapping[str, str]
+    moves: Moves | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +197,7 @@ def prepare_on(
 
     `average_range` (tickers,) is the average true range at the last session, USD.
     """
-    facts, skipped = _facts(view, features, average_range, prices)
+    facts, skipped = _facts(view, features, average_range, prices, config.risk_rules)
     found = signals(
         model,
         features,
@@ -192,7 +207,8 @@ def prepare_on(
         entry_fraction=config.models.signal.entry_fraction,
         exit_fraction=config.models.signal.exit_fraction,
     )
-    return Prepared(as_of=view.as_of, features=features, signals=found, facts=facts, skipped=skipped)
+    moves = last_moves(view.panel, config.risk_rules.cluster)
+    return Prepared(as_of=view.as_of, features=features, signals=found, facts=facts, skipped=skipped, moves=moves)
 
 
 def decide_exits(book: Book, question: Question, rules: RiskRules) -> Iterator[Decided]:
@@ -207,13 +223,15 @@ def decide(prepared: Prepared, book: Book, holes: Holes, question: Question, con
     for position in sorted(book.positions, key=lambda item: item.ticker):
         yield _decide_holding(position, by_ticker.get(position.ticker), book, question, config.risk_rules)
     held = {position.ticker for position in book.positions}
-    entries = 0
+    numbers = rule_numbers(config.risk_rules)
+    figures, entries = figures_of(book, numbers), 0
     for signal in _candidates(prepared.signals, held):
-        decided = _decide_entry(signal, prepared, book, holes, question, config, entries)
+        decided = _decide_entry(signal, prepared, book, figures, numbers, holes, question, config, entries)
         outcome = decided.decision.outcome
         if isinstance(outcome, SizedOrder):
             entries += 1
             book = _with_pending(book, outcome, prepared.facts[signal.ticker].listing)
+            figures = figures_of(book, numbers)
         yield decided
 
 
@@ -248,15 +266,16 @@ def _decide_entry(
     signal: Signal,
     prepared: Prepared,
     book: Book,
+    figures: BookFigures,
+    numbers: RuleNumbers,
     holes: Holes,
     question: Question,
     config: Config,
     entries_so_far: int,
 ) -> Decided:
     facts = prepared.facts[signal.ticker]
-    rules = config.risk_rules
     try:
-        proposal = propose(signal, facts.last_price, facts.atr, rules.stops)
+        proposal = propose(signal, facts.last_price, facts.atr, config.risk_rules.stops)
     except DataMissing as error:
         return Decided(decision=_decision(question, signal.ticker, signal, Hold(reason=str(error)), None), case=None)
     candidate = Candidate(
@@ -264,12 +283,17 @@ def _decide_entry(
         issuer=facts.listing.issuer,
         sector=facts.listing.sector,
         median_volume=facts.median_volume,
+        faults=facts.faults,
+        barred=facts.barred,
+        apart=apart_from(signal.ticker, figures.tickers, prepared.moves, numbers.cluster_correlation),
     )
-    sized = assess(proposal, candidate, book, rules, question.id_for(signal.ticker), entries_so_far)
+    sized = assess(proposal, candidate, figures, numbers, question.id_for(signal.ticker), entries_so_far)
     if isinstance(sized, Denial):
         denied = Hold(reason=f"risk: {sized.rule}")
         return Decided(decision=_decision(question, signal.ticker, signal, denied, sized), case=None)
-    case = _case(signal, facts, question.as_of, holes.quote).with_figures(_plan_figures(sized, signal, facts, book))
+    case = _case(signal, facts, question.as_of, holes.quote).with_figures(
+        _plan_figures(sized, signal, facts, book, figures)
+    )
     answer = holes.review(case, float(book.drawdown))
     outcome, shadow = _settle(sized, answer, config.agents)
     return Decided(
@@ -339,13 +363,15 @@ def _case(signal: Signal, facts: Facts, as_of: datetime, quote: Quote) -> Case:
     )
 
 
-def _plan_figures(sized: SizedOrder, signal: Signal, facts: Facts, book: Book) -> tuple[Figure, ...]:
+def _plan_figures(
+    sized: SizedOrder, signal: Signal, facts: Facts, book: Book, figures: BookFigures
+) -> tuple[Figure, ...]:
     """The plan and the book in numbers, under ids p1, p2, ... All fractions are of equity."""
     limit, stop, target = sized.limit_price, sized.stop_price, sized.target_price
     if limit is None or stop is None or target is None:
         raise ValueError(f"{sized.client_order_id}: an entry must carry limit, stop and target prices")
     equity = book.equity
-    sector = exposure(book, facts.listing.sector) + sized.quantity * limit
+    sector = usd(figures.exposure(facts.listing.sector)) + sized.quantity * limit
     values = {
         "score": signal.excess,
         "p_buy": signal.p_buy,
@@ -356,7 +382,7 @@ def _plan_figures(sized: SizedOrder, signal: Signal, facts: Facts, book: Book) -
         "open_positions": float(len(book.positions) + len(book.pending)),
         "sector_fraction": float(sector / equity),
         "drawdown": float(book.drawdown),
-        "open_risk_fraction": float(open_risk(book) / equity),
+        "open_risk_fraction": float(usd(figures.open_risk) / equity),
     }
     return tuple(
         Figure(id=f"p{number}", name=name, value=float(f"{value:.6g}"), unit="")
@@ -375,7 +401,7 @@ def _with_pending(book: Book, order: SizedOrder, listing: Listing) -> Book:
         limit_price=order.limit_price,
         stop_price=order.stop_price,
     )
-    return replace(book, pending=(*book.pending, entry))
+    return replace(book, pending=(*book.pending, entry), bought=book.bought + order.quantity * order.limit_price)
 
 
 def membership(panel: Panel, universe: Universe) -> Mask:
@@ -403,12 +429,14 @@ def _cutoffs(view: MarketView, morning: time, count: int) -> Instants:
 
 
 def _facts(
-    view: MarketView, features: FeaturePanel, average_range: Floats, prices: Mapping[str, Decimal]
+    view: MarketView, features: FeaturePanel, average_range: Floats, prices: Mapping[str, Decimal], rules: RiskRules
 ) -> tuple[dict[str, Facts], dict[str, str]]:
     facts: dict[str, Facts] = {}
     skipped: dict[str, str] = {}
     panel = view.panel
     volumes = panel.volume[-LIQUIDITY_SESSIONS:]
+    faults = last_faults(panel, rules.data_quality)
+    barred = barred_on(view.today, view.hours, rules.blackout)
     for listing in view.members():
         ticker = listing.ticker
         if ticker not in panel.tickers:
@@ -432,6 +460,8 @@ def _facts(
             atr=spread,
             median_volume=float(np.nanmedian(volumes[:, column])),
             features=known,
+            faults=int(faults[column]),
+            barred=ticker in barred,
         )
     return facts, skipped
 

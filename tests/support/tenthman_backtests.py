@@ -59,6 +59,9 @@ def toy_inputs(count: int = 80, width: int = 6, seed: int = 3) -> Inputs:
         afternoon=np.full(count, 4, dtype=np.int32),
         issuer=np.arange(width, dtype=np.int32),
         sector=np.zeros(width, dtype=np.int32),
+        faults=np.zeros((count, width), dtype=np.int32),
+        barred=np.zeros((count, width), dtype=np.bool_),
+        moves=np.zeros((width, count), dtype=np.int64),
     )
 
 

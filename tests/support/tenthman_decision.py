@@ -246,6 +246,8 @@ def figures_of(book: Book) -> BookFigures:
             for item in book.positions
         ],
         pending=[_promised(item) for item in book.pending],
+        week_start=book.week_start_equity,
+        bought=book.bought,
     )  # fmt: skip
 
 
@@ -257,7 +259,7 @@ def entry_figures(order: SizedOrder, facts: Facts, entries_before: int) -> Entry
     return EntryFigures(
         ticker=order.ticker, issuer=facts.listing.issuer, sector=facts.listing.sector, quantity=order.quantity,
         limit=order.limit_price, stop=order.stop_price, target=order.target_price,
-        median_volume=facts.median_volume, entries_before=entries_before,
+        median_volume=facts.median_volume, entries_before=entries_before, faults=facts.faults, barred=facts.barred,
     )  # fmt: skip
 
 
@@ -267,7 +269,8 @@ def with_entry(figures: BookFigures, entry: EntryFigures) -> BookFigures:
         ticker=entry.ticker, issuer=entry.issuer, sector=entry.sector, quantity=entry.quantity, price=entry.limit,
         stop=entry.stop,
     )  # fmt: skip
-    return replace(figures, pending=[*figures.pending, sent])
+    bought = None if figures.bought is None else figures.bought + sent.value
+    return replace(figures, pending=[*figures.pending, sent], bought=bought)
 
 
 def _promised(entry: PendingEntry) -> Held:

@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from tenthman.backtest.inputs import AFTERNOON, MORNING, Inputs
-from tenthman.config import Config, ScheduleSettings
+from tenthman.config import BlackoutRules, Config, ScheduleSettings
 from tenthman.data.alpaca import read_story
 from tenthman.data.market import MarketHistory, known_at_close
 from tenthman.decision import LIQUIDITY_SESSIONS, join_features, membership, price_features
@@ -28,6 +28,10 @@ from tenthman.features.technical import atr
 from tenthman.ml.inference import SignalModel
 from tenthman.ml.labels import BUY, SELL
 from tenthman.news.linker import Linker
+from tenthman.risk.arithmetic import NOT_KNOWN
+from tenthman.risk.blackout import barred_on
+from tenthman.risk.clusters import moves_of
+from tenthman.risk.quality import faults_of
 from tenthman.scheduler.gather import link_items
 from tenthman.scheduler.rehearsal import require_history, sessions_of
 from tenthman.scheduler.scoring import Score, lexicon_scores
@@ -126,6 +130,7 @@ def inputs_of(study: Study, config: Config) -> Inputs:
     excess = _excess(study, _fit(study))
     steps, afternoon = _steps(study, config.settings.schedule)
     sectors, issuers = _groups(study.market)
+    rules = config.risk_rules
     dividends = study.market.dividends if config.settings.rehearsal.dividends else None
     return Inputs(
         sessions=panel.sessions[rows].copy(),
@@ -146,6 +151,9 @@ def inputs_of(study: Study, config: Config) -> Inputs:
         afternoon=afternoon,
         issuer=issuers,
         sector=sectors,
+        faults=faults_of(panel, rules.data_quality)[before],
+        barred=_barred(study, rules.blackout),
+        moves=_moves(panel, before, 1 if rules.cluster is None else rules.cluster.sessions),
     )
 
 
@@ -235,6 +243,25 @@ def _groups(market: MarketData) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     ]
     sectors, issuers = (np.unique(np.array(found), return_inverse=True)[1].astype(np.int32) for found in names)
     return sectors, issuers
+
+
+def _barred(study: Study, rules: BlackoutRules | None) -> Mask:
+    """Whom a blackout keeps from being entered in each session of the period, (sessions, tickers)."""
+    tickers, hours = study.market.panel.tickers, study.market.hours
+    found = np.zeros((len(study.sessions), len(tickers)), dtype=np.bool_)
+    if rules is not None:
+        for place, item in enumerate(study.sessions):
+            barred = barred_on(item.session, hours, rules)
+            found[place] = [ticker in barred for ticker in tickers]
+    return found
+
+
+def _moves(panel: Panel, before: slice, count: int) -> NDArray[np.int64]:
+    """The `count` moves before each session of the period, (tickers, count - 1 + sessions)."""
+    first = before.start - count + 1
+    moves = moves_of(panel.close[: before.stop])[max(0, first) :]
+    missing = np.full((max(0, -first), moves.shape[1]), NOT_KNOWN, dtype=np.int64)
+    return np.ascontiguousarray(np.concatenate([missing, moves]).T)
 
 
 def _carried(close: Floats) -> Floats:

@@ -29,6 +29,9 @@ class Inputs:
     `steps` (S, K): fraction of the session at each step inside it, in order, NaN after the last; the column of the
     afternoon run in `afternoon` (S,) int32. The morning run comes before the first and the close step after the last.
     `issuer`, `sector` (T,) int32: numbers of groups.
+    `faults` (S, T) int32: bars missing or flagged among the last that `data_quality` looks at; `barred` (S, T): a
+    blackout. `moves` (T, C - 1 + S) int64: column s to s + C holds the C moves that `cluster` looks at before session s
+    (millionths, NOT_KNOWN where there is none); C is 1 where no rule asks.
     """
 
     sessions: Sessions
@@ -49,11 +52,21 @@ class Inputs:
     afternoon: Integers
     issuer: Integers
     sector: Integers
+    faults: Integers
+    barred: NDArray[np.bool_]
+    moves: NDArray[np.int64]
+
+    @property
+    def cluster_sessions(self) -> int:
+        """How many moves before each session `moves` holds."""
+        return int(self.moves.shape[1]) - len(self.sessions) + 1
 
     def __post_init__(self) -> None:
         count, width = len(self.sessions), len(self.tickers)
         expected = {
             **dict.fromkeys(("open", "high", "low", "close", "last_close", "gone", "dividends"), (count, width)),
+            **dict.fromkeys(("faults", "barred"), (count, width)),
+            "moves": (width, max(count, self.moves.shape[-1])),
             **dict.fromkeys(("atr", "median_volume"), (count, width)),
             **dict.fromkeys(("excess", "order"), (count, 2, width)),
             "known": (count, 2),

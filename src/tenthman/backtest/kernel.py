@@ -19,8 +19,8 @@ from tenthman.domain.market import Floats, Sessions
 from tenthman.domain.money import floor_e4, usd
 from tenthman.exchange.matching import FillCosts
 from tenthman.execution.fees import fee_cents
-from tenthman.risk.arithmetic import CAPS, GATES, RESERVED
-from tenthman.risk.constraints import STATES
+from tenthman.risk.arithmetic import CAPS, GATES, LONG_AGO
+from tenthman.risk.figures import STATES, TOTALS
 from tenthman.risk.numbers import rule_numbers, stop_numbers
 
 PRICE_MOST = 1_000_000.0
@@ -40,6 +40,7 @@ def simulate(
     """
     cash = _whole_cash(starting_cash)
     _require_room(inputs)
+    _require_moves(inputs, rules)
     terms, prices = _terms(rules, signal, costs), _prices(inputs)
     run = _new_run(inputs, rules.max_positions, cash)
     done = 0
@@ -69,6 +70,14 @@ def _require_room(inputs: Inputs) -> None:
             )
 
 
+def _require_moves(inputs: Inputs, rules: RiskRules) -> None:
+    if rules.cluster is not None and inputs.cluster_sessions != rules.cluster.sessions:
+        raise ValueError(
+            f"`inputs` must hold the {rules.cluster.sessions} moves that `cluster` looks at, held "
+            f"{inputs.cluster_sessions}"
+        )
+
+
 def _terms(rules: RiskRules, signal: SignalModelSettings, costs: CostSettings) -> Terms:
     charged = FillCosts.of(costs)
     return Terms(
@@ -85,18 +94,21 @@ def _terms(rules: RiskRules, signal: SignalModelSettings, costs: CostSettings) -
 def _prices(inputs: Inputs) -> Prices:
     alphabet = np.empty(len(inputs.tickers), dtype=np.int64)
     alphabet[sorted(range(len(inputs.tickers)), key=inputs.tickers.__getitem__)] = np.arange(len(inputs.tickers))
-    arrays = {name: np.ascontiguousarray(getattr(inputs, name)) for name in Prices._fields if name != "alphabet"}
-    return Prices(**arrays, alphabet=alphabet)
+    arrays = {name: np.ascontiguousarray(getattr(inputs, name)) for name in Prices._fields if hasattr(inputs, name)}
+    # The first of January 1970 was a Thursday, and weeks begin on Mondays.
+    week = (inputs.sessions.astype("datetime64[D]").astype(np.int64) + 3) // 7
+    return Prices(**arrays, alphabet=alphabet, week=week)
 
 
 def _new_run(inputs: Inputs, max_positions: int, cash: int) -> Run:
     count = len(inputs.sessions)
     account = np.zeros(1, dtype=ACCOUNT)
-    account["cash"] = account["equity"] = account["peak"] = account["day_start"] = cash
+    account["cash"] = account["equity"] = account["peak"] = account["day_start"] = account["week_start"] = cash
     rows = max(FIRST_ROWS, SESSION_ROOM * max_positions)
     return Run(
         account=account,
         lines=np.zeros(max_positions, dtype=LINE),
+        stopped=np.full(len(inputs.tickers), -LONG_AGO, dtype=np.int64),
         books=_new_books(max_positions),
         orders=np.zeros(rows, dtype=ORDER),
         fills=np.zeros(rows, dtype=FILL),
@@ -118,6 +130,7 @@ def _new_books(max_positions: int) -> Books:
         filled=row(1),
         equity=row(1),
         cash=row(1),
+        bought=row(1),
         ticker=row(max_positions),
         issuer=row(max_positions),
         sector=row(max_positions),
@@ -125,7 +138,9 @@ def _new_books(max_positions: int) -> Books:
         risk=row(max_positions),
         reserve=row(max_positions),
         by_name=row(max_positions),
-        totals=row(RESERVED + 1),
+        clustered=np.zeros(max_positions, dtype=np.bool_),
+        drawdown=row(4),
+        totals=row(TOTALS),
         seen=row(rules),
         limits=row(rules),
         shares=row(rules),

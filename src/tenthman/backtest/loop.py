@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 from tenthman.backtest.compiled import (
     caps,
     compiled,
-    distance,
-    drawdown,
+    drawdowns,
     e4,
     entrance,
     fill_price,
     first_touch,
     gates,
     holding_reason,
+    is_apart,
     latch,
-    open_risk,
+    loss_a_share,
     path_price,
     propose,
     rearms,
@@ -34,8 +34,8 @@ from tenthman.backtest.compiled import (
 from tenthman.backtest.result import OrderEnd, PurposeCode, ReasonCode, Table
 from tenthman.domain.market import Floats
 from tenthman.exchange.arithmetic import NEVER
-from tenthman.risk.arithmetic import ACTIVE, GATES, HALTED, HOLD
-from tenthman.risk.numbers import RuleNumbers, StopNumbers
+from tenthman.risk.arithmetic import ACTIVE, GATES, HALTED, HOLD, LEFT, LONG_AGO, LOST, LOST_MOST
+from tenthman.risk.numbers import OFF, RuleNumbers, StopNumbers
 
 ENTRY, EXIT = int(PurposeCode.ENTRY), int(PurposeCode.EXIT)
 TARGET, STOP, DELISTED = int(PurposeCode.TARGET), int(PurposeCode.STOP), int(PurposeCode.DELISTED)
@@ -60,10 +60,12 @@ LINE = np.dtype(
 """`stop` 0: no bracket rests. `exit_order` -1: none is at work. `event` at `at` is what fills next in this session."""
 
 ACCOUNT = np.dtype(
-    [(name, "i8") for name in ("cash", "equity", "peak", "day_start", "state", "idle_since", "sequence")]
+    [(name, "i8") for name in ("cash", "equity", "peak", "day_start", "week_start", "state", "idle_since")]
+    + [(name, "i8") for name in ("sequence", "bought")]
     + [(name, "i8") for name in ("lines", "orders", "fills", "moves", "considered", "overflow", "held")]
 )
-"""`idle_since`: the session in which something was last held or the latch moved; `held`: whether this one saw any."""
+"""`bought`: what entries were sent for in this session; `held`: whether it saw anything held. `idle_since`: the last
+session that did, or in which the latch moved."""
 
 Numbers = NDArray[np.int64]
 
@@ -72,7 +74,7 @@ Record: TypeAlias = Any
 
 
 class Prices(NamedTuple):
-    """The arrays of `Inputs` that the loop reads, and each ticker's place in the alphabet."""
+    """The arrays of `Inputs` that the loop reads, each ticker's place in the alphabet, and each session's week."""
 
     open: Floats
     high: Floats
@@ -90,7 +92,11 @@ class Prices(NamedTuple):
     afternoon: NDArray[np.int32]
     issuer: NDArray[np.int32]
     sector: NDArray[np.int32]
+    faults: NDArray[np.int32]
+    barred: NDArray[np.bool_]
+    moves: Numbers
     alphabet: Numbers
+    week: Numbers
 
 
 class Terms(NamedTuple):
@@ -106,11 +112,12 @@ class Terms(NamedTuple):
 
 
 class Books(NamedTuple):
-    """The book as one decision run sees it: one row a line, in `filled[0]` rows. From `by_name` on, scratch."""
+    """The book as one decision run sees it: one row a line, in `filled[0]` rows; from `by_name` on, also scratch."""
 
     filled: Numbers
     equity: Numbers
     cash: Numbers
+    bought: Numbers
     by_name: Numbers
     ticker: Numbers
     issuer: Numbers
@@ -118,6 +125,8 @@ class Books(NamedTuple):
     value: Numbers
     risk: Numbers
     reserve: Numbers
+    clustered: NDArray[np.bool_]
+    drawdown: Numbers
     totals: Numbers
     seen: Numbers
     limits: Numbers
@@ -126,10 +135,14 @@ class Books(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Everything that changes: `account` has one row, `lines` as many as positions are allowed."""
+    """Everything that changes: `account` has one row, `lines` as many as positions are allowed.
+
+    `stopped`: the session of each ticker's last stop, far in the past where it had none.
+    """
 
     account: Table
     lines: Table
+    stopped: Numbers
     books: Books
     orders: Table
     fills: Table
@@ -185,10 +198,13 @@ def _session(prices: Prices, terms: Terms, run: Run, session: int) -> None:
 @compiled
 def _morning(prices: Prices, terms: Terms, run: Run, session: int) -> None:
     account = run.account[0]
+    account["bought"] = 0
+    if session == 0 or prices.week[session] != prices.week[session - 1]:
+        account["week_start"] = account["day_start"]
     below = account["equity"] < account["peak"]
     if rearms(account["state"], session - account["idle_since"], below, terms.rules.rearm_after):
         _move(run, session, _number(0), _number(ACTIVE))
-        account["peak"] = 0
+        account["peak"], account["week_start"] = 0, account["equity"]
     _settle(run, BEFORE_OPEN)
     _decide(prices, terms, run, session, _number(0), BEFORE_OPEN)
 
@@ -249,29 +265,17 @@ def _price(line: Record, fraction: float) -> int:
 
 
 @compiled
-def _lost(terms: Terms, account: Record) -> int:
-    lost = 0
-    if terms.rules.by_peak:
-        lost = drawdown(account["equity"], account["peak"])
-    if terms.rules.by_day_start:
-        lost = max(lost, drawdown(account["equity"], account["day_start"]))
-    return lost
-
-
-@compiled
-def _left(terms: Terms, account: Record) -> int:
-    left = terms.rules.drawdown_limit
-    if terms.rules.by_peak:
-        left = distance(account["equity"], account["peak"], left)
-    if terms.rules.by_day_start:
-        left = min(left, distance(account["equity"], account["day_start"], terms.rules.drawdown_limit))
-    return left
+def _look(terms: Terms, run: Run) -> Numbers:
+    """What `drawdowns` finds of the account as it is now."""
+    account, found = run.account[0], run.books.drawdown
+    drawdowns(account["equity"], account["peak"], account["day_start"], account["week_start"], terms.rules, found)
+    return found
 
 
 @compiled
 def _move_latch(terms: Terms, run: Run, session: int, step: int) -> None:
-    account = run.account[0]
-    state = latch(account["state"], account["lines"] == 0, _lost(terms, account), terms.rules.drawdown_limit)
+    account, found = run.account[0], _look(terms, run)
+    state = latch(account["state"], account["lines"] == 0, found[LOST], found[LOST_MOST])
     if state == account["state"]:
         return
     _move(run, session, step, state)
@@ -295,7 +299,7 @@ def _decide(prices: Prices, terms: Terms, run: Run, session: int, step: int, fra
     last = math.ceil(terms.exit_fraction * known)
     while last > 0 and not excess[order[known - last]] < 0.0:
         last -= 1
-    _open_books(prices, run, fraction)
+    _open_books(prices, terms, run, fraction)
     _exits(prices, terms, run, session, step, fraction, order[known - last : known])
     entries = _number(0)
     for place in range(math.ceil(terms.entry_fraction * known)):
@@ -316,25 +320,29 @@ def _was_held(books: Books, ticker: int) -> bool:
 
 
 @compiled
-def _open_books(prices: Prices, run: Run, fraction: float) -> None:
+def _open_books(prices: Prices, terms: Terms, run: Run, fraction: float) -> None:
     """Write the book down as it is now; nothing that this run does to positions changes it."""
-    run.books.filled[0], run.books.equity[0], run.books.cash[0] = 0, run.account[0]["equity"], run.account[0]["cash"]
-    for place in range(run.account[0]["lines"]):
+    account, books = run.account[0], run.books
+    books.filled[0], books.equity[0], books.cash[0] = 0, account["equity"], account["cash"]
+    books.bought[0] = account["bought"]
+    for place in range(account["lines"]):
         line = run.lines[place]
         price = _price(line, fraction) if line["is_held"] else line["limit"]
-        _book_line(prices, run.books, line["ticker"], line["quantity"], price, line["stop"], line["is_held"] == 0)
+        a_share = loss_a_share(price, line["stop"], terms.rules.gap)
+        _book_line(prices, books, line["ticker"], line["quantity"], price, a_share, line["is_held"] == 0)
 
 
 @compiled
 def _book_line(
-    prices: Prices, books: Books, ticker: int, quantity: int, price: int, stop: int, is_waiting: bool
+    prices: Prices, books: Books, ticker: int, quantity: int, price: int, at_risk: int, is_waiting: bool
 ) -> None:
+    """Write down a line of which each share is worth `price` and would lose `at_risk` at its stop."""
     line = books.filled[0]
     books.ticker[line] = ticker
     books.issuer[line] = prices.issuer[ticker]
     books.sector[line] = prices.sector[ticker]
     books.value[line] = quantity * price
-    books.risk[line] = open_risk(quantity, price, stop)
+    books.risk[line] = quantity * at_risk
     books.reserve[line] = quantity * price if is_waiting else 0
     books.filled[0] = line + 1
 
@@ -429,10 +437,12 @@ def _entry(
     quantity = _size(prices, terms, run, session, ticker, limit, stop, entries)
     if quantity == 0:
         return 0
-    _book_line(prices, run.books, ticker, quantity, limit, stop, True)
+    _book_line(prices, run.books, ticker, quantity, limit, loss_a_share(limit, stop, terms.rules.gap), True)
+    run.books.bought[0] += quantity * limit
     # Orders in a name that will not trade again are refused once its first session without a bar has begun.
     if fraction == BEFORE_OPEN or not prices.gone[session, ticker]:
         order = _note_order(run, session, step, ticker, _number(ENTRY), _number(NO_REASON), quantity)
+        run.account[0]["bought"] += quantity * limit
         _place(prices, terms, run, session, fraction, order, limit, stop, target)
     return 1
 
@@ -459,6 +469,7 @@ def _size(
     account, books = run.account[0], run.books
     count, totals = books.filled[0], books.totals
     totals[:] = 0
+    _find_cluster(prices, terms, run, session, ticker)
     tally(
         books.ticker[:count],
         books.issuer[:count],
@@ -466,26 +477,62 @@ def _size(
         books.value[:count],
         books.risk[:count],
         books.reserve[:count],
+        books.clustered[:count],
         ticker,
         prices.issuer[ticker],
         prices.sector[ticker],
         totals,
     )
-    volume, lost = whole_volume(prices.median_volume[session, ticker]), _lost(terms, account)
+    volume, found = whole_volume(prices.median_volume[session, ticker]), _look(terms, run)
     state, equity, cash = account["state"], books.equity[0], books.cash[0]
+    since_stop = min(session - run.stopped[ticker], LONG_AGO)
     failed = gates(
-        state, equity, lost, entries, limit, volume, totals, terms.rules, books.seen, books.limits, books.passed
+        state,
+        equity,
+        found,
+        entries,
+        limit,
+        volume,
+        _number(prices.faults[session, ticker]),
+        prices.barred[session, ticker],
+        since_stop,
+        totals,
+        terms.rules,
+        books.seen,
+        books.limits,
+        books.passed,
     )
     if failed != NONE:
         run.denials[failed] += 1
         return 0
-    left = _left(terms, account)
     tightest = caps(
-        equity, cash, left, limit, stop, volume, totals, terms.rules, books.seen, books.limits, books.shares
+        equity,
+        cash,
+        found[LEFT],
+        books.bought[0],
+        limit,
+        stop,
+        volume,
+        totals,
+        terms.rules,
+        books.seen,
+        books.limits,
+        books.shares,
     )
     if books.shares[tightest] < 1:
         run.denials[len(GATES) + tightest] += 1
     return int(books.shares[tightest])
+
+
+@compiled
+def _find_cluster(prices: Prices, terms: Terms, run: Run, session: int, ticker: int) -> None:
+    """Mark the lines of the book that count as one bet with `ticker`; none where no rule asks."""
+    books, highest = run.books, terms.rules.cluster_correlation
+    count = prices.moves.shape[1] - len(prices.close) + 1
+    own = prices.moves[ticker, session : session + count]
+    for line in range(books.filled[0]):
+        other = prices.moves[books.ticker[line], session : session + count]
+        books.clustered[line] = highest != OFF and not is_apart(own, other, highest)
 
 
 @compiled
@@ -667,6 +714,7 @@ def _fill_sale(terms: Terms, run: Run, session: int, place: int) -> None:
     cost, order = terms.cost_open if fraction == 0.0 else terms.cost_day, line["order"]
     raw = path_price(line["open"], line["low"], line["high"], line["close"], fraction)
     if event == STOP:
+        run.stopped[line["ticker"]] = session
         price = fill_price(min(raw, line["stop"]), terms.cost_stop, False)
     elif event == TARGET:
         price = max(fill_price(max(raw, line["target"]), cost, False), line["target"])

@@ -328,8 +328,8 @@ class PendingEntry:
 class Book:
     """All that risk may know of the account when it decides. `exiting` are tickers with an exit order at work.
 
-    `bought`: what entries were sent for in this session, filled or not (USD). `since_stop`: sessions since the last stop
-    was filled, by ticker; a ticker that never had one is not in it.
+    `bought`: what entries were sent for in this session, filled or not (USD). `since_stop`: sessions since the last
+    stop was filled, by ticker; a ticker that never had one is not in it.
     """
 
     as_of: datetime

@@ -8,7 +8,7 @@ Nothing is checked here: callers see to it that prices are positive and that unk
 import math
 from typing import Any, Protocol
 
-from tenthman.risk.numbers import RuleNumbers
+from tenthman.risk.numbers import OFF, RuleNumbers
 
 ONE = 1_000_000
 CENT = 100
@@ -28,6 +28,9 @@ GATES = (
     "max_positions_per_issuer",
     "min_price_usd",
     "min_dollar_volume_usd",
+    "data_quality",
+    "blackout",
+    "cool_off_sessions",
 )
 CAPS = (
     "risk_fraction_per_trade",
@@ -38,20 +41,41 @@ CAPS = (
     "max_gross_fraction",
     "min_cash_fraction",
     "max_volume_fraction",
+    "max_cluster_fraction",
+    "max_turnover_fraction",
 )
-STATE, EQUITY, DRAWDOWN, ENTRIES, FREE, POSITIONS, ISSUERS, PRICE, LIQUIDITY = range(9)
+STATE, EQUITY, DRAWDOWN, ENTRIES, FREE, POSITIONS, ISSUERS, PRICE, LIQUIDITY, DATA, BLACKOUT, COOL_OFF = range(12)
 RISK_CAP, OPEN_RISK_CAP, BUDGET_CAP, POSITION_CAP, SECTOR_CAP, GROSS_CAP, CASH_CAP, VOLUME_CAP = range(8)
+CLUSTER_CAP, TURNOVER_CAP = 8, 9
 
-LINES, TAKEN, OF_ISSUER, EXPOSURE, OF_SECTOR, AT_RISK, RESERVED = range(7)
+UNLIMITED = 10**15
+"""Shares that a cap which is off leaves room for: more than any other."""
+
+LONG_AGO = 10**6
+"""Sessions since something that never happened."""
+
+NOT_KNOWN = -(10**9)
+"""In the place of a move: there was no bar at one of its ends."""
+
+LINES, TAKEN, OF_ISSUER, EXPOSURE, OF_SECTOR, AT_RISK, RESERVED, OF_CLUSTER = range(8)
 """Places in the totals of a book."""
+
+PEAK, DAY_START, WEEK_START = 0, 1, 2
+REFERENCES = ("peak", "day_start", "week_start")
+LOST, LOST_MOST, LEFT, NEAREST = range(4)
+"""Places in what `drawdowns` finds."""
 
 
 class Row(Protocol):
-    """A list, or a row of an array."""
+    """A list, a tuple, or a row of an array."""
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, place: int, /) -> Any: ...
+
+
+class Sheet(Row, Protocol):
+    """A row that is written into."""
 
     def __setitem__(self, place: int, value: Any, /) -> None: ...
 
@@ -75,18 +99,29 @@ def whole_volume(volume: float) -> int:
     return VOLUME_MOST if volume >= VOLUME_MOST else int(math.floor(volume))  # noqa: RUF046 - compiled: gives a float
 
 
-def drawdown(equity: int, start: int) -> int:
-    """Fraction of `start` that `equity` lies below it, rounded down, at least 0; ONE when `start` is not positive."""
-    if start <= 0:
-        return ONE
-    return max(0, (start - equity) * ONE // start)
+def drawdowns(equity: int, peak: int, day_start: int, week_start: int, rules: RuleNumbers, found: Sheet) -> None:
+    """Look at every reference with a limit and write down the one nearest to it (the first among equals).
 
-
-def distance(equity: int, start: int, limit: int) -> int:
-    """What is left of the drawdown `limit` (a fraction of `start`), rounded down, in 0..limit."""
-    if start <= 0:
-        return 0
-    return max(0, min(limit, (limit * start - (start - equity) * ONE) // start))
+    found[LOST]: fraction of that start that equity lies below it, rounded down, at least 0 (ONE when the start is not
+    positive); found[LOST_MOST]: its limit; found[LEFT]: the least that is left of any limit, rounded down, at least 0;
+    found[NEAREST]: its place in REFERENCES.
+    """
+    found[LEFT], found[NEAREST] = ONE, OFF
+    for place in range(WEEK_START + 1):
+        start, limit = peak, rules.peak_limit
+        if place == DAY_START:
+            start, limit = day_start, rules.day_start_limit
+        elif place == WEEK_START:
+            start, limit = week_start, rules.week_start_limit
+        if limit == OFF:
+            continue
+        lost, left = ONE, 0
+        if start > 0:
+            lost = max(0, (start - equity) * ONE // start)
+            left = max(0, min(limit, (limit * start - (start - equity) * ONE) // start))
+        found[LEFT] = min(found[LEFT], left)
+        if found[NEAREST] == OFF or lost - limit > found[LOST] - found[LOST_MOST]:
+            found[LOST], found[LOST_MOST], found[NEAREST] = lost, limit, place
 
 
 def latch(state: int, is_flat: bool, lost: int, limit: int) -> int:
@@ -125,9 +160,36 @@ def holding_reason(
     return EXIT_SIGNAL if says_sell else HOLD
 
 
-def open_risk(quantity: int, price: int, stop: int) -> int:
-    """What is lost from `price` if the stop fills at its price; with `stop` 0 (none) the whole value."""
-    return max(0, price - stop) * quantity
+def loss_a_share(price: int, stop: int, gap: int) -> int:
+    """What a share loses from `price` if its stop (0: none) fills `gap` millionths of the price below it, rounded up.
+
+    The whole price at most. Never negative: a stop above the price is given no credit.
+    """
+    return min(price, max(0, price - stop) - (-price * gap // ONE))
+
+
+def is_apart(one: Row, other: Row, highest: int) -> bool:
+    """Whether two names' moves (millionths, same sessions) correlate by `highest` millionths at most.
+
+    Pearson's coefficient. False when it is not known: a move is NOT_KNOWN, or a name never moved.
+    """
+    count = len(one)
+    sum_one = sum_other = squares_one = squares_other = products = 0
+    for place in range(count):
+        a, b = one[place], other[place]
+        if a == NOT_KNOWN or b == NOT_KNOWN:
+            return False
+        sum_one += a
+        sum_other += b
+        squares_one += a * a
+        squares_other += b * b
+        products += a * b
+    spread_one = count * squares_one - sum_one * sum_one
+    spread_other = count * squares_other - sum_other * sum_other
+    if spread_one <= 0 or spread_other <= 0:
+        return False
+    shared = float(count * products - sum_one * sum_other)
+    return shared <= highest / ONE * math.sqrt(float(spread_one) * float(spread_other))
 
 
 def tally(
@@ -137,12 +199,16 @@ def tally(
     values: Row,
     risks: Row,
     reserves: Row,
+    clustered: Row,
     ticker: object,
     issuer: object,
     sector: object,
-    totals: Row,
+    totals: Sheet,
 ) -> None:
-    """Add up a book's lines (holdings and waiting entries) as a candidate meets them; `totals` must be zeros."""
+    """Add up a book's lines (holdings and waiting entries) as a candidate meets them; `totals` must be zeros.
+
+    `clustered` tells which lines count as one bet with the candidate.
+    """
     totals[LINES] = len(values)
     for line in range(len(values)):
         totals[TAKEN] += tickers[line] == ticker
@@ -150,6 +216,8 @@ def tally(
         totals[EXPOSURE] += values[line]
         if sectors[line] == sector:
             totals[OF_SECTOR] += values[line]
+        if clustered[line]:
+            totals[OF_CLUSTER] += values[line]
         totals[AT_RISK] += risks[line]
         totals[RESERVED] += reserves[line]
 
@@ -157,23 +225,27 @@ def tally(
 def gates(
     state: int,
     equity: int,
-    lost: int,
+    drawdown: Row,
     entries: int,
     limit: int,
     volume: int,
+    faults: int,
+    is_barred: bool,
+    since_stop: int,
     totals: Row,
     rules: RuleNumbers,
-    observed: Row,
-    limits: Row,
-    passed: Row,
+    observed: Sheet,
+    limits: Sheet,
+    passed: Sheet,
 ) -> int:
     """Look through every gate for an entry at `limit`; the place in GATES of the first that failed, -1 for none.
 
-    `equity` is 0 when it is not known; `entries` were sized before in this run.
+    `equity` is 0 when it is not known; `drawdown` is what `drawdowns` found; `entries` were sized before in this run;
+    `since_stop` sessions have passed since the last stop in this name (LONG_AGO: never).
     """
     observed[STATE], limits[STATE] = state, ACTIVE
     observed[EQUITY], limits[EQUITY] = equity, 1
-    observed[DRAWDOWN], limits[DRAWDOWN] = lost, rules.drawdown_limit
+    observed[DRAWDOWN], limits[DRAWDOWN] = drawdown[LOST], drawdown[LOST_MOST]
     observed[ENTRIES], limits[ENTRIES] = entries + 1, rules.max_entries_per_run
     observed[FREE], limits[FREE] = totals[TAKEN], 0
     observed[POSITIONS], limits[POSITIONS] = totals[LINES] + 1, rules.max_positions
@@ -181,10 +253,13 @@ def gates(
     observed[PRICE], limits[PRICE] = limit, rules.min_price
     # In shares: volume x price could be more than 64 bits hold.
     observed[LIQUIDITY], limits[LIQUIDITY] = volume, max(1, -(-rules.min_dollar_volume // max(1, limit)))
+    observed[DATA], limits[DATA] = faults, rules.max_faults
+    observed[BLACKOUT], limits[BLACKOUT] = int(is_barred and rules.has_blackout), 0
+    observed[COOL_OFF], limits[COOL_OFF] = since_stop, rules.cool_off + 1
     failed = -1
-    for place in range(LIQUIDITY, -1, -1):
-        within = observed[place] <= limits[place]
-        if place in (EQUITY, PRICE, LIQUIDITY):
+    for place in range(COOL_OFF, -1, -1):
+        within = observed[place] <= limits[place] or (place == DATA and limits[DATA] == OFF)
+        if place in (EQUITY, PRICE, LIQUIDITY, COOL_OFF):
             within = observed[place] >= limits[place]
         elif place == DRAWDOWN:
             within = observed[place] < limits[place]
@@ -198,19 +273,21 @@ def caps(
     equity: int,
     cash: int,
     left: int,
+    bought: int,
     limit: int,
     stop: int,
     volume: int,
     totals: Row,
     rules: RuleNumbers,
-    used: Row,
-    budgets: Row,
-    shares: Row,
+    used: Sheet,
+    budgets: Sheet,
+    shares: Sheet,
 ) -> int:
     """The whole shares that each cap leaves room for at `limit` with `stop`; the place in CAPS of the tightest.
 
-    The first in order among equals. `left` is the distance to the drawdown limit. `drawdown_budget`: open risk is
-    kept within a share of that distance (Grossman and Zhou, 1993), so that stops alone can hardly carry equity there.
+    The first in order among equals. `left` is the distance to the drawdown limit; `bought` is what entries were sent
+    for in this session. `drawdown_budget`: open risk is kept within a share of that distance (Grossman and Zhou, 1993),
+    so that stops alone can hardly carry equity there. The risk of a share is widened by the gap allowance.
     """
     budgets[RISK_CAP], used[RISK_CAP] = equity * rules.risk_fraction_per_trade // ONE, 0
     budgets[OPEN_RISK_CAP], used[OPEN_RISK_CAP] = equity * rules.max_open_risk_fraction // ONE, totals[AT_RISK]
@@ -221,14 +298,20 @@ def caps(
     budgets[GROSS_CAP], used[GROSS_CAP] = equity * rules.max_gross_fraction // ONE, totals[EXPOSURE]
     budgets[CASH_CAP], used[CASH_CAP] = cash, totals[RESERVED] - (-equity * rules.min_cash_fraction // ONE)
     budgets[VOLUME_CAP], used[VOLUME_CAP] = volume * rules.max_volume_fraction // ONE, 0
+    budgets[CLUSTER_CAP], used[CLUSTER_CAP] = equity * rules.max_cluster_fraction // ONE, totals[OF_CLUSTER]
+    budgets[TURNOVER_CAP], used[TURNOVER_CAP] = equity * rules.max_turnover_fraction // ONE, bought
+    at_risk = min(limit, limit - stop - (-limit * rules.gap // ONE)) if limit > stop else 0
     tightest = 0
-    for place in range(VOLUME_CAP + 1):
+    for place in range(TURNOVER_CAP + 1):
         a_share = limit
         if place <= BUDGET_CAP:
-            a_share = limit - stop
+            a_share = at_risk
         elif place == VOLUME_CAP:
             a_share = 1
         shares[place] = max(0, budgets[place] - used[place]) // a_share if a_share > 0 else 0
+        is_off = place == CLUSTER_CAP and rules.max_cluster_fraction == OFF
+        if is_off or (place == TURNOVER_CAP and rules.max_turnover_fraction == OFF):
+            shares[place] = UNLIMITED
         if shares[place] < shares[tightest]:
             tightest = place
     return tightest

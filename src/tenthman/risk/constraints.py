@@ -1,39 +1,41 @@
 """Constraints: what must hold before an entry is sized, and how many shares each limit leaves room for.
 
 Two kinds. A gate passes or fails. A cap names the largest quantity it allows; the smallest cap sizes the order.
-Unknown means no: a fact that is missing or not finite fails its gate or caps at zero. The sums are those of
-`arithmetic`; here the book's decimals become whole numbers, rounded against the trader where they are finer (a
-fraction of a share, or a price beyond four decimals, counts with the next 1/10,000 USD), and the records get words.
+Unknown means no: a fact that is missing or not finite fails its gate or caps at zero. A rule that is off leaves no
+check. The sums are those of `arithmetic`; here they get words for the record.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from functools import lru_cache
 
-from tenthman.config import RiskRules
 from tenthman.domain.money import ONE, PRICE_SCALE, ceil_e4, floor_e4, usd
 from tenthman.domain.opinion import Proposal
-from tenthman.domain.order import Book, Check, TradingState
+from tenthman.domain.order import Check
 from tenthman.risk import arithmetic
-from tenthman.risk.numbers import RuleNumbers, rule_numbers
+from tenthman.risk.figures import STATES, BookFigures
+from tenthman.risk.numbers import OFF, RuleNumbers
 
-STATES = (TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED)
-"""The latch as `arithmetic` numbers it."""
+_GATES, _CAPS = len(arithmetic.GATES), len(arithmetic.CAPS)
 
-BEYOND_ALL = 10**20
-"""A sum (1/10,000 USD) that is not known: more than any limit leaves room for."""
-
-_TOTALS = arithmetic.RESERVED + 1
+Totals = Sequence[int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """What risk may know of the ticker itself. `median_volume` is in shares a session, None when unknown."""
+    """What risk may know of the ticker itself.
+
+    `median_volume` in shares a session, None when unknown. `faults`: how many of its last bars are missing or flagged.
+    `barred`: a blackout lies on it today. `apart`: names of the book whose moves are known to go their own way.
+    """
 
     ticker: str
     issuer: str
     sector: str
     median_volume: float | None
+    faults: int = 0
+    barred: bool = False
+    apart: frozenset[str] = frozenset()
 
     @property
     def whole_volume(self) -> int:
@@ -46,150 +48,128 @@ class Cap:
     """The most shares one rule allows, with what it looked at in USD or shares for the record."""
 
     rule: str
-    shares: Decimal
+    shares: int
     observed: str
     limit: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """Every cap in order, and the one that allows the fewest shares (the first among equals)."""
+    """Every cap that is on, in order, and the one that allows the fewest shares (the first among equals)."""
 
     caps: tuple[Cap, ...]
     tightest: Cap
 
 
+def totals_of(candidate: Candidate, book: BookFigures, rules: RuleNumbers) -> Totals:
+    """The book's lines added up as `candidate` meets them."""
+    apart = None if rules.max_cluster_fraction == OFF else candidate.apart
+    return book.totals(candidate.ticker, candidate.issuer, candidate.sector, apart)
+
+
 def gates(
-    proposal: Proposal, candidate: Candidate, book: Book, rules: RiskRules, entries_so_far: int
-) -> tuple[Check, ...]:
-    """Every yes-or-no rule, each applied whether or not an earlier one failed, so that a denial shows them all."""
-    numbers = rule_numbers(rules)
-    count = len(arithmetic.GATES)
-    observed, limits, passed = [0] * count, [0] * count, [False] * count
-    arithmetic.gates(
-        STATES.index(book.state),
-        _known(book.equity),
-        max(drawdown_from(reference, book) for reference in rules.drawdown.references),
+    proposal: Proposal,
+    candidate: Candidate,
+    book: BookFigures,
+    rules: RuleNumbers,
+    totals: Totals,
+    entries_so_far: int,
+) -> tuple[tuple[Check, ...], Check | None]:
+    """Every yes-or-no rule, each applied whether or not an earlier one failed; and the first that did."""
+    observed, limits, passed = [0] * _GATES, [0] * _GATES, [False] * _GATES
+    failed = arithmetic.gates(
+        book.state,
+        book.equity,
+        book.drawdown,
         entries_so_far,
         floor_e4(proposal.limit_price),
         candidate.whole_volume,
-        totals(book, candidate.ticker, candidate.issuer, candidate.sector),
-        numbers,
+        candidate.faults,
+        candidate.barred,
+        book.since_stop.get(candidate.ticker, arithmetic.LONG_AGO),
+        totals,
+        rules,
         observed,
         limits,
         passed,
     )
-    words = _gate_words(observed, numbers, proposal, candidate, book)
-    return tuple(
-        Check(rule=rule, observed=seen, limit=limit, passed=passed[place])
-        for place, (rule, (seen, limit)) in enumerate(zip(arithmetic.GATES, words, strict=True))
-    )
+    # People read dollars; the arithmetic compares shares.
+    observed[arithmetic.LIQUIDITY] *= observed[arithmetic.PRICE]
+    limits[arithmetic.LIQUIDITY] = rules.min_dollar_volume
+    checks = tuple(_gate(place, observed[place], limits[place], passed[place]) for place in _gates_on(rules))
+    return checks, None if failed < 0 else _gate(failed, observed[failed], limits[failed], False)
 
 
-def caps(proposal: Proposal, candidate: Candidate, book: Book, rules: RiskRules) -> Room:
+def caps(proposal: Proposal, candidate: Candidate, book: BookFigures, rules: RuleNumbers, totals: Totals) -> Room:
     """The room each quantitative rule leaves, in whole shares."""
-    numbers = rule_numbers(rules)
-    count = len(arithmetic.CAPS)
-    used, budgets, shares = [0] * count, [0] * count, [0] * count
-    limit, stop = ceil_e4(proposal.limit_price), floor_e4(proposal.stop_price)
-    equity = _known(book.equity)
+    used, budgets, shares = [0] * _CAPS, [0] * _CAPS, [0] * _CAPS
+    limit, stop, volume = ceil_e4(proposal.limit_price), floor_e4(proposal.stop_price), candidate.whole_volume
     tightest = arithmetic.caps(
-        equity,
-        _known(book.cash),
-        min(
-            arithmetic.distance(equity, _reference(reference, book), numbers.drawdown_limit)
-            for reference in rules.drawdown.references
-        ),
+        book.equity,
+        book.cash,
+        book.drawdown[arithmetic.LEFT],
+        book.bought,
         limit,
         stop,
-        candidate.whole_volume,
-        totals(book, candidate.ticker, candidate.issuer, candidate.sector),
-        numbers,
+        volume,
+        totals,
+        rules,
         used,
         budgets,
         shares,
     )
-    found = []
-    for place, rule in enumerate(arithmetic.CAPS):
-        a_share = limit - stop if place <= arithmetic.BUDGET_CAP else limit
+    found = {}
+    for place in range(_CAPS):
+        if shares[place] == arithmetic.UNLIMITED:
+            continue
+        a_share = arithmetic.loss_a_share(limit, stop, rules.gap) if place <= arithmetic.BUDGET_CAP else limit
         seen, most = f"{usd(used[place]):.2f} used, {usd(a_share):.2f} a share", f"{usd(budgets[place]):.2f}"
         if place == arithmetic.VOLUME_CAP:
-            seen, most = f"median volume {candidate.whole_volume or 'unknown'}", f"{budgets[place]} shares"
-        found.append(Cap(rule=rule, shares=Decimal(shares[place]), observed=seen, limit=most))
-    return Room(caps=tuple(found), tightest=found[tightest])
+            seen, most = f"median volume {volume or 'unknown'}", f"{budgets[place]} shares"
+        found[place] = Cap(rule=arithmetic.CAPS[place], shares=shares[place], observed=seen, limit=most)
+    return Room(caps=tuple(found.values()), tightest=found[tightest])
 
 
-def totals(book: Book, ticker: str, issuer: str, sector: str) -> list[int]:
-    """The book's lines added up as a candidate meets them, by the places that `arithmetic` names."""
-    held, waiting = book.positions, book.pending
-    costs = [_at_least(item.quantity * item.limit_price) for item in waiting]
-    found = [0] * _TOTALS
-    arithmetic.tally(
-        [*(item.ticker for item in held), *(item.ticker for item in waiting)],
-        [*(item.issuer for item in held), *(item.issuer for item in waiting)],
-        [*(item.sector for item in held), *(item.sector for item in waiting)],
-        [*(_at_least(item.market_value) for item in held), *costs],
-        [
-            *(_at_least(item.open_risk_usd) for item in held),
-            *(_at_least(item.quantity * (item.limit_price - item.stop_price)) for item in waiting),
-        ],
-        [*([0] * len(held)), *costs],
-        ticker,
-        issuer,
-        sector,
-        found,
-    )
-    found[arithmetic.TAKEN] += ticker in book.exiting
-    return found
+def _gates_on(rules: RuleNumbers) -> tuple[int, ...]:
+    """Places of the gates that leave a check: all but those that are off."""
+    return _places(rules.max_faults != OFF, rules.has_blackout, rules.cool_off != OFF)
 
 
-def open_risk(book: Book) -> Decimal:
-    """USD lost if every stop fills at its price, pending entries counted as filled at their limit."""
-    return usd(totals(book, "", "", "")[arithmetic.AT_RISK])
+@lru_cache(maxsize=8)
+def _places(data: bool, blackout: bool, cool_off: bool) -> tuple[int, ...]:
+    is_on = {arithmetic.DATA: data, arithmetic.BLACKOUT: blackout, arithmetic.COOL_OFF: cool_off}
+    return tuple(place for place in range(_GATES) if is_on.get(place, True))
 
 
-def exposure(book: Book, sector: str | None) -> Decimal:
-    """USD in positions and pending entries, of one sector or (None) of all."""
-    found = totals(book, "", "", sector or "")
-    return usd(found[arithmetic.EXPOSURE if sector is None else arithmetic.OF_SECTOR])
+@lru_cache(maxsize=4096)
+def _gate(place: int, observed: int, limit: int, passed: bool) -> Check:
+    """The check in words; kept, because most candidates of a run meet the same ones."""
+    seen, most = _words(place, observed, limit)
+    return Check(rule=arithmetic.GATES[place], observed=seen, limit=most, passed=passed)
 
 
-def drawdown_from(reference: str, book: Book) -> int:
-    """Millionths lost since `reference` ("peak" or "day_start"); ONE when it or equity is not a known number."""
-    return arithmetic.drawdown(_known(book.equity), _reference(reference, book)) if book.equity.is_finite() else ONE
-
-
-def _gate_words(
-    observed: Sequence[int], numbers: RuleNumbers, proposal: Proposal, candidate: Candidate, book: Book
-) -> list[tuple[str, str]]:
-    """What each gate saw and what it asks for, in the order of `arithmetic.GATES`."""
-    dollars = candidate.whole_volume * proposal.limit_price
-    return [
-        (book.state.value, TradingState.ACTIVE.value),
-        (f"{book.equity:.2f}", "above 0"),
-        (f"{observed[arithmetic.DRAWDOWN] / ONE:.4f}", f"below {numbers.drawdown_limit / ONE:g}"),
-        (str(observed[arithmetic.ENTRIES]), f"at most {numbers.max_entries_per_run}"),
-        ("held or pending" if observed[arithmetic.FREE] else "free", "free"),
-        (str(observed[arithmetic.POSITIONS]), f"at most {numbers.max_positions}"),
-        (str(observed[arithmetic.ISSUERS]), f"at most {numbers.max_positions_per_issuer}"),
-        (str(proposal.limit_price), f"at least {usd(numbers.min_price)}"),
-        (
-            f"{dollars:.0f}" if candidate.whole_volume else "unknown",
-            f"at least {numbers.min_dollar_volume // PRICE_SCALE}",
-        ),
-    ]
-
-
-def _reference(reference: str, book: Book) -> int:
-    start = book.peak_equity if reference == "peak" else book.day_start_equity
-    return ceil_e4(start) if start.is_finite() else 0
-
-
-def _known(amount: Decimal) -> int:
-    """A sum rounded down, 0 when it is not finite."""
-    return floor_e4(amount) if amount.is_finite() else 0
-
-
-def _at_least(amount: Decimal) -> int:
-    """A sum rounded up, more than any limit when it is not finite."""
-    return ceil_e4(amount) if amount.is_finite() else BEYOND_ALL
+def _words(place: int, observed: int, limit: int) -> tuple[str, str]:
+    """What a gate saw and what it asks for."""
+    match place:
+        case arithmetic.STATE:
+            return STATES[observed].value, STATES[limit].value
+        case arithmetic.EQUITY:
+            return f"{usd(observed):.2f}", "above 0"
+        case arithmetic.DRAWDOWN:
+            return f"{observed / ONE:.4f}", f"below {limit / ONE:g}"
+        case arithmetic.FREE:
+            return "held or pending" if observed else "free", "free"
+        case arithmetic.PRICE:
+            return str(usd(observed)), f"at least {usd(limit)}"
+        case arithmetic.LIQUIDITY:
+            seen = str(observed // PRICE_SCALE) if observed else "unknown"
+            return seen, f"at least {limit // PRICE_SCALE}"
+        case arithmetic.DATA:
+            return f"{observed} bars missing or flagged", f"at most {limit}"
+        case arithmetic.BLACKOUT:
+            return "a blackout" if observed else "no blackout", "no blackout"
+        case arithmetic.COOL_OFF:
+            seen = "never stopped" if observed >= arithmetic.LONG_AGO else f"{observed} sessions since a stop"
+            return seen, f"at least {limit}"
+        case _:
+            return str(observed), f"at most {limit}"

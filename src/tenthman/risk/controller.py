@@ -6,11 +6,9 @@ Rules only shrink. Exits are never blocked by limits on entries.
 from dataclasses import replace
 from decimal import Decimal
 
-from tenthman.config import RiskRules
 from tenthman.domain.audit import client_order_id
 from tenthman.domain.opinion import Proposal
 from tenthman.domain.order import (
-    Book,
     Check,
     Denial,
     OrderType,
@@ -20,29 +18,31 @@ from tenthman.domain.order import (
     SizedOrder,
     TimeInForce,
 )
-from tenthman.risk.constraints import Candidate, Cap, caps, gates
+from tenthman.risk.constraints import Candidate, Cap, caps, gates, totals_of
+from tenthman.risk.figures import BookFigures
+from tenthman.risk.numbers import RuleNumbers
 from tenthman.risk.sizing import whole_shares
 
 
 def assess(
     proposal: Proposal,
     candidate: Candidate,
-    book: Book,
-    rules: RiskRules,
+    book: BookFigures,
+    rules: RuleNumbers,
     decision_id: str,
     entries_so_far: int,
 ) -> SizedOrder | Denial:
     """Size `proposal` against `book`, or deny it with every check that was made."""
-    checked = gates(proposal, candidate, book, rules, entries_so_far)
-    failed = next((check for check in checked if not check.passed), None)
+    totals = totals_of(candidate, book, rules)
+    checked, failed = gates(proposal, candidate, book, rules, totals, entries_so_far)
     if failed is not None:
         return Denial(ticker=proposal.ticker, rule=failed.rule, checks=checked)
-    room = caps(proposal, candidate, book, rules)
+    room = caps(proposal, candidate, book, rules, totals)
     binding = room.tightest
     checks = (*checked, *(_as_check(cap, cap is binding) for cap in room.caps))
     if binding.shares < 1:
         return Denial(ticker=proposal.ticker, rule=binding.rule, checks=checks)
-    return _entry(proposal, binding.shares, checks, decision_id)
+    return _entry(proposal, Decimal(binding.shares), checks, decision_id)
 
 
 def shrink(order: SizedOrder, size_fraction: float) -> SizedOrder | Denial:

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from tenthman.config import DrawdownRules
-from tenthman.domain.money import millionths
 from tenthman.domain.order import Book, TradingState
 from tenthman.risk import arithmetic
-from tenthman.risk.constraints import STATES, drawdown_from
+from tenthman.risk.figures import STATES, drawdown_of
+from tenthman.risk.numbers import RuleNumbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,25 +16,23 @@ class Change:
     reason: str
 
 
-def next_state(book: Book, rules: DrawdownRules) -> Change | None:
+def next_state(book: Book, rules: RuleNumbers) -> Change | None:
     """What the latch must become now, or None to leave it.
 
-    ACTIVE becomes REDUCING when any reference's drawdown reaches the limit; REDUCING becomes HALTED when nothing is
-    held or pending. It never moves back here.
+    ACTIVE becomes REDUCING when the drawdown from any reference reaches its limit; REDUCING becomes HALTED when nothing
+    is held or pending. It never moves back here.
     """
-    limit = millionths("limit_fraction", rules.limit_fraction)
-    lost = {reference: drawdown_from(reference, book) for reference in rules.references}
+    lost, limit, _, nearest = drawdown_of(book, rules)
     is_flat = not book.positions and not book.pending
-    state = STATES[arithmetic.latch(STATES.index(book.state), is_flat, max(lost.values()), limit)]
+    state = STATES[arithmetic.latch(STATES.index(book.state), is_flat, lost, limit)]
     if state is book.state:
         return None
     if state is TradingState.HALTED:
         return Change(state=state, reason="all positions are closed after the drawdown stop")
-    reference = next(name for name, fraction in lost.items() if fraction >= limit)
     return Change(
         state=state,
-        reason=f"drawdown from {reference} must be below {rules.limit_fraction}, "
-        f"was {lost[reference] / arithmetic.ONE:.4f}",
+        reason=f"drawdown from {arithmetic.REFERENCES[nearest]} must be below {limit / arithmetic.ONE:g}, "
+        f"was {lost / arithmetic.ONE:.4f}",
     )
 
 

@@ -2,12 +2,18 @@
 
 from typing import NamedTuple
 
-from tenthman.config import RiskRules, StopRules
+from tenthman.config import DrawdownRules, RiskRules, StopRules
 from tenthman.domain.money import basis_points, millionths, price_number
+
+OFF = -1
+"""In the place of a limit: the rule is not asked for."""
 
 
 class RuleNumbers(NamedTuple):
-    """What the arithmetic of risk reads. `by_peak` and `by_day_start` tell which references a drawdown counts from."""
+    """What the arithmetic of risk reads; OFF in the place of a rule that is not asked for.
+
+    `peak_limit`, `day_start_limit`, `week_start_limit`: the drawdown from each reference at which the stop acts.
+    """
 
     risk_fraction_per_trade: int
     max_open_risk_fraction: int
@@ -21,11 +27,18 @@ class RuleNumbers(NamedTuple):
     min_price: int
     min_dollar_volume: int
     max_volume_fraction: int
-    drawdown_limit: int
+    peak_limit: int
+    day_start_limit: int
+    week_start_limit: int
     open_risk_per_distance: int
-    by_peak: bool
-    by_day_start: bool
     rearm_after: int
+    gap: int
+    max_faults: int
+    cool_off: int
+    has_blackout: bool
+    cluster_correlation: int
+    max_cluster_fraction: int
+    max_turnover_fraction: int
 
 
 class StopNumbers(NamedTuple):
@@ -39,6 +52,7 @@ class StopNumbers(NamedTuple):
 
 def rule_numbers(rules: RiskRules) -> RuleNumbers:
     """`rules` in whole numbers; ValueError when one is spelled finer than they can hold."""
+    cluster = rules.cluster
     return RuleNumbers(
         risk_fraction_per_trade=millionths("risk_fraction_per_trade", rules.risk_fraction_per_trade),
         max_open_risk_fraction=millionths("max_open_risk_fraction", rules.max_open_risk_fraction),
@@ -52,12 +66,30 @@ def rule_numbers(rules: RiskRules) -> RuleNumbers:
         min_price=price_number("min_price_usd", rules.min_price_usd),
         min_dollar_volume=price_number("min_dollar_volume_usd", rules.min_dollar_volume_usd),
         max_volume_fraction=millionths("max_volume_fraction", rules.max_volume_fraction),
-        drawdown_limit=millionths("limit_fraction", rules.drawdown.limit_fraction),
+        peak_limit=drawdown_limit(rules.drawdown, "peak"),
+        day_start_limit=drawdown_limit(rules.drawdown, "day_start"),
+        week_start_limit=drawdown_limit(rules.drawdown, "week_start"),
         open_risk_per_distance=millionths("open_risk_per_distance", rules.drawdown.open_risk_per_distance),
-        by_peak="peak" in rules.drawdown.references,
-        by_day_start="day_start" in rules.drawdown.references,
         rearm_after=rules.drawdown.rearm_after_sessions or 0,
+        gap=_or_off("gap_allowance_fraction", rules.gap_allowance_fraction, off=0),
+        max_faults=OFF if rules.data_quality is None else rules.data_quality.max_faults,
+        cool_off=OFF if rules.cool_off_sessions is None else rules.cool_off_sessions,
+        has_blackout=rules.blackout is not None,
+        cluster_correlation=_or_off("correlation", None if cluster is None else cluster.correlation),
+        max_cluster_fraction=_or_off("max_fraction", None if cluster is None else cluster.max_fraction),
+        max_turnover_fraction=_or_off("max_turnover_fraction", rules.max_turnover_fraction),
     )
+
+
+def drawdown_limit(rules: DrawdownRules, reference: str) -> int:
+    """Millionths that may be lost since `reference` before the stop acts; OFF when it is not among the references."""
+    if reference not in rules.references:
+        return OFF
+    return millionths("limit_fraction", rules.own_limits.get(reference, rules.limit_fraction))
+
+
+def _or_off(name: str, value: float | None, off: int = OFF) -> int:
+    return off if value is None else millionths(name, value)
 
 
 def stop_numbers(rules: StopRules) -> StopNumbers:

@@ -9,6 +9,9 @@ from tenthman.domain.opinion import Proposal, Signal
 from tenthman.risk import arithmetic
 from tenthman.risk.numbers import stop_numbers
 
+PRICE_MOST = 1_000_000.0
+"""USD a share: what costs more is a mistake."""
+
 
 def propose(signal: Signal, last_price: float, atr: float, rules: StopRules) -> Proposal:
     """A long bracket around `last_price` (USD): limit just above it, stop and target in multiples of `atr` (USD).
@@ -16,11 +19,14 @@ def propose(signal: Signal, last_price: float, atr: float, rules: StopRules) -> 
     limit = last_price * (1 + offset); stop = limit - stop_atr * atr; target = limit + reward_risk * (limit - stop).
     Price and ATR are read to four decimals, and every result is rounded down to a cent: the limit never chases, and
     the stop is never nearer than asked, so sizing by (limit - stop) never understates the risk.
-    Raises DataMissing when a price or the ATR is not a positive number, or the stop would not be above zero.
+    Raises DataMissing when a price or the ATR is not a positive number up to `PRICE_MOST`, or the stop would not be above
+    zero.
     """
     for name, value in (("last_price", last_price), ("atr", atr)):
-        if not math.isfinite(value) or e4(value) <= 0:
-            raise DataMissing(f"{signal.ticker}: `{name}` must be finite and at least 0.0001, was {value!r}")
+        if not math.isfinite(value) or value > PRICE_MOST or e4(value) <= 0:
+            raise DataMissing(
+                f"{signal.ticker}: `{name}` must be finite, at least 0.0001 and at most {PRICE_MOST:.0f}, was {value!r}"
+            )
     numbers = stop_numbers(rules)
     limit, stop, target = arithmetic.propose(
         e4(last_price), e4(atr), numbers.offset, numbers.stop_atr, numbers.reward_risk

@@ -19,6 +19,7 @@ from tenthman.domain.order import (
     Side,
     TradingState,
 )
+from tenthman.scheduler.record import LookBack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,7 @@ def build_book(
     session: date,
     as_of: datetime,
     peak_equity: Decimal,
+    past: LookBack,
     trading_state: TradingState,
 ) -> Book:
     """What risk sees. A holding without an origin is external: it counts against every limit and is never sold."""
@@ -56,6 +58,9 @@ def build_book(
         equity=account.equity,
         cash=account.cash,
         day_start_equity=account.last_equity,
+        week_start_equity=past.week_start,
+        bought=past.bought,
+        since_stop={ticker: sessions_between(hours, day, session) for ticker, day in past.stopped.items()},
         peak_equity=max(peak_equity, account.equity),
         positions=tuple(
             _position(held, origins.get(held.ticker), resting, universe, hours, session) for held in state.positions

@@ -211,5 +211,6 @@ def _book(desk: Desk, state: BrokerState, step: Step, peak: Decimal) -> Book:
         step.session,
         step.at,
         peak,
+        desk.ledger.look_back(step.session),
         desk.ledger.trading_state(),
     )

@@ -2,11 +2,12 @@
 
 import os
 from dataclasses import fields
+from datetime import date
 
 import numpy as np
 import pytest
 from tenthman_rehearsal import small_practice_market
-from tenthman_studies import cash_of, random_market, study_on, with_changes
+from tenthman_studies import HISTORY, cash_of, random_market, study_on, with_changes
 
 from tenthman.backtest.build import Study, inputs_of
 from tenthman.backtest.kernel import simulate
@@ -21,12 +22,25 @@ BASE = with_changes(
     drawdown={"rearm_after_sessions": 4},
     rehearsal={"dividends": True},
 )
+SESSIONS = random_market(10).panel.sessions
 TIGHT = {"max_positions": 3, "max_entries_per_run": 1, "max_position_fraction": 0.02, "max_sector_fraction": 0.03}
 WIDE = {
     "risk_fraction_per_trade": 0.05, "max_open_risk_fraction": 0.5, "max_position_fraction": 0.4,
     "max_sector_fraction": 0.9, "max_positions_per_issuer": 2, "max_volume_fraction": 0.0123,
 }  # fmt: skip
 LOOSE = {"limit_fraction": 0.4, "open_risk_per_distance": 2.5}
+CAREFUL = {
+    "gap_allowance_fraction": 0.012345,
+    "max_turnover_fraction": 0.3,
+    "cool_off_sessions": 3,
+    "cluster": {"correlation": 0.15, "sessions": 25, "max_fraction": 0.25},
+    "data_quality": {"sessions": 5, "max_faults": 0},
+    "blackout": {
+        "dates": [day.item() for day in SESSIONS[HISTORY + 8 :: 9]],
+        "earnings": [{"ticker": "Z0", "date": day} for day in (SESSIONS[HISTORY + 12].item(), date(2031, 1, 1))],
+        "sessions_before": 2,
+    },
+}
 COSTLY = {"half_spread_bp": 3.0, "slippage_bp": 3.0, "open_slippage_bp": 9.0, "stop_slippage_bp": 15.0}
 FREE = dict.fromkeys(COSTLY, 0.0)
 
@@ -54,6 +68,24 @@ CASES = {
             BASE,
             rules=WIDE,
             drawdown={"limit_fraction": 0.006, "open_risk_per_distance": 10.0, "rearm_after_sessions": 4},
+        ),
+    ),
+    "every rule that the shipped file leaves off": (
+        10,
+        with_changes(BASE, rules={**WIDE, **CAREFUL}, stops={"stop_atr": 0.5}, drawdown=LOOSE),
+    ),
+    "the week alone, and re-armed within it": (
+        11,
+        with_changes(
+            BASE,
+            rules=WIDE,
+            drawdown={
+                "limit_fraction": 0.5,
+                "own_limits": {"week_start": 0.008},
+                "references": ("week_start",),
+                "open_risk_per_distance": 10.0,
+                "rearm_after_sessions": 1,
+            },
         ),
     ),
     "a limit far above the price, so that a stop can be reached at once": (
@@ -110,6 +142,7 @@ def test_the_random_markets_saw_every_way_in_which_a_trade_and_an_order_can_end(
     assert any(item.dividends.any() for item in seen.values())
     denied = set().union(*(item.denials for item in seen.values()))
     assert denied >= {"trading_state", "not_already_held", "max_positions", "max_positions_per_issuer"}
+    assert denied >= {"data_quality", "blackout", "cool_off_sessions", "max_cluster_fraction", "max_turnover_fraction"}
 
 
 def test_the_crash_of_the_practice_market_comes_to_the_same() -> None:

@@ -38,9 +38,12 @@ from tenthman.domain.opinion import Action, Ask, Enter, Hold, Prompt, Reply, Rep
 from tenthman.domain.order import EXTERNAL, Book, Denial, PendingEntry, Position, Purpose, SizedOrder, TradingState
 from tenthman.risk.constraints import Candidate
 from tenthman.risk.controller import assess
+from tenthman.risk.figures import figures_of as seen_by_risk
+from tenthman.risk.numbers import rule_numbers
 from tenthman.risk.stops import propose
 
 RULES = rules_as_written()
+NUMBERS = rule_numbers(CONFIG.risk_rules)
 STANCES = ("approve", "shrink", "veto", "abstain", "buy more")
 
 figures = st.sampled_from(
@@ -229,8 +232,8 @@ def test_each_entry_is_at_most_what_risk_alone_gives_on_the_book_of_that_moment(
                 sector=facts.listing.sector,
                 median_volume=facts.median_volume,
             ),
-            book,
-            CONFIG.risk_rules,
+            seen_by_risk(book, NUMBERS),
+            NUMBERS,
             a_question().id_for(ticker),
             number,
         )

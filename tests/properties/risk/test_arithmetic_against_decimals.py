@@ -1,17 +1,21 @@
 """The whole-number sums against the formulas of docs/risk.md written in decimals."""
 
-import os
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from tenthman_risk import house_rules
 
-from tenthman.config import load_config
 from tenthman.exchange import arithmetic as fills
 from tenthman.risk import arithmetic as risk
-from tenthman.risk.numbers import rule_numbers
+from tenthman.risk.numbers import OFF, rule_numbers
 
-RULES = load_config(None, os.environ).risk_rules
+RULES = house_rules(
+    gap_allowance_fraction=0.012345,
+    max_turnover_fraction=0.4,
+    cluster={"correlation": 0.7, "sessions": 60, "max_fraction": 0.21},
+)
 NUMBERS = rule_numbers(RULES)
 CENT, TICK, ONE = Decimal("0.01"), Decimal("0.0001"), Decimal(1)
 
@@ -50,21 +54,22 @@ def test_fill_prices_are_those_of_the_formula(raw: int, cost: int, buys: bool) -
 @given(
     equity=st.integers(1, 5 * 10**12),
     cash=st.integers(0, 5 * 10**12),
-    left=st.integers(0, NUMBERS.drawdown_limit),
+    left=st.integers(0, NUMBERS.peak_limit),
+    bought=st.integers(0, 10**12),
     limit=st.integers(2, 10**8),
     stop_share=st.integers(1, 999),
     volume=st.integers(0, 10**9),
-    used=st.tuples(*[st.integers(0, 10**12)] * 4),
+    used=st.tuples(*[st.integers(0, 10**12)] * 5),
 )
 def test_caps_are_those_of_the_formula(
-    equity: int, cash: int, left: int, limit: int, stop_share: int, volume: int, used: tuple[int, int, int, int]
+    equity: int, cash: int, left: int, bought: int, limit: int, stop_share: int, volume: int, used: tuple[int, ...]
 ) -> None:
     stop = max(limit * stop_share // 1_000, 1)
-    exposed, in_sector, at_risk, reserved = used
-    totals = [0, 0, 0, exposed, in_sector, at_risk, reserved]
+    exposed, in_sector, at_risk, reserved, clustered = used
+    totals = [0, 0, 0, exposed, in_sector, at_risk, reserved, clustered]
     shares = [0] * len(risk.CAPS)
     rows = [0] * len(risk.CAPS), [0] * len(risk.CAPS)
-    tightest = risk.caps(equity, cash, left, limit, stop, volume, totals, NUMBERS, *rows, shares)
+    tightest = risk.caps(equity, cash, left, bought, limit, stop, volume, totals, NUMBERS, *rows, shares)
 
     def room(fraction: float, spent: int, a_share: int) -> int:
         free = usd(equity) * Decimal(str(fraction)) - usd(spent)
@@ -72,15 +77,19 @@ def test_caps_are_those_of_the_formula(
 
     budget = min(ONE, Decimal(str(RULES.drawdown.open_risk_per_distance)) * share(left))
     free_cash = usd(cash) - usd(reserved) - usd(equity) * Decimal(str(RULES.min_cash_fraction))
+    gap = (Decimal(limit) * Decimal("0.012345")).to_integral_value(rounding=ROUND_CEILING)
+    lost = min(limit, limit - stop + int(gap))
     expected = [
-        room(RULES.risk_fraction_per_trade, 0, limit - stop),
-        room(RULES.max_open_risk_fraction, at_risk, limit - stop),
-        room(float(budget), at_risk, limit - stop),
+        room(RULES.risk_fraction_per_trade, 0, lost),
+        room(RULES.max_open_risk_fraction, at_risk, lost),
+        room(float(budget), at_risk, lost),
         room(RULES.max_position_fraction, 0, limit),
         room(RULES.max_sector_fraction, in_sector, limit),
         room(RULES.max_gross_fraction, exposed, limit),
         int((max(free_cash, Decimal(0)) / usd(limit)).to_integral_value(rounding=ROUND_FLOOR)),
         int(volume * Decimal(str(RULES.max_volume_fraction))),
+        room(0.21, clustered, limit),
+        room(0.4, bought, limit),
     ]
     assert shares == expected
     assert tightest == expected.index(min(expected))
@@ -88,12 +97,22 @@ def test_caps_are_those_of_the_formula(
 
 @given(st.integers(1, 5 * 10**12), st.integers(1, 5 * 10**12), st.integers(1, 1_000_000))
 def test_a_drawdown_reaches_its_limit_exactly_when_it_does_in_decimals(equity: int, start: int, limit: int) -> None:
+    found = [0, 0, 0, 0]
+    rules = NUMBERS._replace(peak_limit=limit, day_start_limit=OFF)
+    risk.drawdowns(equity, start, 1, 1, rules, found)
     exact = max(Decimal(0), (usd(start) - usd(equity)) / usd(start))
     reached = (start - equity) * 1_000_000 >= limit * start
-    assert (risk.drawdown(equity, start) >= limit) == reached
-    assert abs(share(risk.drawdown(equity, start)) - exact) <= share(1)
-    assert (
-        risk.distance(equity, start, limit)
-        == max(0, min(limit, int(((share(limit) - exact) * 1_000_000).to_integral_value(rounding=ROUND_FLOOR))))
-        or not equity <= start
-    )
+    assert (found[risk.LOST] >= limit) == reached
+    assert abs(share(found[risk.LOST]) - exact) <= share(1)
+    left = min(limit, int(((share(limit) - exact) * 1_000_000).to_integral_value(rounding=ROUND_FLOOR)))
+    assert found[risk.LEFT] == max(0, left)
+
+
+@given(st.lists(st.tuples(st.integers(-500_000, 500_000), st.integers(-500_000, 500_000)), min_size=3, max_size=60))
+def test_a_correlation_is_that_of_a_library(moves: list[tuple[int, int]]) -> None:
+    one, other = ([pair[place] for pair in moves] for place in (0, 1))
+    known = len(set(one)) > 1 and len(set(other)) > 1
+    coefficient = float(np.corrcoef(one, other)[0, 1]) if known else 1.0
+    for highest in (100_000, 500_000, 900_000):
+        if abs(coefficient * 1_000_000 - highest) > 1.0:
+            assert risk.is_apart(one, other, highest) == (coefficient * 1_000_000 < highest)

@@ -1,10 +1,23 @@
 """The sums of risk on numbers small enough to do by hand; 1/10,000 USD and millionths."""
 
 import pytest
+from tenthman_risk import HOUSE_RULES
 
 from tenthman.risk import arithmetic as sums
+from tenthman.risk.numbers import OFF, RuleNumbers, rule_numbers
 
 USD = 10_000
+NUMBERS = rule_numbers(HOUSE_RULES)
+
+
+def looked_at(rules: RuleNumbers, equity: int, peak: int, day_start: int = 0, week_start: int = 0) -> list[int]:
+    found = [0, 0, 0, 0]
+    sums.drawdowns(equity, peak, day_start, week_start, rules, found)
+    return found
+
+
+def below_peak(equity: int, peak: int, limit: int = 30_000) -> list[int]:
+    return looked_at(NUMBERS._replace(peak_limit=limit, day_start_limit=OFF), equity, peak)
 
 
 @pytest.mark.parametrize(
@@ -42,27 +55,40 @@ def test_a_volume_is_whole_and_unknown_is_none_at_all(volume: float, shares: int
     [(97 * USD, 100 * USD, 30_000), (100 * USD, 100 * USD, 0), (120 * USD, 100 * USD, 0), (5, 0, 1_000_000)],
 )
 def test_a_drawdown_is_a_fraction_of_its_start(equity: int, start: int, lost: int) -> None:
-    assert sums.drawdown(equity, start) == lost
+    assert below_peak(equity, start)[sums.LOST] == lost
 
 
 def test_a_drawdown_is_below_the_limit_until_the_last_unit_is_gone() -> None:
-    assert sums.drawdown(970_001, 1_000_000) == 29_999
-    assert sums.drawdown(970_000, 1_000_000) == 30_000
+    assert below_peak(970_001, 1_000_000)[sums.LOST] == 29_999
+    assert below_peak(970_000, 1_000_000)[sums.LOST] == 30_000
 
 
 @pytest.mark.parametrize(
     ("equity", "left"), [(100_000, 30_000), (99_000, 20_000), (97_001, 10), (97_000, 0), (90_000, 0), (110_000, 30_000)]
 )
 def test_the_distance_is_what_is_left_of_the_limit(equity: int, left: int) -> None:
-    assert sums.distance(equity, 100_000, 30_000) == left
+    assert below_peak(equity, 100_000)[sums.LEFT] == left
 
 
 def test_a_distance_that_does_not_come_out_even_is_rounded_down() -> None:
-    assert sums.distance(299_999, 300_000, 30_000) == 29_996, "30,000 less 3.33 millionths"
+    assert below_peak(299_999, 300_000)[sums.LEFT] == 29_996, "30,000 less 3.33 millionths"
 
 
 def test_without_a_reference_no_distance_is_left() -> None:
-    assert sums.distance(100, 0, 30_000) == 0
+    assert below_peak(100, 0)[sums.LEFT] == 0
+
+
+def test_the_reference_nearest_to_its_own_limit_is_the_one_that_counts() -> None:
+    rules = NUMBERS._replace(peak_limit=50_000, day_start_limit=10_000, week_start_limit=30_000)
+    lost, limit, left, nearest = looked_at(rules, 98_500, 100_000, 99_000, 100_000)
+    assert (lost, limit, sums.REFERENCES[nearest]) == (5_050, 10_000, "day_start")
+    assert left == 4_949, "10,000 less 5,050.5 millionths"
+    assert looked_at(rules, 97_000, 100_000, 97_000, 100_000)[sums.NEAREST] == sums.WEEK_START
+
+
+def test_a_reference_without_a_limit_is_not_looked_at() -> None:
+    rules = NUMBERS._replace(peak_limit=OFF, day_start_limit=30_000, week_start_limit=OFF)
+    assert looked_at(rules, 50_000, 100_000, 50_000, 100_000) == [0, 30_000, 30_000, sums.DAY_START]
 
 
 @pytest.mark.parametrize(
@@ -118,4 +144,23 @@ def test_reasons_to_sell_come_in_order() -> None:
 
 @pytest.mark.parametrize(("stop", "risk"), [(96, 40), (0, 1_000), (100, 0), (101, 0)])
 def test_open_risk_is_the_way_down_to_the_stop_or_everything(stop: int, risk: int) -> None:
-    assert sums.open_risk(10, 100, stop) == risk
+    assert 10 * sums.loss_a_share(100, stop, 0) == risk
+
+
+@pytest.mark.parametrize(
+    ("stop", "gap", "lost"), [(96, 10_000, 5), (96, 10_001, 6), (0, 10_000, 100), (1, 500_000, 100)]
+)
+def test_a_gap_widens_what_a_share_can_lose_up_to_its_price(stop: int, gap: int, lost: int) -> None:
+    assert sums.loss_a_share(100, stop, gap) == lost
+
+
+def test_names_that_move_together_are_not_apart() -> None:
+    one = [1_000, -2_000, 3_000, -4_000]
+    assert not sums.is_apart(one, [move * 2 for move in one], 990_000)
+    assert sums.is_apart(one, [-move for move in one], 0), "a hedge is no bet on the same thing"
+    assert sums.is_apart(one, [1_000, 1_000, -1_000, -1_000], 500_000)
+
+
+@pytest.mark.parametrize("other", [[sums.NOT_KNOWN, 1, 2, 3], [5, 5, 5, 5], [0, 0, 0, 0]])
+def test_a_correlation_that_is_not_known_counts_as_high(other: list[int]) -> None:
+    assert not sums.is_apart([1_000, -2_000, 3_000, -4_000], other, 1_000_000)

@@ -1,27 +1,31 @@
 """The controller on books small enough to do the sums by hand."""
 
-import os
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from tenthman_risk import a_book, a_candidate, a_position, a_proposal, a_signal
+from tenthman_risk import HOUSE_RULES, a_book, a_candidate, a_position, a_proposal, a_signal, assessed
 
-from tenthman.config import RiskRules, load_config
+from tenthman.config import RiskRules
 from tenthman.domain.errors import DataMissing
 from tenthman.domain.order import Denial, PendingEntry, SizedOrder, TradingState
-from tenthman.risk.controller import assess, exit_order, shrink
+from tenthman.risk.controller import exit_order, shrink
 from tenthman.risk.emergency import next_state
+from tenthman.risk.numbers import rule_numbers
 from tenthman.risk.stops import propose
 
 
 @pytest.fixture(scope="module")
 def rules() -> RiskRules:
-    return load_config(None, os.environ).risk_rules
+    return HOUSE_RULES
 
 
 def _assess(rules, proposal=None, candidate=None, book=None, entries=0):
-    return assess(proposal or a_proposal(), candidate or a_candidate(), book or a_book(), rules, "d1", entries)
+    return assessed(proposal, candidate, book, rules, entries)
+
+
+def _moved(book, rules=HOUSE_RULES):
+    return next_state(book, rule_numbers(rules))
 
 
 def test_a_far_stop_is_sized_by_the_risk_of_half_a_percent(rules):
@@ -184,29 +188,29 @@ def test_an_exit_sells_what_is_held_whatever_the_state(rules):
 def test_the_drawdown_stop_latches_at_its_limit_and_not_before(rules):
     just_before = a_book(equity="97000.01", peak="100000", day_start="97000.01")
     at_limit = a_book(equity="97000", peak="100000", day_start="97000")
-    assert next_state(just_before, rules.drawdown) is None
-    change = next_state(at_limit, rules.drawdown)
+    assert _moved(just_before) is None
+    change = _moved(at_limit)
     assert change is not None
     assert change.state is TradingState.REDUCING
     assert "peak" in change.reason
 
 
 def test_the_day_counts_as_a_reference_too(rules):
-    change = next_state(a_book(equity="97000", peak="100000", day_start="100000"), rules.drawdown)
+    change = _moved(a_book(equity="97000", peak="100000", day_start="100000"))
     assert change is not None
 
 
 def test_reducing_becomes_halted_only_when_nothing_is_held(rules):
     holding = a_book(state=TradingState.REDUCING, positions=(a_position(),))
     flat = a_book(state=TradingState.REDUCING)
-    assert next_state(holding, rules.drawdown) is None
-    change = next_state(flat, rules.drawdown)
+    assert _moved(holding) is None
+    change = _moved(flat)
     assert change is not None
     assert change.state is TradingState.HALTED
 
 
 def test_halted_stays_halted_however_well_the_book_looks(rules):
-    assert next_state(a_book(state=TradingState.HALTED), rules.drawdown) is None
+    assert _moved(a_book(state=TradingState.HALTED)) is None
 
 
 def test_proposed_prices_stand_in_order_and_on_cents(rules):

@@ -21,10 +21,12 @@ from tenthman.domain.order import (
     TradingState,
 )
 from tenthman.scheduler.book import BrokerState, Origin, build_book, flatten, sessions_between
+from tenthman.scheduler.record import LookBack
 
 DAYS = weekdays(20)
 HOURS = tuple(session_hours(day) for day in DAYS)
 TODAY = DAYS[10]
+PAST = LookBack(week_start=Decimal("98765.43"), bought=Decimal(500), stopped={"GOOG": DAYS[7], "MSFT": DAYS[10]})
 AS_OF = datetime(2020, 1, 20, 14, 0, tzinfo=UTC)
 ACCOUNT = Account(
     id="a",
@@ -104,13 +106,19 @@ def the_book(
     state: TradingState = TradingState.ACTIVE,
 ) -> Book:
     seen = BrokerState(account=ACCOUNT, positions=positions, orders=orders)
-    return build_book(seen, origins or {}, UNIVERSE, HOURS, session, AS_OF, Decimal(peak), state)
+    return build_book(seen, origins or {}, UNIVERSE, HOURS, session, AS_OF, Decimal(peak), PAST, state)
 
 
 def test_the_account_is_the_brokers_and_the_latch_is_the_desks() -> None:
     book = the_book(state=TradingState.REDUCING)
     assert (book.equity, book.cash, book.day_start_equity) == (ACCOUNT.equity, ACCOUNT.cash, ACCOUNT.last_equity)
     assert (book.as_of, book.state) == (AS_OF, TradingState.REDUCING)
+
+
+def test_what_the_record_remembers_is_counted_in_sessions() -> None:
+    book = the_book()
+    assert (book.week_start_equity, book.bought) == (PAST.week_start, PAST.bought)
+    assert book.since_stop == {"GOOG": 3, "MSFT": 0}
 
 
 @pytest.mark.parametrize(("recorded", "peak"), [("90000", 100_000), ("100000", 100_000), ("120000.55", "120000.55")])

@@ -1,0 +1,142 @@
+"""The book in whole numbers, as the arithmetic of risk reads it: made once, then asked by every candidate of a run.
+
+Unknown means no: a sum that is not finite counts as nothing where it gives room, and as more than any limit where it
+takes room; so does a line whose quantity or price is not a positive number. What is finer than 1/10,000 USD (a fraction
+of a share, a price beyond four decimals) is rounded against the trader.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tenthman.domain.money import ceil_e4, floor_e4, usd
+from tenthman.domain.order import Book, PendingEntry, Position, TradingState
+from tenthman.risk import arithmetic
+from tenthman.risk.numbers import RuleNumbers
+
+STATES = (TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED)
+"""The latch as `arithmetic` numbers it."""
+
+BEYOND_ALL = 10**20
+"""A sum (1/10,000 USD) that is not known: more than any limit leaves room for. Nobody owns as much, either."""
+
+TOTALS = arithmetic.OF_CLUSTER + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BookFigures:
+    """One row a line, holdings first, then entries at work; sums in 1/10,000 USD. `drawdown` as `drawdowns` found it.
+
+    `since_stop`: sessions since the last stop, by ticker.
+    """
+
+    state: int
+    equity: int
+    cash: int
+    bought: int
+    drawdown: tuple[int, ...]
+    tickers: tuple[str, ...]
+    issuers: tuple[str, ...]
+    sectors: tuple[str, ...]
+    values: tuple[int, ...]
+    risks: tuple[int, ...]
+    reserves: tuple[int, ...]
+    exiting: frozenset[str]
+    since_stop: Mapping[str, int]
+
+    def totals(self, ticker: str, issuer: str, sector: str, apart: frozenset[str] | None = None) -> list[int]:
+        """The lines added up as a candidate meets them, by the places that `arithmetic` names.
+
+        `apart`: the names that are no bet on the same thing; None where nobody asks.
+        """
+        found = [0] * TOTALS
+        clustered = (False,) * len(self.tickers) if apart is None else [name not in apart for name in self.tickers]
+        arithmetic.tally(
+            self.tickers,
+            self.issuers,
+            self.sectors,
+            self.values,
+            self.risks,
+            self.reserves,
+            clustered,
+            ticker,
+            issuer,
+            sector,
+            found,
+        )
+        found[arithmetic.TAKEN] += ticker in self.exiting
+        return found
+
+    @property
+    def open_risk(self) -> int:
+        """What is lost if every stop fills as far below its price as the gap allowance says."""
+        return sum(self.risks)
+
+    def exposure(self, sector: str | None = None) -> int:
+        """Value of positions and entries at work, of one sector or (None) of all."""
+        return sum(
+            value for value, found in zip(self.values, self.sectors, strict=True) if sector is None or found == sector
+        )
+
+
+def figures_of(book: Book, numbers: RuleNumbers) -> BookFigures:
+    """`book` in whole numbers."""
+    held, waiting = book.positions, book.pending
+    costs = [_value(item.quantity, item.limit_price) for item in waiting]
+    return BookFigures(
+        state=STATES.index(book.state),
+        equity=_at_most(book.equity),
+        cash=_at_most(book.cash),
+        bought=_at_least(book.bought) if book.bought.is_finite() and book.bought >= 0 else BEYOND_ALL,
+        drawdown=drawdown_of(book, numbers),
+        tickers=(*(item.ticker for item in held), *(item.ticker for item in waiting)),
+        issuers=(*(item.issuer for item in held), *(item.issuer for item in waiting)),
+        sectors=(*(item.sector for item in held), *(item.sector for item in waiting)),
+        values=(*(_value(item.quantity, item.current_price) for item in held), *costs),
+        risks=(*(_held_risk(item, numbers.gap) for item in held), *(_risk(item, numbers.gap) for item in waiting)),
+        reserves=(*([0] * len(held)), *costs),
+        exiting=book.exiting,
+        since_stop=book.since_stop,
+    )
+
+
+def drawdown_of(book: Book, numbers: RuleNumbers) -> tuple[int, ...]:
+    """What `arithmetic.drawdowns` finds; a reference or an equity that is not a known number counts as all lost."""
+    found = [0, 0, 0, 0]
+    starts = (book.peak_equity, book.day_start_equity, book.week_start_equity)
+    peak, day_start, week_start = (ceil_e4(start) if start.is_finite() else 0 for start in starts)
+    arithmetic.drawdowns(_at_most(book.equity), peak, day_start, week_start, numbers, found)
+    return tuple(found)
+
+
+def _held_risk(item: Position, gap: int) -> int:
+    return _lost(item.quantity, item.current_price, item.stop_price, gap)
+
+
+def _risk(item: PendingEntry, gap: int) -> int:
+    return _lost(item.quantity, item.limit_price, item.stop_price, gap)
+
+
+def _value(quantity: Decimal, price: Decimal) -> int:
+    return _at_least(quantity * price) if _is_known(quantity) and _is_known(price) else BEYOND_ALL
+
+
+def _lost(quantity: Decimal, price: Decimal, stop: Decimal | None, gap: int) -> int:
+    if not (_is_known(quantity) and _is_known(price)):
+        return BEYOND_ALL
+    known_stop = floor_e4(stop) if stop is not None and _is_known(stop) else 0
+    return _at_least(quantity * usd(arithmetic.loss_a_share(ceil_e4(price), known_stop, gap)))
+
+
+def _is_known(number: Decimal) -> bool:
+    return number.is_finite() and 0 < number < BEYOND_ALL
+
+
+def _at_most(amount: Decimal) -> int:
+    """A sum rounded down, 0 when it is not finite or too large to be one."""
+    return floor_e4(amount) if amount.is_finite() and abs(amount) < BEYOND_ALL else 0
+
+
+def _at_least(amount: Decimal) -> int:
+    """A sum rounded up, more than any limit when it is not finite."""
+    return ceil_e4(amount) if amount.is_finite() and amount < BEYOND_ALL else BEYOND_ALL

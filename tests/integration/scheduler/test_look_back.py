@@ -1,0 +1,181 @@
+"""What the rules ask of the days before, of both records: PostgreSQL's and the one in memory."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from tenthman_risk import a_signal
+
+from tenthman.backtest.memory import MemoryRecord
+from tenthman.db.pool import Pool
+from tenthman.domain.audit import Decision, RunKey, Slot, client_order_id, decision_id
+from tenthman.domain.market import Period
+from tenthman.domain.opinion import Enter
+from tenthman.domain.order import (
+    BrokerOrder,
+    Check,
+    Fill,
+    OrderStatus,
+    OrderType,
+    Purpose,
+    Side,
+    SizedOrder,
+    TimeInForce,
+    TradingState,
+)
+from tenthman.scheduler.record import Record
+from tenthman.scheduler.state import Ledger
+
+MONDAY, NEXT_MONDAY = date(2020, 1, 6), date(2020, 1, 13)
+CASH = Decimal(100_000)
+
+
+def at(session: date, hour: int = 15) -> datetime:
+    return datetime(session.year, session.month, session.day, hour, tzinfo=UTC)
+
+
+@pytest.fixture(params=["postgresql", "memory"])
+def record(request: pytest.FixtureRequest, pool: Pool) -> Iterator[Record]:
+    if request.param == "memory":
+        memory = MemoryRecord(starting_cash=CASH, begun=at(MONDAY, 13))
+        memory.record_equity(at(MONDAY, 13), MONDAY, CASH, CASH, CASH, {})
+        yield memory
+        return
+    with pool.connection() as connection:
+        connection.execute("INSERT INTO markets VALUES ('m', 'pack', 'n', 'd', 's', 'split', 'l', 'h', 'SPY')")
+        connection.execute("INSERT INTO models VALUES ('v1', 'm', '2020-01-03', 'f', '{}', '', repeat('0', 64), now())")
+    with Ledger.start(
+        pool,
+        market_id="m",
+        world="rehearsal",
+        account_id=None,
+        period=Period(first=MONDAY, last=date(2020, 1, 31)),
+        key=RunKey(config_hash="c" * 64, model_version="v1", data_hash="d" * 64),
+        starting_cash=CASH,
+        at_wall=at(MONDAY, 13),
+        at_market=at(MONDAY, 13),
+    ) as ledger:
+        yield ledger
+
+
+def look(record: Record, session: date, equity: int, day_start: int, hour: int = 15) -> Decimal:
+    """One point of the equity curve, and what the week began at then."""
+    record.record_equity(at(session, hour), session, Decimal(equity), Decimal(equity), Decimal(day_start), {})
+    return record.look_back(session).week_start
+
+
+def test_a_week_begins_where_the_session_before_it_ended(record: Record) -> None:
+    assert look(record, MONDAY, 100_500, 100_000) == 100_000
+    assert look(record, MONDAY + timedelta(days=2), 99_000, 100_400) == 100_000
+    assert look(record, NEXT_MONDAY, 98_000, 99_200) == 99_200
+    assert look(record, NEXT_MONDAY, 97_000, 99_200, hour=17) == 99_200
+
+
+def test_a_week_without_a_monday_begins_on_its_first_session(record: Record) -> None:
+    assert look(record, MONDAY, 100_500, 100_000) == 100_000
+    assert look(record, NEXT_MONDAY + timedelta(days=1), 98_000, 99_200) == 99_200
+
+
+def test_a_desk_that_was_re_armed_measures_the_week_from_there(record: Record) -> None:
+    look(record, MONDAY, 96_000, 100_000)
+    record.set_trading_state(TradingState.REDUCING, "tested", "test", at(MONDAY, 15))
+    record.set_trading_state(TradingState.HALTED, "tested", "test", at(MONDAY, 16))
+    record.rearm("tested", "test", at(MONDAY, 17))
+    assert look(record, MONDAY, 96_500, 100_000, hour=18) == 96_500
+    assert look(record, MONDAY + timedelta(days=1), 95_000, 96_400) == 96_500
+    assert look(record, NEXT_MONDAY, 95_000, 95_300) == 95_300
+
+
+def test_what_was_sent_in_a_session_counts_as_bought_in_it_and_what_never_left_does_not(record: Record) -> None:
+    look(record, MONDAY, 100_000, 100_000)
+    assert record.look_back(MONDAY).bought == 0
+    send(record, "AAPL", 10, "74.50")
+    refused = intent(record, "MSFT", 99, "160")
+    record.record_refused(refused.client_order_id, "the broker said no", at(MONDAY))
+    assert record.look_back(MONDAY).bought == Decimal(745)
+    assert record.look_back(MONDAY + timedelta(days=1)).bought == 0
+
+
+def test_a_stop_that_filled_is_remembered_by_its_session_and_a_target_is_not(record: Record) -> None:
+    look(record, MONDAY, 100_000, 100_000)
+    for ticker, leg in (("AAPL", "stop"), ("MSFT", "limit")):
+        sent = send(record, ticker, 10, "74.50")
+        sold_at = at(MONDAY + timedelta(days=1), 20)
+        record.record_fills([fill(f"{ticker}-b", sent.id, ticker, Side.BUY, at(MONDAY))], {}, at(MONDAY))
+        record.record_fills([fill(f"{ticker}-s", f"{sent.id}-{leg}", ticker, Side.SELL, sold_at)], {}, sold_at)
+    assert record.look_back(MONDAY).stopped == {"AAPL": MONDAY + timedelta(days=1)}
+
+
+def intent(record: Record, ticker: str, quantity: int, limit: str) -> SizedOrder:
+    identity = decision_id(MONDAY, Slot.MORNING, ticker, "c", "v1", at(MONDAY))
+    order = SizedOrder(
+        client_order_id=client_order_id(identity, "entry"),
+        decision_id=identity,
+        purpose=Purpose.ENTRY,
+        ticker=ticker,
+        side=Side.BUY,
+        quantity=Decimal(quantity),
+        order_type=OrderType.LIMIT,
+        time_in_force=TimeInForce.GTC,
+        limit_price=Decimal(limit),
+        stop_price=Decimal("72.10"),
+        target_price=Decimal(limit) + 5,
+        checks=(Check(rule="r", observed="1", limit="2", passed=True),),
+    )
+    decision = Decision(
+        id=identity,
+        session=MONDAY,
+        slot=Slot.MORNING,
+        as_of=at(MONDAY),
+        ticker=ticker,
+        case_hash=None,
+        signal=a_signal(ticker),
+        critiques=(),
+        verdict=Enter(size_fraction=1.0),
+        outcome=order,
+        shadow=None,
+        config_hash="c",
+        model_version="v1",
+    )
+    record.record_decision(decision, None)
+    return order
+
+
+def send(record: Record, ticker: str, quantity: int, limit: str) -> BrokerOrder:
+    order = intent(record, ticker, quantity, limit)
+    parent = told(f"b-{ticker}", order, order.client_order_id, OrderType.LIMIT, Side.BUY, None)
+    legs = tuple(
+        told(f"b-{ticker}-{kind.value}", order, f"leg-{ticker}-{kind.value}", kind, Side.SELL, parent.id)
+        for kind in (OrderType.STOP, OrderType.LIMIT)
+    )
+    whole = replace(parent, legs=legs)
+    record.record_submitted(order.client_order_id, whole, at(MONDAY))
+    return whole
+
+
+def told(name: str, order: SizedOrder, client: str, kind: OrderType, side: Side, parent: str | None) -> BrokerOrder:
+    return BrokerOrder(
+        id=name,
+        client_order_id=client,
+        ticker=order.ticker,
+        side=side,
+        order_type=kind,
+        status=OrderStatus.NEW,
+        quantity=order.quantity,
+        filled_quantity=Decimal(0),
+        filled_avg_price=None,
+        limit_price=order.limit_price if kind is OrderType.LIMIT else None,
+        stop_price=order.stop_price if kind is OrderType.STOP else None,
+        submitted_at=at(MONDAY),
+        updated_at=at(MONDAY),
+        parent_id=parent,
+    )
+
+
+def fill(name: str, order: str, ticker: str, side: Side, when: datetime) -> Fill:
+    return Fill(
+        execution_id=name, broker_order_id=order, ticker=ticker, side=side, quantity=Decimal(10), price=Decimal(74),
+        filled_at=when,
+    )  # fmt: skip
