@@ -316,8 +316,13 @@ class Models(Section):
 
 
 class RoleSettings(Section):
+    """One agent: what is None is as models.yaml has it."""
+
     enabled: bool
     max_tokens: Annotated[int, Field(ge=16, le=4096)]
+    model: Annotated[str, Field(min_length=1)] | None
+    temperature: Annotated[float, Field(ge=0.0, le=2.0)] | None
+    deadline_s: Seconds | None
 
 
 class Roles(Section):

@@ -11,7 +11,7 @@ import functools
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.resources import files
 from typing import Annotated, Literal
@@ -31,6 +31,9 @@ RATIONALE_CHARACTERS = 240
 CITATION_CHARACTERS = 16
 REPLY_CHARACTERS = 20_000
 """A reply longer than this is not an answer to a question of a few codes."""
+
+REPAIR = "Your last answer was not one JSON object of these fields and codes. Answer again with that object alone."
+"""Put once after an answer that could not be read. It quotes nothing of it: no model's words reach a prompt."""
 
 CASE_OPENS = "<case>\n"
 CASE_CLOSES = "</case>\n"
@@ -123,6 +126,11 @@ def render(
         max_tokens=settings.max_tokens,
         template_hash=loaded.hash,
     )
+
+
+def repaired(prompt: Prompt) -> Prompt:
+    """`prompt` as it is put a second time, after an answer to it that could not be read."""
+    return replace(prompt, instruction=f"{prompt.instruction}\n{REPAIR}")
 
 
 def split(prompt: Prompt) -> tuple[str, str]:

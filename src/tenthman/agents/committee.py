@@ -2,7 +2,7 @@
 
 1. The rules critic speaks; its veto ends it, and no model is asked what can change nothing. 2. Analyst, bull, bear and
 risk officer are asked at once. 3. The committee agent is asked with their opinions before it. 4. `verdict`: a binding
-veto ends it; a binding shrink shrinks; else the entry passes.
+veto ends it; a binding shrink shrinks; else the entry passes. An answer that cannot be read is asked for once more.
 
 A language model can only subtract from what the rules critic alone would let pass. Its committee agent binds only
 where the model has passed its examination, the other four never do. If it gives no usable answer, the rules' opinion
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from tenthman.agents.analyst import ANALYST
-from tenthman.agents.base import Brief, read, render
+from tenthman.agents.base import Brief, read, render, repaired
 from tenthman.agents.bear import BEAR
 from tenthman.agents.bull import BULL
 from tenthman.agents.risk import RISK
@@ -116,27 +116,42 @@ def verdict(critiques: tuple[Critique, ...]) -> Enter | Veto | Abstain:
 def _ask_all(
     case: Case, ask: Ask, briefs: tuple[Brief, ...], prompts: tuple[Prompt, ...], settings: Agents, standing: Standing
 ) -> tuple[Critique, ...]:
+    """One critique for each prompt. An answer that came whole and could not be read is asked for once more."""
     if not prompts:
         return ()
-    by_hash = {reply.prompt_hash: reply for reply in ask(prompts)}
     shrink = settings.rules_critic.shrink_fraction
-    return tuple(
-        replace(
-            read(
-                by_hash.get(prompt.hash) or _unanswered(prompt, standing),
-                prompt,
-                case,
-                brief,
-                binding=standing.binding and brief.role is Role.COMMITTEE,
-                shrink_fraction=shrink,
-                prose=standing.prose,
-            ),
-            model=standing.model,
-            model_digest=standing.digest,
-            template_hash=prompt.template_hash,
-        )
-        for brief, prompt in zip(briefs, prompts, strict=True)
-    )
+
+    def critique_of(reply: Reply, prompt: Prompt, brief: Brief) -> Critique:
+        binding = standing.binding and brief.role is Role.COMMITTEE
+        return read(reply, prompt, case, brief, binding=binding, shrink_fraction=shrink, prose=standing.prose)
+
+    replies = _replies(ask, prompts, standing)
+    first = tuple(map(critique_of, replies, prompts, briefs))
+    spoilt = {
+        number: repaired(prompts[number])
+        for number, (reply, critique) in enumerate(zip(replies, first, strict=True))
+        if reply.state is ReplyState.ANSWERED and critique.state is ReplyState.INVALID
+    }
+    if not spoilt:
+        return first
+    again = dict(zip(spoilt, _replies(ask, tuple(spoilt.values()), standing), strict=True))
+    second = {number: critique_of(reply, spoilt[number], briefs[number]) for number, reply in again.items()}
+    return tuple(_better(critique, second.get(number)) for number, critique in enumerate(first))
+
+
+def _better(first: Critique, second: Critique | None) -> Critique:
+    """The second critique where it is of use, with the time of both; else the first, and what became of the second."""
+    if second is None:
+        return first
+    spent = first.latency_ms + second.latency_ms
+    if second.state in {ReplyState.ANSWERED, ReplyState.ABSTAINED}:
+        return replace(second, latency_ms=spent)
+    return replace(first, latency_ms=spent, detail=f"{first.detail}; asked again: {second.state.value}")
+
+
+def _replies(ask: Ask, prompts: tuple[Prompt, ...], standing: Standing) -> tuple[Reply, ...]:
+    by_hash = {reply.prompt_hash: reply for reply in ask(prompts)}
+    return tuple(by_hash.get(prompt.hash) or _unanswered(prompt, standing) for prompt in prompts)
 
 
 def _unanswered(prompt: Prompt, standing: Standing) -> Reply:

@@ -5,9 +5,9 @@ TRUNCATED, nonsense is INVALID, a question not put because the time was spent is
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,10 +28,10 @@ from tenthman.agents.wires import (
     openai_digest,
     openai_wire,
 )
-from tenthman.config import LanguageModelSettings
-from tenthman.domain.canonical import content_hash
+from tenthman.config import LanguageModelSettings, Roles, RoleSettings
+from tenthman.domain.canonical import canonical_json, content_hash
 from tenthman.domain.errors import SetupError
-from tenthman.domain.opinion import Ask, Prompt, Reply, ReplyState
+from tenthman.domain.opinion import Ask, Prompt, Reply, ReplyState, Role
 
 log = structlog.get_logger(__name__)
 
@@ -58,61 +58,77 @@ class LanguageModel:
     prose: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """Where the questions of a role are put: the wire, the model's name there, and how it is asked.
+
+    `weights` is the digest of that model's weights.
+    """
+
+    wire: Wire
+    settings: LanguageModelSettings
+    weights: str
+
+
 @contextmanager
-def open_language_model(settings: LanguageModelSettings, home: Path) -> Iterator[LanguageModel]:
+def open_language_model(
+    settings: LanguageModelSettings, home: Path, roles: Roles | None = None
+) -> Iterator[LanguageModel]:
     """The model that `settings` name, for as long as the context lasts; starts the embedded server where asked to.
 
-    Raises SetupError when the model's weights, its server or the model on it are not there.
+    `roles` may give single agents a model on the same server, a temperature and a deadline of their own. Raises
+    SetupError when the model's weights, its server or the model on it are not there.
     """
-    match settings.backend:
-        case "embedded":
-            weights = find_weights(settings.model)
-            digest = weights_digest(weights, home)
-            with EmbeddedModelServer(weights, settings, home) as server, _client(server.base_url, settings) as client:
-                client.headers["Authorization"] = f"Bearer {server.api_key}"
-                yield _model(settings, digest, openai_wire(client, settings, compact=True))
-        case "openai":
-            with _client(_address(settings), settings) as client:
-                yield _model(settings, openai_digest(settings), openai_wire(client, settings, compact=False))
-        case "ollama":
-            with BoundedTransport(settings.reply_timeout_s) as transport:
-                host = ollama.Client(
-                    host=_address(settings), timeout=_timeout(settings), transport=transport, follow_redirects=False
-                )
-                yield _model(settings, ollama_digest(host, settings.model), ollama_wire(host, settings))
+    with ExitStack() as stack:
+        open_seat = _opener(settings, home, stack)
+        seats = {own: open_seat(own) for own in dict.fromkeys((settings, *_by_role(settings, roles).values()))}
+        by_role = {role: seats[own] for role, own in _by_role(settings, roles).items()}
+        digest = _digest(seats[settings].settings, seats[settings].weights, _deviations(settings, roles, seats))
+        yield LanguageModel(
+            name=settings.model,
+            digest=digest,
+            weights=seats[settings].weights,
+            ask=asking_by_role(lambda role: by_role.get(role, seats[settings]), digest, settings.parallel),
+            parallel=settings.parallel,
+            prose=settings.prose,
+        )
 
 
-def recorded_digest(settings: LanguageModelSettings, home: Path) -> str:
+def recorded_digest(settings: LanguageModelSettings, home: Path, roles: Roles | None = None) -> str:
     """The digest under which the tape holds the replies of this model; no server is started.
 
     Raises SetupError when the weights are not there, or the model is Ollama's and its server does not answer.
     """
-    match settings.backend:
-        case "embedded":
-            weights = weights_digest(find_weights(settings.model), home)
-        case "openai":
-            weights = openai_digest(settings)
-        case "ollama":
-            host = ollama.Client(host=_address(settings), timeout=_timeout(settings), follow_redirects=False)
-            weights = ollama_digest(host, settings.model)
-    return _digest(settings, weights)
+    by_role = _by_role(settings, roles)
+    weights = {own: _weights(own, home) for own in dict.fromkeys((settings, *by_role.values()))}
+    seats = {own: Seat(wire=_unasked, settings=own, weights=digest) for own, digest in weights.items()}
+    return _digest(settings, weights[settings], _deviations(settings, roles, seats))
 
 
-def asking(wire: Wire, name: str, digest: str, parallel: int) -> Ask:
-    """An `ask` over `wire` with at most `parallel` questions at once; every failure becomes a reply's state."""
+def asking(wire: Wire, settings: LanguageModelSettings, digest: str, parallel: int) -> Ask:
+    """An `ask` that puts every role's question to one `wire`; every failure becomes a reply's state."""
+    return asking_by_role(lambda _role: Seat(wire=wire, settings=settings, weights=""), digest, parallel)
+
+
+def asking_by_role(seat_of: Callable[[Role], Seat], digest: str, parallel: int) -> Ask:
+    """An `ask` with at most `parallel` questions at once; every failure becomes a reply's state."""
 
     def put(prompt: Prompt) -> Reply:
+        seat = seat_of(prompt.role)
         began = time.monotonic()
-        answer = _outcome(wire, prompt)
+        answer = _outcome(seat.wire, prompt)
         return Reply(
             prompt_hash=prompt.hash,
             state=answer.state,
             text=answer.text,
-            model=name,
+            model=seat.settings.model,
             model_digest=digest,
             prompt_tokens=answer.prompt_tokens,
             reply_tokens=answer.reply_tokens,
             latency_ms=round((time.monotonic() - began) * 1000),
+            read_ms=answer.read_ms,
+            write_ms=answer.write_ms,
+            options_json=canonical_json(_options(seat.settings, prompt)),
         )
 
     def ask(prompts: tuple[Prompt, ...]) -> tuple[Reply, ...]:
@@ -124,21 +140,106 @@ def asking(wire: Wire, name: str, digest: str, parallel: int) -> Ask:
     return ask
 
 
-def _model(settings: LanguageModelSettings, weights: str, wire: Wire) -> LanguageModel:
-    digest = _digest(settings, weights)
-    return LanguageModel(
-        name=settings.model,
-        digest=digest,
-        weights=weights,
-        ask=asking(wire, settings.model, digest, settings.parallel),
-        parallel=settings.parallel,
-        prose=settings.prose,
-    )
+def _opener(settings: LanguageModelSettings, home: Path, stack: ExitStack) -> Callable[[LanguageModelSettings], Seat]:
+    """How to reach a model of the backend; what is opened for it lasts as long as `stack`."""
+    match settings.backend:
+        case "embedded":
+            weights = find_weights(settings.model)
+            digest = weights_digest(weights, home)
+            server = stack.enter_context(EmbeddedModelServer(weights, settings, home))
+
+            def embedded(own: LanguageModelSettings) -> Seat:
+                client = stack.enter_context(_client(server.base_url, own))
+                client.headers["Authorization"] = f"Bearer {server.api_key}"
+                return Seat(wire=openai_wire(client, own, compact=True), settings=own, weights=digest)
+
+            return embedded
+        case "openai":
+
+            def openai(own: LanguageModelSettings) -> Seat:
+                client = stack.enter_context(_client(_address(own), own))
+                return Seat(wire=openai_wire(client, own, compact=False), settings=own, weights=openai_digest(own))
+
+            return openai
+        case "ollama":
+
+            def ollamas(own: LanguageModelSettings) -> Seat:
+                transport = stack.enter_context(BoundedTransport(own.reply_timeout_s))
+                client = ollama.Client(
+                    host=_address(own), timeout=_timeout(own), transport=transport, follow_redirects=False
+                )
+                return Seat(wire=ollama_wire(client, own), settings=own, weights=ollama_digest(client, own.model))
+
+            return ollamas
 
 
-def _digest(settings: LanguageModelSettings, weights: str) -> str:
+def _weights(settings: LanguageModelSettings, home: Path) -> str:
+    match settings.backend:
+        case "embedded":
+            return weights_digest(find_weights(settings.model), home)
+        case "openai":
+            return openai_digest(settings)
+        case "ollama":
+            host = ollama.Client(host=_address(settings), timeout=_timeout(settings), follow_redirects=False)
+            return ollama_digest(host, settings.model)
+
+
+def _unasked(_prompt: Prompt) -> Answer:
+    raise RuntimeError("a model whose digest alone was wanted is not to be asked")
+
+
+def _by_role(settings: LanguageModelSettings, roles: Roles | None) -> dict[Role, LanguageModelSettings]:
+    """`settings` with what each role that is switched on has of its own."""
+    if roles is None:
+        return {}
+    named = {
+        Role.ANALYST: roles.analyst,
+        Role.BULL: roles.bull,
+        Role.BEAR: roles.bear,
+        Role.RISK: roles.risk,
+        Role.COMMITTEE: roles.committee,
+    }
+    return {role: _own(settings, role, asked) for role, asked in named.items() if asked.enabled}
+
+
+def _own(settings: LanguageModelSettings, role: Role, asked: RoleSettings) -> LanguageModelSettings:
+    if settings.backend == "embedded" and asked.model not in {None, settings.model}:
+        raise SetupError(
+            f"`roles.{role.value}.model` in agents.yaml must be null with the embedded backend, which serves one "
+            f"model; was {asked.model!r}"
+        )
+    given = {"model": asked.model, "temperature": asked.temperature, "reply_timeout_s": asked.deadline_s}
+    return settings.model_copy(update={name: value for name, value in given.items() if value is not None})
+
+
+def _deviations(
+    settings: LanguageModelSettings, roles: Roles | None, seats: Mapping[LanguageModelSettings, Seat]
+) -> dict[str, list[object]]:
+    """What a role's answer depends on otherwise than the rest: its model's weights and its temperature."""
+    usual = (settings.model, settings.temperature)
+    return {
+        role.value: [seats[own].weights, own.temperature]
+        for role, own in _by_role(settings, roles).items()
+        if (own.model, own.temperature) != usual
+    }
+
+
+def _digest(settings: LanguageModelSettings, weights: str, deviations: Mapping[str, list[object]]) -> str:
     sampling = [settings.backend, settings.temperature, settings.seed, settings.context_tokens]
-    return content_hash([weights, *sampling])
+    return content_hash([weights, *sampling, *([deviations] if deviations else [])])
+
+
+def _options(settings: LanguageModelSettings, prompt: Prompt) -> dict[str, object]:
+    """How a question is put, for the record."""
+    return {
+        "backend": settings.backend,
+        "model": settings.model,
+        "temperature": settings.temperature,
+        "seed": settings.seed,
+        "context_tokens": settings.context_tokens,
+        "max_tokens": prompt.max_tokens,
+        "deadline_s": settings.reply_timeout_s,
+    }
 
 
 def _outcome(wire: Wire, prompt: Prompt) -> Answer:

@@ -17,7 +17,7 @@ from tenthman.domain.opinion import Ask, Prompt, Reply, ReplyState
 _QUERIES = load_queries("tenthman.agents", "queries.sql")
 
 PASSING = frozenset({ReplyState.UNREACHABLE, ReplyState.TIMED_OUT, ReplyState.OVER_BUDGET})
-"""States that say something about the moment, not about the model: recorded apart, so that the question is put again."""
+"""States that say something about the moment, not about the model: recorded apart; the question is put again."""
 
 
 def taped(ask: Ask, pool: Pool, digest: str) -> Ask:

@@ -35,12 +35,17 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a server said: ANSWERED or TRUNCATED, the text, and the tokens read and written."""
+    """What a server said: ANSWERED or TRUNCATED, the text, and the tokens read and written.
+
+    `read_ms`, `write_ms`: by the server's own clock, 0 where it does not say.
+    """
 
     state: ReplyState
     text: str
     prompt_tokens: int
     reply_tokens: int
+    read_ms: int = 0
+    write_ms: int = 0
 
 
 Wire = Callable[[Prompt], Answer]
@@ -140,15 +145,17 @@ def _completion(response: httpx.Response) -> Answer:
         text, reason = choice["message"]["content"], choice["finish_reason"]
         usage = body.get("usage") or {}
         prompt_tokens, reply_tokens = usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)
+        clock = body.get("timings") or {}
+        spent = _milliseconds(clock.get("prompt_ms")), _milliseconds(clock.get("predicted_ms"))
     except (ValueError, RecursionError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise BadReply(f"not a chat completion: {error!r}") from None
-    return _answer(text, reason, prompt_tokens, reply_tokens)
+    return _answer(text, reason, (prompt_tokens, reply_tokens), spent)
 
 
 def _ollama_answer(response: ollama.ChatResponse, prompt: Prompt, settings: LanguageModelSettings) -> Answer:
-    answer = _answer(
-        response.message.content, response.done_reason, response.prompt_eval_count or 0, response.eval_count or 0
-    )
+    tokens = response.prompt_eval_count, response.eval_count
+    spent = _nanoseconds(response.prompt_eval_duration), _nanoseconds(response.eval_duration)
+    answer = _answer(response.message.content, response.done_reason, tokens, spent)
     if answer.prompt_tokens + prompt.max_tokens > settings.context_tokens:
         raise BadReply(
             f"the prompt must leave {prompt.max_tokens} of `context_tokens` {settings.context_tokens}, "
@@ -157,15 +164,28 @@ def _ollama_answer(response: ollama.ChatResponse, prompt: Prompt, settings: Lang
     return answer
 
 
-def _answer(text: object, reason: object, prompt_tokens: object, reply_tokens: object) -> Answer:
+def _answer(text: object, reason: object, tokens: tuple[object, object], spent: tuple[int, int]) -> Answer:
     if not isinstance(text, str) or reason not in {"stop", "length"}:
         raise BadReply(f"the answer must be text that ended by 'stop' or 'length', ended by {reason!r}")
     return Answer(
         state=ReplyState.TRUNCATED if reason == "length" else ReplyState.ANSWERED,
         text=text,
-        prompt_tokens=_count(prompt_tokens),
-        reply_tokens=_count(reply_tokens),
+        prompt_tokens=_count(tokens[0]),
+        reply_tokens=_count(tokens[1]),
+        read_ms=spent[0],
+        write_ms=spent[1],
     )
+
+
+def _milliseconds(value: object) -> int:
+    """llama.cpp gives fractions of milliseconds; what is no time counts as not said."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < 2.0**31:
+        return 0
+    return round(value)
+
+
+def _nanoseconds(value: object) -> int:
+    return _milliseconds(value / 1e6) if isinstance(value, int | float) else 0
 
 
 def _count(value: object) -> int:

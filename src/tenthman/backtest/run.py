@@ -275,12 +275,12 @@ def open_critics(config: Config, stores: Stores, study: Study, options: Options)
         yield rules_alone(quote, config.agents)
         return
     if options.committee == "tape":
-        digest = recorded_digest(settings, config.home)
+        digest = recorded_digest(settings, config.home, config.agents.roles)
         ask = tape_only(pool, digest)
         model = LanguageModel(name=settings.model, digest=digest, weights="", ask=ask, parallel=1, prose=settings.prose)
         yield committee(quote, ask, config.agents, standing_of(pool, model, config.agents, wall_now()))
         return
-    with open_language_model(settings, config.home) as model:
+    with open_language_model(settings, config.home, config.agents.roles) as model:
         ask = taped(model.ask, pool, model.digest)
         yield committee(quote, ask, config.agents, standing_of(pool, model, config.agents, wall_now()))
 

@@ -12,6 +12,7 @@ from tenthman.cli import (
     doctor,
     ingest,
     exchange,
+    language,
     models,
     news,
     pack,
@@ -46,7 +47,9 @@ app.command("sweep")(sweep.sweep_command)
 app.command("signals")(signals.signals_command)
 app.command("scorecard")(scorecard.scorecard_command)
 app.add_typer(exchange.app, name="exchange")
+models.app.command("exam")(language.exam_command)
 app.add_typer(models.app, name="models")
+app.add_typer(language.prompts, name="prompts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(news.app, name="news")
 app.add_typer(pack.app, name="pack")

@@ -80,7 +80,7 @@ def _language_model(config: Config) -> str:
         max_tokens=32,
         template_hash="doctor",
     )
-    with open_language_model(config.models.language, config.home) as language:
+    with open_language_model(config.models.language, config.home, config.agents.roles) as language:
         begun = time.monotonic()
         reply = language.ask((prompt,))[0]
         seconds = time.monotonic() - begun

@@ -35,7 +35,7 @@ def open_holes(config: Config, pool: Pool, news_store: NewsStore, gatherer: Gath
     if not asks_a_model(config.agents):
         yield rules_alone(quote, config.agents)
         return
-    with open_language_model(config.models.language, config.home) as language:
+    with open_language_model(config.models.language, config.home, config.agents.roles) as language:
         ask = taped(language.ask, pool, language.digest)
         standing = standing_of(pool, language, config.agents, wall_now())
         yield committee(quote, ask, config.agents, standing)

@@ -43,7 +43,7 @@ def model(
     if request.param == "embedded":
         with httpx.Client(base_url=model_server.base_url, timeout=60, transport=BoundedTransport(60.0)) as client:
             client.headers["Authorization"] = f"Bearer {model_server.api_key}"
-            ask = asking(openai_wire(client, language, compact=True), language.model, "d", 1)
+            ask = asking(openai_wire(client, language, compact=True), language, "d", 1)
             yield LanguageModel(name=language.model, digest="d", weights="w", ask=ask, parallel=1, prose=False)
         return
     changes = {"backend": request.param, "base_url": shim, "model": "smollm2"}
@@ -88,7 +88,7 @@ def test_five_agents_answer_a_case_within_their_schemas(
 ) -> None:
     with httpx.Client(base_url=model_server.base_url, timeout=60, transport=BoundedTransport(60.0)) as client:
         client.headers["Authorization"] = f"Bearer {model_server.api_key}"
-        ask = asking(openai_wire(client, language, compact=True), "smollm2", "d", 1)
+        ask = asking(openai_wire(client, language, compact=True), language, "d", 1)
         standing = Standing(model="smollm2", digest="d", binding=False)
         answer = review(CASE, ask, AGENTS, standing, 0.0)
     assert {critique.state for critique in answer.critiques} <= {ReplyState.ANSWERED, ReplyState.ABSTAINED}

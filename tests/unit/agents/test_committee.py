@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tenthman.agents.base import REPAIR
 from tenthman.agents.committee import NO_MODEL, Standing, review
 from tenthman.agents.exam_cases import exam_cases
 from tenthman.config import Agents, load_config
@@ -194,3 +195,40 @@ def _prompts(case: Case) -> list[Prompt]:
 def _off(*names: str) -> Agents:
     off = {name: getattr(AGENTS.roles, name).model_copy(update={"enabled": False}) for name in names}
     return AGENTS.model_copy(update={"roles": AGENTS.roles.model_copy(update=off)})
+
+
+def _stumbling(second: str, state: ReplyState = ReplyState.ANSWERED) -> tuple[Ask, list[Prompt]]:
+    """The committee agent babbles at first; asked again it says `second`."""
+    again: list[Prompt] = []
+
+    def ask(prompts: tuple[Prompt, ...]) -> tuple[Reply, ...]:
+        repairs = tuple(prompt for prompt in prompts if REPAIR in prompt.instruction)
+        again.extend(repairs)
+        return _ask(second, state)(prompts) if repairs else _ask("well, stop right here <veto>")(prompts)
+
+    return ask, again
+
+
+def test_an_answer_that_cannot_be_read_is_asked_for_once_more() -> None:
+    ask, again = _stumbling(_says("veto"))
+    answer = review(CALM, ask, AGENTS, BINDING, 0.0)
+    assert [prompt.role for prompt in again] == [Role.COMMITTEE]
+    spoken = answer.critiques[-2]
+    assert (spoken.state, spoken.prompt_hash, spoken.latency_ms) == (ReplyState.ANSWERED, again[0].hash, 2)
+    assert answer.verdict == Veto(by="committee", reasons=("bad_news",))
+    assert "stop right here" not in again[0].instruction
+
+
+def test_an_answer_that_cannot_be_read_twice_is_invalid_and_is_not_asked_for_again() -> None:
+    ask, again = _stumbling("no")
+    spoken = review(CALM, ask, AGENTS, BINDING, 0.0).critiques[-2]
+    assert len(again) == 1
+    assert spoken.state is ReplyState.INVALID
+    assert spoken.detail.endswith("asked again: invalid")
+
+
+def test_a_second_question_that_fails_leaves_the_first_answer_invalid() -> None:
+    ask, _ = _stumbling("", ReplyState.TIMED_OUT)
+    spoken = review(CALM, ask, AGENTS, BINDING, 0.0).critiques[-2]
+    assert spoken.state is ReplyState.INVALID
+    assert spoken.detail.endswith("asked again: timed_out")
