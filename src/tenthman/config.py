@@ -348,10 +348,6 @@ class ExaminationSettings(Section):
     max_injected_changes: Annotated[float, Field(ge=0.0, le=1.0)]
 
 
-class Agents(Section):
-    """agents.yaml"""
-
-
 class DemotionSettings(Section):
     """A binding committee loses its veto once the interval (`level`) of its worth lies below zero over `min_vetoes`."""
 
@@ -366,6 +362,10 @@ class LadderSettings(Section):
     short_below: Annotated[float, Field(ge=0.0, lt=1.0)]
     before_open_s: Seconds
 
+
+class Agents(Section):
+    """agents.yaml"""
+
     unreviewed: Literal["skip", "reduce"]
     unreviewed_size_fraction: Annotated[float, Field(gt=0.0, lt=1.0)]
     case_passages: Annotated[int, Field(ge=0, le=20)]
@@ -374,10 +374,10 @@ class LadderSettings(Section):
     rules_critic: RulesCriticSettings
     examination: ExaminationSettings
     ladder: LadderSettings
+    demotion: DemotionSettings
 
 
 class StopRules(Section):
-    demotion: DemotionSettings
     atr_sessions: Annotated[int, Field(ge=2, le=250)]
     stop_atr: Multiple
     reward_risk: Multiple
