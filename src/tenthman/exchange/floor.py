@@ -68,7 +68,7 @@ class Floor:
         order = family[0]
         for member in family:
             self.register.keep(member)
-        for resting in at_work(family, len(self.register) - len(order.legs), reserve, now):
+        for resting in at_work(family, self.register.place(order.id), reserve, now):
             self.book.place(resting)
         self.register.tell("accepted" if now is None else "pending_new", order)
         if now is not None:
@@ -212,7 +212,7 @@ class Floor:
         reserve = Decimal(0)
         if new.side is Side.BUY:
             reserve = standing.reserve(_as_request(new), old.peak)
-        fresh = resting_of(new, len(self.register))
+        fresh = resting_of(new, self.register.place(new.id))
         group = new.id if old.group == old.id else old.group
         return replace(fresh, reserve=reserve, group=group, only_at=old.only_at)
 

@@ -384,7 +384,7 @@ class ReplayExchange:
                 order = payout(symbol, lot.quantity, at)
                 register = self._floor.register
                 register.keep(order)
-                resting = resting_of(order, len(register))
+                resting = resting_of(order, register.place(order.id))
                 self._floor.execute(resting, quoted(e4(close)), lot.quantity, at, is_last=True)
 
     def _has_ended(self, symbol: str) -> bool:

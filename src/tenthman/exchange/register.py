@@ -20,6 +20,7 @@ class Register:
         self._orders: dict[str, ExchangeOrder] = {}
         self._open: dict[str, None] = {}
         self._ids: dict[str, str] = {}
+        self._places: dict[str, int] = {}
         self._events: list[OrderEvent] = []
         self.fills: list[Fill] = []
 
@@ -28,6 +29,10 @@ class Register:
 
     def __getitem__(self, order_id: str) -> ExchangeOrder:
         return self._orders[order_id]
+
+    def place(self, order_id: str) -> int:
+        """The order's place in order of submission, from 1 on."""
+        return self._places[order_id]
 
     def find(self, order_id: str) -> ExchangeOrder:
         """The order as it stands; Refusal 404."""
@@ -59,6 +64,7 @@ class Register:
     def keep(self, order: ExchangeOrder) -> None:
         """Enter a new order."""
         self._ids[order.client_order_id] = order.id
+        self._places[order.id] = len(self._orders) + 1
         self._open[order.id] = None
         self.write(order)
 
