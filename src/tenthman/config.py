@@ -288,8 +288,17 @@ class LanguageModelSettings(Section):
 
 
 class EmbeddingSettings(Section):
-    backend: Literal["embedded"]
+    backend: Literal["embedded", "ollama"]
+    model: str | None = None
+    base_url: str | None = None
     threads: Annotated[int, Field(ge=1, le=256)]
+    reply_timeout_s: Seconds = 60
+
+    @model_validator(mode="after")
+    def _ollama_is_named(self) -> Self:
+        if self.backend == "ollama" and not (self.model and self.base_url):
+            raise ValueError("`model` and `base_url` must be given for backend 'ollama'")
+        return self
 
 
 class PromotionSettings(Section):

@@ -134,13 +134,13 @@ def _newest(named: "MarketData | None") -> datetime:
 
 
 def _searcher(config: Config, pool: "Pool", named: "MarketData | None") -> "NewsSearch":
-    from tenthman.news.embedder import Embedder
+    from tenthman.news.ollama_embedder import open_embedder
     from tenthman.news.search import NewsSearch
     from tenthman.scheduler.live import MARKET_ID
     from tenthman.scheduler.newsroom import keep_headlines
 
     market_id = MARKET_ID if named is None else keep_headlines(pool, named, say)
-    return NewsSearch(pool, market_id, Embedder(config.models.embedding.threads))
+    return NewsSearch(pool, market_id, open_embedder(config.models.embedding))
 
 
 def _show(found: "tuple[Found, ...]", text: str, at: datetime) -> None:

@@ -107,16 +107,13 @@ class NewsSearch:
 
         Each batch of 200 is kept as it is done; `told` hears the number so far.
         """
-        done = 0
-        while done < limit:
-            with self._pool.connection() as connection:
-                rows = connection.execute(SQL["missing"], {**self._scope, "limit": min(BATCH, limit - done)}).fetchall()
-            if not rows:
-                break
-            self._embed([((str(news_id), int(version)), str(headline)) for news_id, version, headline in rows])
-            done += len(rows)
-            told(done)
-        return done
+        with self._pool.connection() as connection:
+            rows = connection.execute(SQL["missing"], {**self._scope, "limit": limit}).fetchall()
+        for start in range(0, len(rows), BATCH):
+            batch = rows[start : start + BATCH]
+            self._embed([((str(news_id), int(version)), str(headline)) for news_id, version, headline in batch])
+            told(start + len(batch))
+        return len(rows)
 
     def search(self, question: Question) -> tuple[Found, ...]:
         """The best passages for `question`, best first, under the ids n1, n2, ...
@@ -202,7 +199,7 @@ class NewsSearch:
                     copy.write_row((news_id, version, Vector(vector)))
             cursor.execute(SQL["add"], self._scope)
             cursor.execute("DROP TABLE incoming_vectors")
-        log.info("headlines embedded", number=len(made), model=self._embedder.model)
+        log.debug("headlines embedded", number=len(made), model=self._embedder.model)
         return made
 
 

@@ -16,7 +16,7 @@ from tenthman.domain.order import Broker
 from tenthman.exchange.practice import make_practice_market, practice_range
 from tenthman.exchange.process import ExchangeProcess
 from tenthman.execution.client import AlpacaBroker
-from tenthman.news.embedder import Embedder
+from tenthman.news.ollama_embedder import open_embedder
 from tenthman.scheduler.clock import wall_now
 from tenthman.scheduler.live import paper_keys
 from tenthman.scheduler.storage import open_storage
@@ -90,7 +90,7 @@ def _language_model(config: Config) -> str:
 
 
 def _embedding_model(config: Config) -> str:
-    embedder = Embedder(config.models.embedding.threads)
+    embedder = open_embedder(config.models.embedding)
     begun = time.monotonic()
     vectors = embedder.embed(["Shares rise after results beat estimates"])
     return f"{embedder.model}: {vectors.shape[1]} dimensions, {time.monotonic() - begun:.2f} s for a headline"

@@ -15,7 +15,7 @@ from tenthman.db.pool import Pool
 from tenthman.decision import Holes, Quote
 from tenthman.domain.news import Passage
 from tenthman.domain.opinion import Ask, Case, Enter, Prompt, Reply, ReplyState, Review
-from tenthman.news.embedder import Embedder
+from tenthman.news.ollama_embedder import open_embedder
 from tenthman.news.rag import passages
 from tenthman.news.storage import NewsStore
 from tenthman.scheduler.clock import wall_now
@@ -73,7 +73,7 @@ def _pass(_case: Case, _drawdown: float) -> Review:
 
 def quote_from(look: Callable[[datetime], MarketView], news_store: NewsStore, config: Config) -> Quote:
     """Quote the headlines on a ticker that the gate of time lets through, nearest to what moves a share first."""
-    embedder = Embedder(config.models.embedding.threads)
+    embedder = open_embedder(config.models.embedding)
     look_back = timedelta(days=config.settings.news.lookback_days)
 
     def quote(ticker: str, name: str, as_of: datetime) -> tuple[Passage, ...]:
