@@ -16,6 +16,7 @@ from tenthman.exchange.market import ReplayExchange
 from tenthman.exchange.orders import Code, Refusal
 
 _FLAGS = ("suspend_trade", "fractional_trading", "ptp_no_exception_entry", "disable_overnight_trading")
+_DROPPED = ("dtbp_check", "pdt_check")
 _FIXED: Mapping[str, object] = {"no_shorting": True, "max_margin_multiplier": "1", "max_options_trading_level": 0}
 
 
@@ -30,9 +31,10 @@ def get_configurations(account: TradingAccount, _: Call) -> Reply:
 
 
 def patch_configurations(account: TradingAccount, call: Call) -> Reply:
-    """PATCH /v2/account/configurations: all or nothing of what is given; a cash account keeps multiplier 1."""
+    """PATCH /v2/account/configurations: all or nothing of what is not null; what Alpaca dropped is ignored."""
     changes: dict[str, bool | str] = {}
-    for name, value in call.body.items():
+    given = {name: value for name, value in call.body.items() if value is not None and name not in _DROPPED}
+    for name, value in given.items():
         if name in _FIXED:
             _require_fixed(name, value)
         elif name == "trade_confirm_email":

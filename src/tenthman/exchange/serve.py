@@ -78,15 +78,49 @@ class Addresses:
 
 def serve(serving: Serving, ready: Callable[[Addresses], None]) -> None:
     """Serve until SIGINT or SIGTERM; `ready` is called once connections are taken. SetupError: no port, or no state."""
+    with listening(serving.port) as listener, prepared(serving) as (served, repeated):
+        venue = served.edge.venue
+        ready(addresses(listener.getsockname()[1], venue, repeated))
+        asyncio.run(_run(served, listener, serving.speed))
+        _log.info("exchange stopped", at=venue.now.isoformat())
+
+
+@contextmanager
+def prepared(serving: Serving) -> Iterator[tuple[ServedExchange, int]]:
+    """The application, and how many entries of its state were repeated. SetupError where there can be no state."""
+    clockwork = _clockwork(serving)
     with ExitStack() as stack:
-        listener = stack.enter_context(_listening(serving.port))
-        clockwork = _clockwork(serving)
         state = None if serving.state is None else stack.enter_context(open_state(serving.state, _identity(serving)))
         repeated = 0 if state is None else state.repeat(clockwork)
-        served = ServedExchange(clockwork, CONTROL_TOKEN, state)
-        ready(_addresses(listener.getsockname()[1], clockwork.venue, repeated))
-        asyncio.run(_run(served, listener, serving.speed))
-    _log.info("exchange stopped", at=clockwork.venue.now.isoformat())
+        yield ServedExchange(clockwork, CONTROL_TOKEN, state), repeated
+
+
+def addresses(port: int, venue: Venue, repeated: int) -> Addresses:
+    """Where and by whom a venue can be reached on `port`."""
+    return Addresses(
+        rest=f"http://{HOST}:{port}",
+        order_events=f"ws://{HOST}:{port}/stream",
+        market_data=f"ws://{HOST}:{port}/v2/iex",
+        news=f"ws://{HOST}:{port}/v1beta1/news",
+        control=f"http://{HOST}:{port}/control",
+        control_token=CONTROL_TOKEN,
+        accounts=tuple(account.keys for account in venue.accounts),
+        now=venue.now,
+        repeated=repeated,
+    )
+
+
+@contextmanager
+def listening(port: int) -> Iterator[socket.socket]:
+    """A socket on loopback. The protocol is named, so that asyncio switches Nagle's delay off, as in `child`."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+        except OSError as error:
+            raise SetupError(f"{HOST}:{port} cannot be listened on: {error.strerror}; name another --port") from None
+        listener.listen(128)
+        yield listener
 
 
 def keys_of(number: int) -> Keys:
@@ -128,33 +162,6 @@ def _identity(serving: Serving) -> dict[str, object]:
         "dividends": serving.pays_dividends,
         "rules": {name: str(value) for name, value in asdict(ALPACA_RULES).items()},
     }
-
-
-def _addresses(port: int, venue: Venue, repeated: int) -> Addresses:
-    return Addresses(
-        rest=f"http://{HOST}:{port}",
-        order_events=f"ws://{HOST}:{port}/stream",
-        market_data=f"ws://{HOST}:{port}/v2/iex",
-        news=f"ws://{HOST}:{port}/v1beta1/news",
-        control=f"http://{HOST}:{port}/control",
-        control_token=CONTROL_TOKEN,
-        accounts=tuple(account.keys for account in venue.accounts),
-        now=venue.now,
-        repeated=repeated,
-    )
-
-
-@contextmanager
-def _listening(port: int) -> Iterator[socket.socket]:
-    """As in `child`, the protocol is named, so that asyncio switches Nagle's delay off."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((HOST, port))
-        except OSError as error:
-            raise SetupError(f"{HOST}:{port} cannot be listened on: {error.strerror}; name another --port") from None
-        listener.listen(128)
-        yield listener
 
 
 class _Server(uvicorn.Server):
