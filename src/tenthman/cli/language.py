@@ -1,13 +1,18 @@
 """`tenthman models exam`, `tenthman models bench` and `tenthman prompts check`: what a language model is good for."""
 
+import os
+import platform
+import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from pydantic import ValidationError
 
-from tenthman.cli.display import open_progress
+from tenthman.cli.display import open_progress, require_place
 from tenthman.cli.output import ConfigOption, JsonOption, complain, say, show_json, show_lines
 from tenthman.cli.session import start
 from tenthman.config import Config, LanguageModelSettings, with_sections
@@ -91,6 +96,62 @@ def exam_command(
         )
         return
     show_lines(_exam_lines(result))
+
+
+def bench_command(
+    backend: BackendOption = None,
+    model: ModelOption = None,
+    base_url: BaseUrlOption = None,
+    cases: Annotated[int, typer.Option(min=1, max=10_000, help="How many cases five agents are asked about.")] = 100,
+    out: Annotated[Path | None, typer.Option(help="Where to write the page; TENTHMAN_HOME/reports without it.")] = None,
+    config_directory: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure a language model on this machine: valid answers, context, seconds, tokens; writes a page to keep."""
+    from tenthman.agents.bench import measure
+    from tenthman.agents.bench_page import Surroundings, page
+    from tenthman.agents.llm_interface import open_language_model
+
+    config = asked_of(start(config_directory), backend, model, base_url)
+    language = config.models.language
+    place = out or config.home / "reports" / f"model-{re.sub(r'[^A-Za-z0-9.-]+', '-', Path(language.model).name)}.md"
+    require_place(place)
+    load = os.getloadavg()[0]
+    with open_language_model(language, config.home, config.agents.roles) as opened, open_progress() as progress:
+        task = progress.add_task("", total=cases, status="asking five agents a case")
+        measured = measure(
+            opened,
+            config.agents,
+            language.context_tokens,
+            cases,
+            told=lambda done: progress.update(task, completed=done),
+        )
+    where = Surroundings(
+        measured_on=wall_now().date(),
+        backend=language.backend,
+        machine=f"{platform.system()} {platform.machine()}",
+        cores=os.cpu_count() or 1,
+        threads=language.threads,
+        load=load,
+        peak_mib=_peak_of_children_mib() if language.backend == "embedded" else None,
+    )
+    try:
+        place.write_text(page(measured, where), encoding="utf-8")
+    except OSError as error:
+        raise SetupError(f"{place}: the page cannot be written: {error.strerror}") from None
+    if as_json:
+        show_json({"bench": measured, "valid_rate": measured.valid_rate, "fits": measured.fits, "where": where})
+        return
+    show_lines(page(measured, where).splitlines())
+    say(f"written to {place}")
+
+
+def _peak_of_children_mib() -> float:
+    """The most memory that a child held which has ended: the model server is the only one that this command starts."""
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return peak / (1 << 20) if sys.platform == "darwin" else peak / 1024
 
 
 @prompts.command("check")
