@@ -69,7 +69,7 @@ def interface(config: Config, home: Path) -> None:
             cpu = (time.process_time() - worked) * 1000 / (CALLS * 5)
     middle, late = np.percentile(spent, [50, 95])
     print(
-        f"interface: {middle:.2f} ms a call, 95th percentile {late:.2f} ms, {cpu:.2f} CPU ms with the test server's own "
+        f"interface: {middle:.2f} ms a call, 95th percentile {late:.2f} ms, {cpu:.2f} CPU ms with the server's own "
         f"({CALLS} cases)"
     )
 
