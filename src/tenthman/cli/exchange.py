@@ -1,8 +1,8 @@
 """`tenthman exchange serve`: the exchange in the foreground, for any client that speaks Alpaca's API."""
 
 import sys
-from dataclasses import asdict
-from datetime import datetime
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -17,6 +17,7 @@ from tenthman.scheduler.clock import wall_now
 
 if TYPE_CHECKING:
     from tenthman.domain.market import MarketData
+    from tenthman.exchange.orders import VenueRules
     from tenthman.exchange.serve import Addresses
 
 _MOST_ACCOUNTS = 100
@@ -40,6 +41,12 @@ def serve_command(
     accounts: Annotated[int, typer.Option(min=1, max=_MOST_ACCOUNTS, help="How many accounts.")] = 1,
     cash: Annotated[float, typer.Option(min=0.01, max=1e9, help="What each account begins with, USD.")] = 100_000.0,
     rate_limit: Annotated[int, typer.Option(min=0, help="Calls a minute of each account; 0: no limit.")] = 200,
+    latency: Annotated[
+        float, typer.Option(min=0.0, max=3600.0, help="Seconds until a cancel or a replacement takes effect.")
+    ] = 0.0,
+    volume_share: Annotated[
+        float | None, typer.Option(help="Fraction of a bar's volume that orders get; without it they fill whole.")
+    ] = None,
     state: Annotated[
         Path | None, typer.Option(help="File that keeps what happens; the same command goes on where it was.")
     ] = None,
@@ -52,6 +59,7 @@ def serve_command(
     """
     from tenthman.exchange.serve import Serving, serve
 
+    rules = _rules(latency, volume_share)
     factor = _speed(speed)
     config = start(config_directory)
     chosen = _market(config, market, pack)
@@ -68,10 +76,19 @@ def serve_command(
             per_minute=rate_limit or None,
             wall=lambda: wall_now().timestamp(),
             state=state,
+            rules=rules,
         ),
         lambda addresses: _show(addresses, chosen, as_json),
     )
     say("exchange stopped")
+
+
+def _rules(latency: float, volume_share: float | None) -> "VenueRules":
+    from tenthman.exchange.orders import ALPACA_RULES
+
+    if volume_share is not None and not 0.0 < volume_share <= 1.0:
+        raise ConfigError(f"--volume-share must lie above 0 and at most 1, was {volume_share}")
+    return replace(ALPACA_RULES, latency=timedelta(seconds=latency), volume_share=volume_share)
 
 
 def _speed(text: str) -> float | None:

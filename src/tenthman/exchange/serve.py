@@ -28,7 +28,7 @@ from tenthman.exchange.child import ANNOUNCED_PER_MINUTE, HOST, KEEP_ALIVE_S
 from tenthman.exchange.clockwork import Clockwork
 from tenthman.exchange.limits import RateLimit
 from tenthman.exchange.market import ReplayExchange
-from tenthman.exchange.orders import ALPACA_RULES
+from tenthman.exchange.orders import ALPACA_RULES, VenueRules
 from tenthman.exchange.stage import Stage
 from tenthman.exchange.state import open_state
 
@@ -59,6 +59,7 @@ class Serving:
     per_minute: int | None
     wall: Callable[[], float]
     state: Path | None
+    rules: VenueRules = ALPACA_RULES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +143,7 @@ def _account(serving: Serving, stage: Stage, number: int) -> TradingAccount:
         str(uuid5(NAMESPACE_URL, name)),
         serving.start,
         pays_dividends=serving.pays_dividends,
-        rules=ALPACA_RULES,
+        rules=serving.rules,
     )
     return TradingAccount(keys_of(number), exchange, _limit(serving), _limit(serving))
 
@@ -160,7 +161,7 @@ def _identity(serving: Serving) -> dict[str, object]:
         "cash": str(serving.starting_cash),
         "costs": serving.costs.model_dump(mode="json"),
         "dividends": serving.pays_dividends,
-        "rules": {name: str(value) for name, value in asdict(ALPACA_RULES).items()},
+        "rules": {name: str(value) for name, value in asdict(serving.rules).items()},
     }
 
 
