@@ -78,6 +78,10 @@ Reviewer = Callable[[Case, float], Review]
 """The committee's whole answer on a case, given how far the book is below its peak (fraction)."""
 
 
+Expect = Callable[[Mapping[str, Decimal]], None]
+"""Told the entries to come, in the order in which they are decided, with the money that each would put in (USD)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """One member's numbers at the last bar, and the price it trades at now. `features` are levels; NaN is left out.
@@ -112,10 +116,14 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holes:
-    """The two openings to the outside: headlines to quote, and the committee that a sized entry is put to."""
+    """The two openings to the outside: headlines to quote, and the committee that a sized entry is put to.
+
+    `expect` is told what is to come before the first entry is decided.
+    """
 
     quote: Quote
     review: Reviewer
+    expect: Expect = lambda _stakes: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

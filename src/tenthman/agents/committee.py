@@ -75,23 +75,33 @@ NO_MODEL = Standing(model="", digest="", binding=False)
 """The standing that goes with no `ask`."""
 
 
-def review(case: Case, ask: Ask | None, settings: Agents, standing: Standing, drawdown: float) -> Review:
+def review(
+    case: Case,
+    ask: Ask | None,
+    settings: Agents,
+    standing: Standing,
+    drawdown: float,
+    advisers: tuple[Brief, ...] = ADVISERS,
+) -> Review:
     """All opinions of `case` and what they come to. `drawdown` is a fraction below the book's peak.
 
-    `ask` None switches the language model off: the rules critic decides alone. Raises only what `ask` raises.
+    `advisers` are asked before the committee agent, as far as they are switched on. `ask` None switches the language
+    model off: the rules critic decides alone. Raises only what `ask` raises.
     """
     rules = rules_critique(case, settings.rules_critic, drawdown)
     settled = rules.stance is Stance.VETO
-    spoken = () if ask is None or settled else language_critiques(case, ask, settings, standing)
+    spoken = () if ask is None or settled else language_critiques(case, ask, settings, standing, advisers)
     critiques = (*spoken, rules)
     return Review(critiques=critiques, verdict=verdict(critiques))
 
 
-def language_critiques(case: Case, ask: Ask, settings: Agents, standing: Standing) -> tuple[Critique, ...]:
+def language_critiques(
+    case: Case, ask: Ask, settings: Agents, standing: Standing, advisers: tuple[Brief, ...] = ADVISERS
+) -> tuple[Critique, ...]:
     """The agents' opinions in the order of speaking; roles switched off are left out."""
-    advisers = tuple(brief for brief in ADVISERS if role_settings(settings.roles, brief).enabled)
-    prompts = tuple(_render(case, brief, settings, standing, None) for brief in advisers)
-    advice = _ask_all(case, ask, advisers, prompts, settings, standing)
+    speaking = tuple(brief for brief in advisers if role_settings(settings.roles, brief).enabled)
+    prompts = tuple(_render(case, brief, settings, standing, None) for brief in speaking)
+    advice = _ask_all(case, ask, speaking, prompts, settings, standing)
     if not settings.roles.committee.enabled:
         return advice
     last = _render(case, COMMITTEE, settings, standing, {"opinions": _spoken(advice)})

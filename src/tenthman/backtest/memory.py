@@ -8,7 +8,17 @@ from decimal import Decimal
 from tenthman.domain.audit import Decision, EventKind
 from tenthman.domain.opinion import Case
 from tenthman.domain.order import BrokerOrder, Fill, Purpose, Side, SizedOrder, TradingState
-from tenthman.scheduler.record import Ending, LookBack, OpenTrade, OrderInDoubt, Shadow, Unfinished
+from tenthman.scheduler.demotion import evidence_of
+from tenthman.scheduler.record import (
+    CommitteeKey,
+    Ending,
+    Evidence,
+    LookBack,
+    OpenTrade,
+    OrderInDoubt,
+    Shadow,
+    Unfinished,
+)
 from tenthman.scheduler.rows import shadow_of
 from tenthman.scheduler.timeline import NEW_YORK
 
@@ -68,7 +78,10 @@ class MemoryRecord:
     alerts: list[tuple[str, object, datetime]] = field(default_factory=list)
     points: list[EquityPoint] = field(default_factory=list)
     ended_shadows: list[EndedShadow] = field(default_factory=list)
+    demotions: dict[CommitteeKey, str] = field(default_factory=dict)
     _open_shadows: dict[str, Shadow] = field(default_factory=dict)
+    _shadowed: dict[str, Decision] = field(default_factory=dict)
+    _evidence: list[Evidence] = field(default_factory=list)
     _intents: dict[str, SizedOrder] = field(default_factory=dict)
     _by_broker_id: dict[str, str] = field(default_factory=dict)
     _unfinished: dict[str, Unfinished] = field(default_factory=dict)
@@ -104,6 +117,7 @@ class MemoryRecord:
         shadow = shadow_of(decision)
         if shadow is not None:
             self._open_shadows[decision.id] = shadow
+            self._shadowed[decision.id] = decision
 
     def record_submitted(self, client_order_id: str, broker_order: BrokerOrder, at: datetime) -> None:
         """The broker has the order. KeyError for one that no decision sent."""
@@ -229,7 +243,25 @@ class MemoryRecord:
     def end_shadow(self, decision_id: str, ending: Ending, gained: Decimal, at: datetime) -> None:
         """A shadow position has ended. KeyError for one that is not open."""
         shadow = self._open_shadows.pop(decision_id)
+        evidence = evidence_of(self._shadowed.pop(decision_id), shadow, ending)
+        if evidence is not None:
+            self._evidence.append(evidence)
         self.ended_shadows.append(EndedShadow(shadow=shadow, ending=ending, gained=gained))
+
+    def committee_evidence(self) -> tuple[Evidence, ...]:
+        """What ended shadow positions say of committees that bound."""
+        return tuple(self._evidence)
+
+    def demoted_committees(self) -> frozenset[CommitteeKey]:
+        """Committees that are advisory by their own record."""
+        return frozenset(self.demotions)
+
+    def demote_committee(
+        self, committee: CommitteeKey, reason: str, evidence: Mapping[str, object], at: datetime
+    ) -> None:
+        """A committee is advisory from now on."""
+        self.demotions[committee] = reason
+        self.alerts.append(("committee demoted", {"model": committee.model, "reason": reason, **evidence}, at))
 
     def order_of(self, fill: Fill) -> SentOrder | None:
         """The desk's order that `fill` belongs to, itself or through a leg; None for what the exchange paid out."""

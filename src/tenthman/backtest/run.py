@@ -25,7 +25,8 @@ from tenthman.domain.order import Book
 from tenthman.ml.sharpe import sharpe_ratio
 from tenthman.ml.trials import record_look, record_trial
 from tenthman.scheduler.clock import wall_now
-from tenthman.scheduler.holes import CycleHoles, asks_a_model, committee, quote_from, rules_alone
+from tenthman.scheduler.debates import Rungs
+from tenthman.scheduler.holes import CycleHoles, asks_a_model, committee, quote_from, replayed, rules_alone
 from tenthman.scheduler.rehearsal import Stopwatch, Stores, open_stores, sessions_of
 from tenthman.scheduler.scoring import open_scorer
 from tenthman.scheduler.signal_model import ModelFrom, scheduled_models
@@ -278,11 +279,13 @@ def open_critics(config: Config, stores: Stores, study: Study, options: Options)
         digest = recorded_digest(settings, config.home, config.agents.roles)
         ask = tape_only(pool, digest)
         model = LanguageModel(name=settings.model, digest=digest, weights="", ask=ask, parallel=1, prose=settings.prose)
-        yield committee(quote, ask, config.agents, standing_of(pool, model, config.agents, wall_now()))
+        standing = standing_of(pool, model, config.agents, wall_now())
+        yield replayed(quote, ask, config.agents, standing, Rungs(pool, standing, config.agents, keeps=False))
         return
     with open_language_model(settings, config.home, config.agents.roles) as model:
         ask = taped(model.ask, pool, model.digest)
-        yield committee(quote, ask, config.agents, standing_of(pool, model, config.agents, wall_now()))
+        standing = standing_of(pool, model, config.agents, wall_now())
+        yield committee(quote, ask, config.agents, standing, Rungs(pool, standing, config.agents))
 
 
 def _ablation(

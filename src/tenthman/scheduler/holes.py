@@ -1,10 +1,13 @@
 """The decision's openings to the outside, made anew for each cycle: headlines to quote, and the committee."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from tenthman.agents.base import templates
 from tenthman.agents.committee import NO_MODEL, Standing, review
 from tenthman.agents.exam import standing_of
 from tenthman.agents.llm_interface import open_language_model
@@ -14,14 +17,26 @@ from tenthman.data.market import MarketView
 from tenthman.db.pool import Pool
 from tenthman.decision import Holes, Quote
 from tenthman.domain.news import Passage
-from tenthman.domain.opinion import Ask, Case, Enter, Prompt, Reply, ReplyState, Review
+from tenthman.domain.opinion import Ask, Case, Enter, Review
 from tenthman.news.ollama_embedder import open_embedder
 from tenthman.news.rag import passages
 from tenthman.news.storage import NewsStore
 from tenthman.scheduler.clock import wall_now
+from tenthman.scheduler.debates import Rungs, debate
 from tenthman.scheduler.gather import Gatherer
+from tenthman.scheduler.ladder import Ladder
+from tenthman.scheduler.record import CommitteeKey
 
-CycleHoles = Callable[[], Holes]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cycle:
+    """What a run of decisions gives its committee: the seconds until the market opens or closes, and who is demoted."""
+
+    available_s: float = math.inf
+    demoted: frozenset[CommitteeKey] = frozenset()
+
+
+CycleHoles = Callable[[Cycle], Holes]
 """Opens the holes of one cycle: the committee's deadline runs from the call."""
 
 
@@ -38,7 +53,7 @@ def open_holes(config: Config, pool: Pool, news_store: NewsStore, gatherer: Gath
     with open_language_model(config.models.language, config.home, config.agents.roles) as language:
         ask = taped(language.ask, pool, language.digest)
         standing = standing_of(pool, language, config.agents, wall_now())
-        yield committee(quote, ask, config.agents, standing)
+        yield committee(quote, ask, config.agents, standing, Rungs(pool, standing, config.agents))
 
 
 def asks_a_model(agents: Agents) -> bool:
@@ -47,22 +62,45 @@ def asks_a_model(agents: Agents) -> bool:
     return any(role.enabled for role in (roles.analyst, roles.bull, roles.bear, roles.risk, roles.committee))
 
 
-def committee(quote: Quote, ask: Ask, agents: Agents, standing: Standing) -> CycleHoles:
-    """The rules critic and the model behind `ask`, which is asked until the cycle's deadline has passed."""
+def committee(
+    quote: Quote,
+    ask: Ask,
+    agents: Agents,
+    standing: Standing,
+    rungs: Rungs | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> CycleHoles:
+    """The rules critic and the model behind `ask`, which is asked as far as the time of the cycle goes (ladder.py).
 
-    def opened() -> Holes:
-        bounded = within(ask, agents.cycle_deadline_s)
-        return Holes(quote=quote, review=lambda case, drawdown: review(case, bounded, agents, standing, drawdown))
+    `rungs` are those on record; None: nothing is remembered. A demoted committee is asked, and does not bind.
+    """
+    key = CommitteeKey(model=standing.model, model_digest=standing.digest, template_hash=templates().hash)
+
+    def opened(cycle: Cycle) -> Holes:
+        seconds = min(agents.cycle_deadline_s, cycle.available_s - agents.ladder.before_open_s)
+        ladder = Ladder(agents.ladder, seconds, monotonic)
+        known = replace(standing, binding=standing.binding and key not in cycle.demoted)
+
+        def review_in_time(case: Case, drawdown: float) -> Review:
+            return debate(case, drawdown, ask, agents, known, ladder, rungs, monotonic)
+
+        return Holes(quote=quote, review=review_in_time, expect=ladder.expect)
 
     return opened
 
 
+def replayed(quote: Quote, ask: Ask, agents: Agents, standing: Standing, rungs: Rungs) -> CycleHoles:
+    """The committee as the tape holds it: no clock, and the rungs on record; a case without one is debated whole."""
+    return committee(quote, ask, agents, standing, rungs, lambda: 0.0)
+
+
 def rules_alone(quote: Quote, agents: Agents) -> CycleHoles:
     """The rules critic, and no model."""
-    return lambda: Holes(quote=quote, review=lambda case, drawdown: review(case, None, agents, NO_MODEL, drawdown))
+    alone = Holes(quote=quote, review=lambda case, drawdown: review(case, None, agents, NO_MODEL, drawdown))
+    return lambda _cycle: alone
 
 
-def nobody() -> Holes:
+def nobody(_cycle: Cycle) -> Holes:
     """No critic at all: every entry that risk sized passes, at its full size. For measuring what critics are worth."""
     return Holes(quote=lambda _ticker, _name, _as_of: (), review=_pass)
 
@@ -82,27 +120,3 @@ def quote_from(look: Callable[[datetime], MarketView], news_store: NewsStore, co
         return passages(news_store, embedder, items, query, as_of, config.agents.case_passages)
 
     return quote
-
-
-def within(ask: Ask, seconds: float, monotonic: Callable[[], float] = time.monotonic) -> Ask:
-    """`ask` until `seconds` have passed since now; afterwards every prompt is answered OVER_BUDGET, unasked."""
-    ends = monotonic() + seconds
-
-    def asked(prompts: tuple[Prompt, ...]) -> tuple[Reply, ...]:
-        if monotonic() < ends:
-            return ask(prompts)
-        return tuple(
-            Reply(
-                prompt_hash=prompt.hash,
-                state=ReplyState.OVER_BUDGET,
-                text="",
-                model="",
-                model_digest="",
-                prompt_tokens=0,
-                reply_tokens=0,
-                latency_ms=0,
-            )
-            for prompt in prompts
-        )
-
-    return asked

@@ -7,6 +7,7 @@ from tenthman.domain.order import Book, TradingState
 from tenthman.risk.emergency import next_state, rearms
 from tenthman.risk.numbers import rule_numbers
 from tenthman.scheduler.book import sessions_between
+from tenthman.scheduler.demotion import judge_committees
 from tenthman.scheduler.orchestrator import (
     Desk,
     act,
@@ -55,7 +56,9 @@ def _close(desk: Desk, step: Step) -> Book:
     book = settle(desk, step)
     view = desk.sight.after_close(step.at)
     market = ShadowMarket(view.panel, desk.hours, desk.config.settings.costs)
-    settle_shadows(desk.ledger, market, step.at, final=False)
+    if settle_shadows(desk.ledger, market, step.at, final=False):
+        horizon = desk.config.risk_rules.stops.horizon_sessions
+        judge_committees(desk.ledger, desk.config.agents.demotion, horizon, step.at)
     return book
 
 

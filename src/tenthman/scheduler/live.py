@@ -145,6 +145,7 @@ def catch_up(world: World, pool: Pool, begun: datetime) -> None:
     history = stored_history(world.universe, bars, news, hours, begun)
     since = begun - NEWS_ON_FIRST_START
     Gatherer(world.source, history, bars, news, Linker(world.universe), since).refresh(begun)
+            lateness=lambda at: (world.clock.now() - at).total_seconds(),
 
 
 @contextmanager

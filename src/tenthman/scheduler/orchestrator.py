@@ -31,7 +31,7 @@ from tenthman.execution.fees import regulatory_fees
 from tenthman.execution.orders import Refused, Sent, Unknown, send
 from tenthman.ml.inference import SignalModel
 from tenthman.scheduler.book import BrokerState, Origin, build_book, flatten
-from tenthman.scheduler.holes import CycleHoles
+from tenthman.scheduler.holes import Cycle, CycleHoles
 from tenthman.scheduler.record import Record
 from tenthman.scheduler.sight import Sight
 from tenthman.scheduler.timeline import Step, StepKind
@@ -48,7 +48,8 @@ class Desk:
     """The parts one run is made of. Which world it trades in shows only in what was put here.
 
     `model_of` names the model that decides in a session. `rearm_after_sessions`: how long the desk stays halted where
-    a rule stands in for the person who re-arms; None where it is a person.
+    a rule stands in for the person who re-arms; None where it is a person. `lateness`: seconds by which the wall
+    clock is past a step's time; none where the market waits for the desk.
     """
 
     config: Config
@@ -61,6 +62,7 @@ class Desk:
     hours: tuple[SessionHours, ...]
     pause: Callable[[float], None]
     rearm_after_sessions: int | None
+    lateness: Callable[[datetime], float] = lambda _at: 0.0
 
 
 def run_cycle(desk: Desk, step: Step) -> Book:
@@ -73,7 +75,7 @@ def run_cycle(desk: Desk, step: Step) -> Book:
     prepared = desk.sight.prepare(step.at, model, book)
     question = question_of(desk, step, slot)
     counts = {"signals": len(prepared.signals), "skipped": len(prepared.skipped), "sent": 0, "decisions": 0}
-    for decided in decide(prepared, book, desk.holes(), question, desk.config):
+    for decided in decide(prepared, book, desk.holes(_cycle(desk, step)), question, desk.config):
         counts["decisions"] += 1
         counts["sent"] += act(desk, decided, step.at)
     desk.ledger.event(EventKind.CYCLE_FINISHED, f"{step.session}-{slot.value}", counts, step.at)
@@ -154,6 +156,14 @@ def question_of(desk: Desk, step: Step, slot: Slot) -> Question:
         config_hash=desk.config.hash,
         model_version=desk.model_of(step.session).version,
     )
+
+
+def _cycle(desk: Desk, step: Step) -> Cycle:
+    """What the committee is given: the time until the open (the close, in the afternoon), and who may not bind."""
+    hours = next(item for item in desk.hours if item.session == step.session)
+    until = hours.open_at if step.kind is StepKind.MORNING else hours.close_at
+    available = (until - step.at).total_seconds() - desk.lateness(step.at)
+    return Cycle(available_s=available, demoted=desk.ledger.demoted_committees())
 
 
 def _submit(desk: Desk, order: SizedOrder, at: datetime) -> bool:

@@ -81,6 +81,25 @@ class Ending:
         return ((self.exit - self.entry) * quantity - self.fees).quantize(_CENT)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class CommitteeKey:
+    """A committee: a model (digest of weights and sampling) under one version of the prompts."""
+
+    model: str
+    model_digest: str
+    template_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """An entry that a binding committee took something from, and what that was worth (basis points of its notional)."""
+
+    committee: CommitteeKey
+    decision_id: str
+    session: date
+    worth_bp: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookBack:
     """What the rules ask of the days before (USD).
@@ -187,4 +206,18 @@ class Record(Protocol):
 
     def end_shadow(self, decision_id: str, ending: Ending, gained: Decimal, at: datetime) -> None:
         """A shadow position has ended; `gained` is what it brought after costs (USD)."""
+        ...
+
+    def committee_evidence(self) -> tuple[Evidence, ...]:
+        """What ended shadow positions say of committees that bound, each since it was last reinstated."""
+        ...
+
+    def demoted_committees(self) -> frozenset[CommitteeKey]:
+        """Committees that are advisory by their own record."""
+        ...
+
+    def demote_committee(
+        self, committee: CommitteeKey, reason: str, evidence: Mapping[str, object], at: datetime
+    ) -> None:
+        """A committee is advisory from now on; an alert says so."""
         ...

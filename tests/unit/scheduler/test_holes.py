@@ -1,12 +1,19 @@
-"""The openings of a cycle: the deadline on the model, and the committee that nobody sits on."""
+"""The openings of a cycle: the ladder of its time, demotion, and the committee that nobody sits on."""
 
-import pytest
+from dataclasses import replace
+
 from tenthman_decision import AS_OF, BINDING, CONFIG, a_question, facts_of, holes, prepared_of, signal_of
 from tenthman_risk import a_book
 
-from tenthman.decision import decide
-from tenthman.domain.opinion import Case, Enter, Prompt, Reply, ReplyState, Review, Role
-from tenthman.scheduler.holes import committee, nobody, within
+from tenthman.agents.base import templates
+from tenthman.config import LadderSettings
+from tenthman.decision import Holes, decide
+from tenthman.domain.opinion import Abstain, Case, Enter, Prompt, Reply, ReplyState, Review
+from tenthman.scheduler.holes import Cycle, committee, nobody
+from tenthman.scheduler.record import CommitteeKey
+
+LADDER = LadderSettings(debate_s=10.0, short_below=0.5, before_open_s=30.0)
+KEY = CommitteeKey(model=BINDING.model, model_digest=BINDING.digest, template_hash=templates().hash)
 
 
 def a_case() -> Case:
@@ -25,17 +32,6 @@ class Watch:
 
     def __call__(self) -> float:
         return self.now
-
-
-def a_prompt(number: int) -> Prompt:
-    return Prompt(
-        role=Role.BEAR,
-        shared=f"case {number}",
-        instruction="Argue against it.",
-        schema_json="{}",
-        max_tokens=40,
-        template_hash="t",
-    )
 
 
 class Model:
@@ -61,57 +57,65 @@ class Model:
         )
 
 
-def test_before_the_deadline_every_prompt_is_asked() -> None:
+def opened(model: Model, watch: Watch, cycle: Cycle | None = None, **agents: object) -> Holes:
+    """The committee's holes of a cycle of 100 seconds; a debate is thought to take 10."""
+    told = {"cycle_deadline_s": 100.0, "ladder": LADDER, **agents}
+    settings = CONFIG.agents.model_copy(update=told)
+    holes = committee(lambda _ticker, _name, _as_of: (), model, settings, BINDING, None, watch)
+    return holes(cycle or Cycle())
+
+
+def roles(review: Review) -> list[str]:
+    return [critique.role.value for critique in review.critiques if critique.state is not ReplyState.OVER_BUDGET]
+
+
+def test_with_time_all_five_are_asked_then_two_then_nobody() -> None:
     watch, model = Watch(), Model()
-    ask = within(model, 10.0, watch)
-    watch.now += 9.99
-    replies = ask((a_prompt(1), a_prompt(2)))
-    assert [reply.state for reply in replies] == [ReplyState.ANSWERED] * 2
-    assert len(model.asked) == 2
+    holes = opened(model, watch)
+    assert roles(holes.review(a_case(), 0.0)) == ["analyst", "bull", "bear", "risk", "committee", "rules"]
+    watch.now += 60.0
+    assert roles(holes.review(a_case(), 0.0)) == ["analyst", "committee", "rules"]
+    watch.now += 40.0
+    asked = len(model.asked)
+    late = holes.review(a_case(), 0.0)
+    assert roles(late) == ["rules"]
+    assert late.verdict == Abstain(cause="deadline: not reviewed in time")
+    assert len(model.asked) == asked
 
 
-@pytest.mark.parametrize("late", [10.0, 11.0, 1e6])
-def test_from_the_deadline_on_nothing_is_asked_and_each_prompt_is_told_so(late: float) -> None:
-    watch, model = Watch(), Model()
-    ask = within(model, 10.0, watch)
-    watch.now += late
-    prompts = (a_prompt(1), a_prompt(2), a_prompt(3))
-    replies = ask(prompts)
-    assert model.asked == []
-    assert [reply.prompt_hash for reply in replies] == [prompt.hash for prompt in prompts]
-    assert {(reply.state, reply.text) for reply in replies} == {(ReplyState.OVER_BUDGET, "")}
-
-
-def test_no_prompts_are_no_replies_after_the_deadline_too() -> None:
+def test_what_no_binding_committee_reviewed_in_time_is_left_to_the_policy_and_never_above_the_rules() -> None:
     watch = Watch()
-    ask = within(Model(), 1.0, watch)
-    watch.now += 2.0
-    assert ask(()) == ()
+    reduced = opened(Model(), watch, unreviewed="reduce", unreviewed_size_fraction=0.5)
+    passing = opened(Model(), watch, Cycle(demoted=frozenset({KEY})))
+    watch.now += 1000.0
+    assert reduced.review(a_case(), 0.0).verdict == Abstain(cause="deadline: not reviewed in time")
+    assert passing.review(a_case(), 0.0).verdict == Enter(size_fraction=1.0), "an advisory committee holds nothing up"
 
 
-def test_each_cycle_has_the_whole_of_its_time() -> None:
+def test_the_open_is_a_deadline_too() -> None:
     watch, model = Watch(), Model()
-    first = within(model, 10.0, watch)
-    watch.now += 10.0
-    second = within(model, 10.0, watch)
-    assert first((a_prompt(1),))[0].state is ReplyState.OVER_BUDGET
-    assert second((a_prompt(1),))[0].state is ReplyState.ANSWERED
+    holes = opened(model, watch, Cycle(available_s=30.0))
+    assert roles(holes.review(a_case(), 0.0)) == ["rules"], "the margin before the open is 30 seconds"
+    assert model.asked == []
+
+
+def test_a_demoted_committee_is_asked_and_does_not_bind() -> None:
+    holes = opened(Model(), Watch(), Cycle(demoted=frozenset({KEY})))
+    critiques = holes.review(a_case(), 0.0).critiques
+    assert [critique.binding for critique in critiques] == [False] * 5 + [True]
+    others = frozenset({replace(KEY, template_hash="other prompts")})
+    critiques = opened(Model(), Watch(), Cycle(demoted=others)).review(a_case(), 0.0).critiques
+    assert [critique.binding for critique in critiques][-2:] == [True, True]
 
 
 def test_nobody_lets_every_entry_pass_whole_and_quotes_nothing() -> None:
-    openings = nobody()
+    openings = nobody(Cycle())
     assert openings.quote("AAA", "Aaa", AS_OF) == ()
     assert openings.review(a_case(), 0.5) == Review(critiques=(), verdict=Enter(size_fraction=1.0))
 
 
-def test_each_opening_of_the_committee_starts_the_deadline_anew() -> None:
-    model = Model()
-    agents = CONFIG.agents.model_copy(update={"cycle_deadline_s": 3600.0})
-    opened = committee(lambda _ticker, _name, _as_of: (), model, agents, BINDING)
-    first, second = opened(), opened()
-    assert first is not second
-    first.review(a_case(), 0.0)
-    asked = len(model.asked)
-    second.review(a_case(), 0.0)
-    assert asked > 0
-    assert len(model.asked) == 2 * asked
+def test_each_cycle_has_the_whole_of_its_time() -> None:
+    watch, model = Watch(), Model()
+    opened(model, watch)
+    watch.now += 1000.0
+    assert roles(opened(model, watch).review(a_case(), 0.0))[0] == "analyst"
