@@ -85,7 +85,7 @@ def _catch_up(config: Config, pool: "Pool", at: datetime) -> None:
     if config.settings.broker.endpoint != "paper":
         say("`broker.endpoint` is not 'paper': showing what is stored, nothing newer is asked for")
         return
-    catch_up(paper_world(config), pool, at)
+    catch_up(config, paper_world(config), pool, at)
 
 
 def _chosen(found: "Forecast", tickers: list[str]) -> "list[Signal]":

@@ -223,6 +223,10 @@ class MarketHistory:
         panel, known_at = self._bars.extended(bars)
         return self._replaced(_Bars.checked(panel, known_at, self._hours), self._archive)
 
+    def with_panel(self, panel: Panel, bar_known_at: Instants) -> "MarketHistory":
+        """With these bars in place of all there were: their source has rewritten them. Raises as the constructor."""
+        return self._replaced(_Bars.checked(_owned(panel), bar_known_at, self._hours), self._archive)
+
     def with_news(self, items: Sequence[LinkedItem]) -> "MarketHistory":
         """With `items`; one already there is dropped. Raises DataCorrupt when it differs from the one there."""
         return self._replaced(self._bars, self._archive.with_items(items))

@@ -17,12 +17,13 @@ from tenthman.exchange.practice import make_practice_market, practice_range
 from tenthman.exchange.process import ExchangeProcess
 from tenthman.execution.client import AlpacaBroker
 from tenthman.news.ollama_embedder import open_embedder
+from tenthman.scheduler.calendar_check import MAX_CLOCK_SKEW, disagreement
 from tenthman.scheduler.clock import wall_now
 from tenthman.scheduler.live import paper_keys
 from tenthman.scheduler.storage import open_storage
 
 MIN_FREE_BYTES = 2 * 1024**3
-MAX_CLOCK_SKEW = timedelta(seconds=30)
+NEARBY = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,15 +112,12 @@ def _broker(config: Config) -> str:
 
 
 def _consistent(broker: Broker, expected: datetime, skew: timedelta) -> str:
-    """The broker's clock agrees with ours, and its next close with the exchange calendar."""
+    """The broker's clock agrees with ours and with the exchange calendar, and the account may trade."""
     account, clock = broker.account(), broker.clock()
-    off = abs(clock.now - expected)
-    if off > skew:
-        raise OSError(f"the broker's clock must be within {skew} of ours, was off by {off}")
-    day = clock.next_close.astimezone(UTC).date()
-    known = [item for item in sessions_between(day - timedelta(days=1), day) if item.close_at == clock.next_close]
-    if not known:
-        raise OSError(f"the calendar has no session that closes at {clock.next_close}, but the broker does")
+    day = clock.now.astimezone(UTC).date()
+    doubt = disagreement(clock, sessions_between(day - NEARBY, day + NEARBY), expected, skew)
+    if doubt is not None:
+        raise OSError(doubt)
     if account.blocked:
         raise OSError("the account is blocked for trading")
     return f"equity {account.equity} USD, clock and calendar agree"

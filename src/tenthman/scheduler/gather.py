@@ -7,9 +7,9 @@ from typing import Protocol
 
 import structlog
 
-from tenthman.data.bars import BarStore
+from tenthman.data.bars import BarStore, Instants
 from tenthman.data.market import MarketHistory, MarketView
-from tenthman.domain.market import Bar
+from tenthman.domain.market import Bar, Panel
 from tenthman.domain.news import LinkedItem, NewsItem
 from tenthman.news.linker import Linker
 from tenthman.news.storage import NewsStore
@@ -75,6 +75,10 @@ class Gatherer:
     def look(self, at: datetime) -> MarketView:
         """What is known at `at`, without asking the source."""
         return self._history.serve(at)
+
+    def rebase(self, panel: Panel, known_at: Instants) -> None:
+        """Take over stored bars in place of those in memory: their source has rewritten them."""
+        self._history = self._history.with_panel(panel, known_at)
 
     def prices(self, tickers: Sequence[str]) -> dict[str, Decimal]:
         """What each ticker trades at now; tickers without a price are left out."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import numpy as np
 import structlog
@@ -19,7 +20,9 @@ from tenthman.data.alpaca import AlpacaMarketSource
 from tenthman.data.bars import BarStore
 from tenthman.data.calendar import sessions_between
 from tenthman.data.market import MarketHistory
+from tenthman.data.sources import BarSource
 from tenthman.data.universe import sp100
+from tenthman.data.yahoo import YahooSource
 from tenthman.db.pool import Pool
 from tenthman.domain.audit import EventKind, RunKey
 from tenthman.domain.errors import BrokerUnavailable, ConfigError, DataError
@@ -32,8 +35,10 @@ from tenthman.scheduler.challenger import WatchedSight, live_models
 from tenthman.scheduler.clock import Clock, WallClock, wall_now
 from tenthman.scheduler.feeds import Alarms, WithFeeds, open_reader
 from tenthman.scheduler.gather import Gatherer, Source
+from tenthman.scheduler.guard import GuardedSight
 from tenthman.scheduler.holes import open_holes
 from tenthman.scheduler.intraday import run_step
+from tenthman.scheduler.keeper import BarKeeper
 from tenthman.scheduler.orchestrator import Desk, settle_doubts
 from tenthman.scheduler.scoring import Score, lexicon_scores, open_scorer, rescored
 from tenthman.scheduler.sight import GatheredSight
@@ -45,22 +50,30 @@ from tenthman.utils.logging import bind
 MARKET_ID = "live"
 YEARS_OF_HISTORY = 6
 NEWS_ON_FIRST_START = timedelta(days=30)
-BATCH = timedelta(days=365)
+YEAR = timedelta(days=365)
 LATE = timedelta(minutes=10)
 """An appointment more than this late is missed: its prices are no longer those it would have decided on."""
 
 log = structlog.get_logger(__name__)
 
 
+class MarketSource(Source, BarSource, Protocol):
+    """A source of everything that the desk sees, whose bars can be checked."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """What a live desk trades in: the account, the data service, the companies, and the clock."""
+    """What a live desk trades in: the account, the data service, the companies, and the clock.
+
+    `second`: another source of bars, compared with the first and never traded on; None where nobody is asked.
+    """
 
     broker: Broker
-    source: Source
+    source: MarketSource
     universe: Universe
     clock: Clock
     account_id: str
+    second: BarSource | None = None
 
 
 def paper_keys(config: Config) -> tuple[str, str]:
@@ -82,9 +95,11 @@ def paper_world(config: Config) -> World:
         )
     key, secret = paper_keys(config)
     broker = AlpacaBroker(None, key, secret, config.settings.broker)
+    yahoo = YahooSource(config.home / "yahoo", config.settings.market.yahoo_timeout_s)
     return World(
         broker=broker,
-        source=AlpacaMarketSource(None, key, secret, config.settings.broker),
+        source=AlpacaMarketSource(None, key, secret, config.settings.broker, config.settings.data.feed),
+        second=yahoo if config.settings.data.second_source else None,
         universe=sp100(),
         clock=WallClock(),
         account_id=broker.account().id,
@@ -104,7 +119,8 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
         bars.save_market(live_provenance(), world.universe)
         hours = calendar_around(begun)
         say("bringing the history of prices up to date")
-        _backfill(world, bars, hours, begun)
+        keeper = BarKeeper(pool, MARKET_ID, world.source, world.second, world.universe, hours, config.settings.data)
+        keeper.fill(begun)
         score = open_scorer(config)
         history = stored_history(world.universe, bars, news, hours, begun, score)
         models = live_models(config, pool, MARKET_ID, MARKET_ID, history.serve(_month_start(begun)), begun)
@@ -114,12 +130,14 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
         source = stack.enter_context(_with_feeds(config, pool, world.source, news, ledger))
         gatherer = Gatherer(source, history, bars, news, Linker(world.universe), since, score)
         holes = stack.enter_context(open_holes(config, pool, news, gatherer))
+        watched = WatchedSight(
+            GatheredSight(gatherer, pool, MARKET_ID, config), models, config, pool, gatherer.look, ledger
+        )
+        guarded = GuardedSight(watched, keeper, gatherer.rebase, world.broker.clock, world.clock, hours, ledger)
         desk = Desk(
             config=config,
             broker=world.broker,
-            sight=WatchedSight(
-                GatheredSight(gatherer, pool, MARKET_ID, config), models, config, pool, gatherer.look, ledger
-            ),
+            sight=guarded,
             ledger=ledger,
             model_of=lambda _session: model,
             holes=holes,
@@ -127,25 +145,26 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
             hours=hours,
             pause=time.sleep,
             rearm_after_sessions=None,
+            lateness=lambda at: (world.clock.now() - at).total_seconds(),
         )
         settle_doubts(desk, begun)
         with bind(run_id=ledger.run_id):
+            guarded.examine(begun)
             for step in _appointments(config, hours, begun, sessions):
                 say(f"next: {step.kind.value} of {step.session} at {step.at:%Y-%m-%d %H:%M} UTC")
                 world.clock.wait_until(step.at)
                 _keep(desk, step, world.clock, say)
 
 
-def catch_up(world: World, pool: Pool, begun: datetime) -> None:
+def catch_up(config: Config, world: World, pool: Pool, begun: datetime) -> None:
     """Store the bars that closed and the news that came since the live desk last looked, without trading."""
     bars, news = BarStore(pool, MARKET_ID), NewsStore(pool, MARKET_ID)
     bars.save_market(live_provenance(), world.universe)
     hours = calendar_around(begun)
-    _backfill(world, bars, hours, begun)
+    BarKeeper(pool, MARKET_ID, world.source, None, world.universe, hours, config.settings.data).fill(begun)
     history = stored_history(world.universe, bars, news, hours, begun)
     since = begun - NEWS_ON_FIRST_START
     Gatherer(world.source, history, bars, news, Linker(world.universe), since).refresh(begun)
-            lateness=lambda at: (world.clock.now() - at).total_seconds(),
 
 
 @contextmanager
@@ -184,18 +203,7 @@ def _appointments(
 def calendar_around(begun: datetime) -> tuple[SessionHours, ...]:
     """The sessions of the live desk's history, and of a year to come."""
     today = begun.date()
-    return sessions_between(today - YEARS_OF_HISTORY * BATCH, today + BATCH)
-
-
-def _backfill(world: World, bars: BarStore, hours: tuple[SessionHours, ...], begun: datetime) -> None:
-    """Fetch the sessions that closed since the last one stored, a year at a time."""
-    last = bars.last_session()
-    missing = [item.session for item in hours if item.close_at <= begun and (last is None or item.session > last)]
-    tickers = sorted({world.universe.index_ticker, *(item.ticker for item in world.universe.listings)})
-    while missing:
-        chunk = [session for session in missing if session < missing[0] + BATCH]
-        bars.append(world.source.bars(tickers, chunk[0], chunk[-1], begun))
-        missing = missing[len(chunk) :]
+    return sessions_between(today - YEARS_OF_HISTORY * YEAR, today + YEAR)
 
 
 def stored_history(

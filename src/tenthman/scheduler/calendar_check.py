@@ -1,0 +1,42 @@
+"""Whether the broker's clock tells the same sessions as the exchange calendar: the broker's is the truth."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from tenthman.domain.market import SessionHours
+from tenthman.domain.order import BrokerClock
+
+MAX_CLOCK_SKEW = timedelta(seconds=30)
+
+
+def disagreement(
+    clock: BrokerClock, hours: Sequence[SessionHours], now: datetime, skew: timedelta = MAX_CLOCK_SKEW
+) -> str | None:
+    """In what the broker's clock differs from ours at `now` and from the calendar `hours`; None where it does not.
+
+    The next opening and closing are compared, so an early close, a holiday or a closing of the day that only one of
+    the two knows shows before it comes. An instant within `skew` of an opening or closing proves nothing of whether
+    the market is open.
+    """
+    off = abs(clock.now - now)
+    if off > skew:
+        return f"the broker's clock must be within {skew} of ours, was off by {off}"
+    opens = next((item.open_at for item in hours if item.open_at > clock.now), None)
+    closes = next((item.close_at for item in hours if item.close_at > clock.now), None)
+    if closes != clock.next_close:
+        return f"the calendar's next close is {_told(closes)}, the broker's {_told(clock.next_close)}"
+    if opens != clock.next_open:
+        return f"the calendar's next opening is {_told(opens)}, the broker's {_told(clock.next_open)}"
+    is_open = any(item.open_at <= clock.now < item.close_at for item in hours)
+    at_an_edge = any(abs(edge - clock.now) <= skew for item in hours for edge in (item.open_at, item.close_at))
+    if is_open != clock.is_open and not at_an_edge:
+        return f"by the calendar the market is {_state(is_open)}, by the broker {_state(clock.is_open)}"
+    return None
+
+
+def _told(at: datetime | None) -> str:
+    return "unknown" if at is None else f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def _state(is_open: bool) -> str:
+    return "open" if is_open else "closed"

@@ -1,0 +1,122 @@
+"""What keeps a live desk from entering on data that cannot be trusted. Exits go on whatever is found."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from tenthman.data.market import MarketView
+from tenthman.data.quality import split_like
+from tenthman.decision import Prepared
+from tenthman.domain.audit import EventKind
+from tenthman.domain.errors import BrokerUnavailable, DataError
+from tenthman.domain.market import SessionHours
+from tenthman.domain.opinion import Action
+from tenthman.domain.order import Book, BrokerClock
+from tenthman.ml.inference import SignalModel
+from tenthman.scheduler.calendar_check import disagreement
+from tenthman.scheduler.challenger import Events, without_entries
+from tenthman.scheduler.clock import Clock
+from tenthman.scheduler.keeper import BarKeeper, Rebase
+from tenthman.scheduler.sight import Sight
+
+NEW_YORK = ZoneInfo("America/New_York")
+MOST_TOLD = 20
+
+log = structlog.get_logger(__name__)
+
+
+class GuardedSight:
+    """Sees what `inner` sees, without a BUY where the bars, the price or the calendar cannot be trusted.
+
+    Before a day's first decision history is renewed; after each close the last bars are examined. Whatever is found
+    is an alert of the run.
+    """
+
+    def __init__(
+        self,
+        inner: Sight,
+        keeper: BarKeeper,
+        rebase: Rebase,
+        ask_clock: Callable[[], BrokerClock],
+        clock: Clock,
+        hours: Sequence[SessionHours],
+        ledger: Events,
+    ) -> None:
+        """`ask_clock` asks the broker, `clock` is the desk's own; `rebase` takes over renewed history."""
+        self._inner, self._keeper, self._rebase = inner, keeper, rebase
+        self._ask_clock, self._clock, self._hours, self._ledger = ask_clock, clock, hours, ledger
+        self._renewed: date | None = None
+
+    def prepare(self, at: datetime, model: SignalModel, book: Book) -> Prepared:
+        """As `inner` prepares, and then as the class says."""
+        self._renew(at)
+        prepared = self._inner.prepare(at, model, book)
+        reasons = {**self._keeper.standing(at), **leaps(prepared)}
+        prepared = self._sit_out(prepared, reasons, at)
+        doubt = disagreement(self._ask_clock(), self._hours, self._clock.now())
+        if doubt is None:
+            return prepared
+        self._alert("calendar disagrees", {"cause": doubt, "entries_refused": len(_bought(prepared))}, at)
+        return without_entries(prepared)
+
+    def after_close(self, at: datetime) -> MarketView:
+        """As `inner` does; then the last bars are examined."""
+        view = self._inner.after_close(at)
+        self.examine(at)
+        return view
+
+    def examine(self, at: datetime) -> None:
+        """Examine the last bars, and tell of those that were flagged."""
+        flags, unchecked = self._keeper.examine(at)
+        if flags:
+            told = [f"{flag.ticker} {flag.session} {flag.rule}: {flag.detail}" for flag in flags[:MOST_TOLD]]
+            self._alert("bars flagged", {"number": len(flags), "flags": told}, at)
+        if unchecked:
+            self._alert("second source silent", {"cause": unchecked}, at)
+
+    def _renew(self, at: datetime) -> None:
+        today = at.astimezone(NEW_YORK).date()
+        if self._renewed == today:
+            return
+        try:
+            rewritten = self._keeper.renew(at, self._rebase)
+        except (BrokerUnavailable, DataError) as error:
+            self._alert("history not renewed", {"cause": str(error)}, at)
+            return
+        self._renewed = today
+        if rewritten:
+            self._alert("history rewritten", {"tickers": list(rewritten)}, at)
+
+    def _sit_out(self, prepared: Prepared, reasons: Mapping[str, str], at: datetime) -> Prepared:
+        """Every BUY of a ticker in `reasons` turned into HOLD; an alert tells of those that there were."""
+        if not reasons:
+            return prepared
+        refused = {ticker: reasons[ticker] for ticker in _bought(prepared) if ticker in reasons}
+        if refused:
+            self._alert("sits out", refused, at)
+        signals = tuple(
+            replace(signal, action=Action.HOLD) if signal.ticker in refused else signal for signal in prepared.signals
+        )
+        return replace(prepared, signals=signals, skipped={**prepared.skipped, **reasons})
+
+    def _alert(self, subject: str, told: Mapping[str, object], at: datetime) -> None:
+        self._ledger.event(EventKind.ALERT, subject, told, at)
+        log.warning(subject, **told)
+
+
+def leaps(prepared: Prepared) -> dict[str, str]:
+    """Tickers whose price stands to the last close as in a split: one of the two is not what it seems."""
+    found = {}
+    for ticker, facts in prepared.facts.items():
+        split = split_like(facts.last_price / facts.last_close)
+        if split is not None:
+            told = f"price {facts.last_price:g} after a close of {facts.last_close:g}"
+            found[ticker] = f"{told}: as if split {split:g} for 1"
+    return found
+
+
+def _bought(prepared: Prepared) -> list[str]:
+    return [signal.ticker for signal in prepared.signals if signal.action is Action.BUY]
