@@ -11,6 +11,7 @@ from tenthman.cli import (
     control,
     doctor,
     ingest,
+    lookahead,
     exchange,
     language,
     models,
@@ -44,6 +45,7 @@ app.command("backtest")(backtest.backtest_command)
 app.command("parity")(parity.parity_command)
 app.command("control")(control.control_command)
 app.command("sweep")(sweep.sweep_command)
+app.command("lookahead")(lookahead.lookahead_command)
 app.command("signals")(signals.signals_command)
 app.command("scorecard")(scorecard.scorecard_command)
 app.add_typer(exchange.app, name="exchange")

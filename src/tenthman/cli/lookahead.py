@@ -1,0 +1,50 @@
+"""`tenthman lookahead`: does a feature change when the future is cut off? The desk's own, or a user's."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tenthman.cli.output import ConfigOption, JsonOption, complain, say, show_json, show_lines
+from tenthman.cli.session import start
+from tenthman.cli.train import MarketOption, PackOption, chosen_market
+from tenthman.domain.errors import ConfigError
+
+CUTS = 8
+
+
+def lookahead_command(
+    feature: Annotated[
+        str | None,
+        typer.Option(
+            help="Your own, as module:function (Panel in, array out); without it, all that the desk computes."
+        ),
+    ] = None,
+    cuts: Annotated[int, typer.Option(min=1, max=10_000, help="At how many places to cut; more find more.")] = CUTS,
+    market: MarketOption = None,
+    pack: PackOption = None,
+    config_directory: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Look for look-ahead: compute with the history cut off and with all of it; any difference is a leak.
+
+    Ends with 1 and names feature, ticker and date when there is one.
+    """
+    from tenthman.scheduler.lookahead import look_ahead, own_feature, shipped_features
+
+    config = start(config_directory)
+    named = chosen_market(config, market, pack)
+    if named is None:
+        raise ConfigError("`--market` must be auto, pack, yahoo or practice here, was 'live'")
+    compute = shipped_features(config, named) if feature is None else own_feature(feature, Path.cwd(), named.panel)
+    whole = compute(len(named.panel.sessions) - 1)
+    found = list(look_ahead(compute, whole, cuts, lambda done, total: say(f"cut {done} of {total}")))
+    names = whole.names
+    if as_json:
+        show_json({"market": named.provenance.headline, "features": names, "cuts": cuts, "leaks": found})
+    else:
+        show_lines([f"{named.provenance.headline}: {len(names)} features, {cuts} cuts"])
+        show_lines([str(item) for item in found] or ["no value changed when the future was cut off"])
+    if found:
+        complain(f"look-ahead in {len(found)} of {len(names)} features: {', '.join(item.feature for item in found)}")
+        raise typer.Exit(1)
