@@ -252,7 +252,9 @@ def _check_lines(found: "Check") -> Iterator[str]:
         )
         yield f"{kind:<18}{now.put:>6}" + "".join(f"{f'{old:.0%} -> {new:.0%}':>14}" for new, old in shares)
     yield from (f"changed since the accepted run: {name}" for name in found.changed)
-    if not found.comparable:
+    if not any(then.put for then in found.accepted.values()):
+        yield "no run was accepted yet"
+    elif not found.comparable:
         yield "the accepted run is of another model: what moved need not be the prompts' doing"
     yield from (f"moved: {name}: {then} -> {now}" for name, then, now in found.moved)
     if found.stands:
