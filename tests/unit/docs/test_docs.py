@@ -17,8 +17,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 COMMAND = re.compile(
     r"(?:^|[`\s])(?:\.venv/bin/)?tenthman "
-    r"((?:rehearse|report|doctor|trade|halt|rearm|train|models|signals|backtest|sweep|parity|control|audit|exchange|ingest|pack|news)"
-    r"\b[^`\n#]*)"
+    r"((?:rehearse|report|doctor|trade|halt|rearm|train|models|signals|backtest|sweep|parity|control|audit|exchange"
+    r"|ingest|pack|news)\b[^`\n#]*)"
 )
 
 
