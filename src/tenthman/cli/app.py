@@ -10,6 +10,7 @@ from tenthman.cli import (
     backtest,
     control,
     doctor,
+    features,
     ingest,
     lookahead,
     exchange,
@@ -54,6 +55,7 @@ models.app.command("bench")(language.bench_command)
 app.add_typer(models.app, name="models")
 app.add_typer(language.prompts, name="prompts")
 app.add_typer(audit.app, name="audit")
+app.add_typer(features.app, name="features")
 app.add_typer(news.app, name="news")
 app.add_typer(pack.app, name="pack")
 app.add_typer(sentiment.app, name="sentiment")

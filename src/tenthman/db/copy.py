@@ -1,5 +1,6 @@
 """Binary COPY with rows laid out by numpy: no Python object per row, in either direction."""
 
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
@@ -14,6 +15,7 @@ Cursor = psycopg.Cursor[tuple[Any, ...]]
 CHUNK_ROWS = 32_768
 _HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 _TRAILER = b"\xff\xff"
+_FLOAT8_OID = 701
 _EPOCH_DATE = np.datetime64("2000-01-01", "D")
 _EPOCH_INSTANT = np.datetime64("2000-01-01T00:00:00", "us")
 
@@ -27,8 +29,8 @@ class Text:
 
 
 Column = NDArray[np.float64] | NDArray[np.int64] | NDArray[np.int16] | NDArray[np.datetime64] | Text
-"""float64 (stored as float8), int64 (int8), int16 (int2), datetime64[D] (date), other datetime64 (timestamptz, read as
-UTC), or `Text`."""
+"""float64 (stored as float8, with two dimensions as float8[]), int64 (int8), int16 (int2), datetime64[D] (date), other
+datetime64 (timestamptz, read as UTC), or `Text`."""
 
 
 def copy_binary(cursor: Cursor, table: str, columns: Mapping[str, Column]) -> int:
@@ -98,6 +100,8 @@ class _Field:
     def of(cls, name: str, column: Column) -> "_Field":
         if isinstance(column, Text):
             return cls._of_text(column)
+        if column.dtype == np.float64 and column.ndim == 2:
+            return cls._of_arrays(column)
         if column.dtype == np.float64:
             return cls._of_fixed(column.astype(">f8"))
         if column.dtype in (np.int64, np.int16):
@@ -118,6 +122,18 @@ class _Field:
         laid = np.empty((len(values), 4 + width), dtype=np.uint8)
         laid[:, :4] = np.frombuffer(width.to_bytes(4, "big"), dtype=np.uint8)
         laid[:, 4:] = np.ascontiguousarray(values).view(np.uint8).reshape(len(values), width)
+        return cls(bytes_=laid, codes=None, lengths=None)
+
+    @classmethod
+    def _of_arrays(cls, values: NDArray[Any]) -> "_Field":
+        """Each row as a float8[]: dimensions, whether any is null, type, length, first index, then the elements."""
+        rows, width = values.shape
+        size = 20 + 12 * width
+        laid = np.empty((rows, 4 + size), dtype=np.uint8)
+        laid[:, :24] = np.frombuffer(struct.pack(">iiiiii", size, 1, 0, _FLOAT8_OID, width, 1), dtype=np.uint8)
+        elements = laid[:, 24:].reshape(rows, width, 12)
+        elements[:, :, :4] = np.frombuffer(struct.pack(">i", 8), dtype=np.uint8)
+        elements[:, :, 4:] = np.ascontiguousarray(values.astype(">f8")).view(np.uint8).reshape(rows, width, 8)
         return cls(bytes_=laid, codes=None, lengths=None)
 
     @classmethod

@@ -240,6 +240,26 @@ CREATE TABLE features (
     CHECK (cardinality(names) = cardinality(values))
 );
 
+-- Versioned feature sets, built for whole markets.
+CREATE TABLE feature_sets (
+    market_id        text NOT NULL REFERENCES markets (id) ON DELETE CASCADE,
+    feature_set_hash text NOT NULL,                            -- of names and definitions
+    names            text[] NOT NULL,
+    definitions      text[] NOT NULL,
+    PRIMARY KEY (market_id, feature_set_hash)
+);
+
+-- The features of a member in a session; NaN where one is undefined.
+CREATE TABLE feature_values (
+    market_id        text NOT NULL,
+    feature_set_hash text NOT NULL,
+    ticker           text NOT NULL,
+    session          date NOT NULL,
+    values           double precision[] NOT NULL,
+    PRIMARY KEY (market_id, feature_set_hash, ticker, session),
+    FOREIGN KEY (market_id, feature_set_hash) REFERENCES feature_sets ON DELETE CASCADE
+);
+
 -- Trained signal models: immutable.
 CREATE TABLE models (
     version          text PRIMARY KEY CHECK (version <> ''),

@@ -1,0 +1,220 @@
+"""`tenthman features`: build a market's feature set, and look at it by ticker and date."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from tenthman.cli.output import ConfigOption, JsonOption, complain, results, say, show_json, show_lines
+from tenthman.cli.session import start
+from tenthman.cli.train import MarketOption, PackOption, chosen_market, market_known
+from tenthman.config import Config
+from tenthman.domain.errors import ConfigError
+from tenthman.scheduler.clock import wall_now
+
+if TYPE_CHECKING:
+    from tenthman.db.pool import Pool
+    from tenthman.domain.market import MarketData
+    from tenthman.features.sets import FeatureRow, FeatureSet, FeatureStore
+
+FromOption = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First session.")]
+ToOption = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last session.")]
+SetOption = Annotated[
+    str | None, typer.Option("--set", help="Beginning of a set's hash; without it, the one that reaches furthest.")
+]
+OnlyOption = Annotated[list[str] | None, typer.Option("--feature", help="Only this one; may be given several times.")]
+
+SHOWN = 6
+"""So many features fit beside each other unless some are named; JSON holds all."""
+
+app = typer.Typer(help="Feature sets: built once, named by the hash of their definitions.", no_args_is_help=True)
+
+
+@app.command("build")
+def build_command(
+    first: FromOption = None,
+    last: ToOption = None,
+    market: MarketOption = None,
+    pack: PackOption = None,
+    config_directory: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compute every feature of a market and store the sessions that are not there yet."""
+    from tenthman.scheduler.feature_building import build_features, morning_after
+    from tenthman.scheduler.storage import open_storage
+
+    config = start(config_directory)
+    named = chosen_market(config, market, pack)
+    until = wall_now() if named is None else morning_after(config, named.panel.sessions[-1].item())
+    with open_storage(config) as pool:
+        known = market_known(config, pool, named, until)
+        say(f"{known.headline}: computing features ...")
+        built = build_features(config, pool, known, until, first and first.date(), last and last.date())
+    if as_json:
+        show_json({"market": known.headline, "built": built})
+        return
+    span = f"{built.first} to {built.last}"
+    show_lines([f"set {built.set_hash[:12]}: {built.features} features, {span}, {built.added:,} rows new"])
+
+
+@app.command("sets")
+def sets_command(
+    market: MarketOption = None,
+    pack: PackOption = None,
+    config_directory: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The sets that are stored of a market."""
+    from tenthman.scheduler.storage import open_storage
+
+    config = start(config_directory)
+    named = chosen_market(config, market, pack)
+    with open_storage(config) as pool:
+        found = _store(pool, named).sets()
+    if as_json:
+        show_json({"sets": found})
+        return
+    show_lines(
+        f"{item.set_hash[:12]}  {item.rows:,} rows, {item.first or '-'} to {item.last or '-'}, {len(item.names)} "
+        f"features: {', '.join(item.definitions)}"
+        for item in found
+    )
+
+
+@app.command("forget")
+def forget_command(
+    set_hash: Annotated[str, typer.Argument(help="Beginning of the set's hash.")],
+    market: MarketOption = None,
+    pack: PackOption = None,
+    config_directory: ConfigOption = None,
+) -> None:
+    """Remove a stored set with its rows."""
+    from tenthman.scheduler.storage import open_storage
+
+    config = start(config_directory)
+    named = chosen_market(config, market, pack)
+    with open_storage(config) as pool:
+        store = _store(pool, named)
+        chosen = _chosen(store, set_hash)
+        show_lines([f"set {chosen.set_hash[:12]}: {store.forget(chosen.set_hash):,} rows removed"])
+
+
+@app.command("show")
+def show_command(
+    ticker: Annotated[str, typer.Argument(help="Whose.")],
+    first: FromOption = None,
+    last: ToOption = None,
+    only: OnlyOption = None,
+    set_hash: SetOption = None,
+    market: MarketOption = None,
+    pack: PackOption = None,
+    config_directory: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Stored features of a ticker over a span of sessions."""
+    from tenthman.features.sets import FeatureRow
+    from tenthman.scheduler.storage import open_storage
+
+    config = start(config_directory)
+    named = chosen_market(config, market, pack)
+    with open_storage(config) as pool:
+        store = _store(pool, named)
+        chosen = _chosen(store, set_hash)
+        since, until = first.date() if first else date.min, last.date() if last else date.max
+        sessions, values = store.read(chosen.set_hash, ticker.upper(), since, until)
+    if not len(sessions):
+        raise ConfigError(
+            f"no features of {ticker.upper()} are stored there; the set holds {chosen.first} to {chosen.last}"
+        )
+    days: list[date] = sessions.tolist()
+    rows = [FeatureRow(ticker=ticker.upper(), session=day, values=held) for day, held in zip(days, values, strict=True)]
+    _show(chosen, rows, only or [], as_json)
+
+
+@app.command("random")
+def random_command(
+    count: Annotated[int, typer.Argument(min=1, max=1_000, help="How many rows.")] = 10,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same rows.")] = 0,
+    check: Annotated[bool, typer.Option("--check", help="Compute each again from what was known then.")] = False,
+    only: OnlyOption = None,
+    set_hash: SetOption = None,
+    market: MarketOption = None,
+    pack: PackOption = None,
+    config_directory: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Stored rows drawn without order, to look at; with --check, each is computed again with its future cut off."""
+    from tenthman.scheduler.storage import open_storage
+
+    config = start(config_directory)
+    named = chosen_market(config, market, pack)
+    with open_storage(config) as pool:
+        store = _store(pool, named)
+        chosen = _chosen(store, set_hash)
+        rows = store.drawn(chosen.set_hash, count, seed)
+        wrong = _differing(config, pool, named, chosen, rows) if check else []
+    _show(chosen, rows, only or [], as_json)
+    if check and not as_json:
+        show_lines([f"{len(rows) - len(wrong)} of {len(rows)} rows equal what is computed with their future cut off"])
+    if wrong:
+        complain("differ: " + ", ".join(f"{row.ticker} {row.session}" for row in wrong))
+        raise typer.Exit(1)
+
+
+def _differing(
+    config: Config, pool: "Pool", named: "MarketData | None", chosen: "FeatureSet", rows: "Sequence[FeatureRow]"
+) -> "list[FeatureRow]":
+    from tenthman.scheduler.feature_building import differing, morning_after
+
+    if chosen.last is None:
+        return []
+    known = market_known(config, pool, named, morning_after(config, chosen.last))
+    return differing(config, known, chosen.set_hash, rows)
+
+
+def _store(pool: "Pool", named: "MarketData | None") -> "FeatureStore":
+    from tenthman.features.sets import FeatureStore
+    from tenthman.scheduler.live import MARKET_ID
+
+    return FeatureStore(pool, MARKET_ID if named is None else named.provenance.content_hash[:12])
+
+
+def _chosen(store: "FeatureStore", beginning: str | None) -> "FeatureSet":
+    stored = store.sets()
+    found = [item for item in stored if item.set_hash.startswith(beginning or "")]
+    if not found:
+        held = ", ".join(item.set_hash[:12] for item in stored) or "none: `tenthman features build` makes one"
+        raise ConfigError(f"no such feature set of this market is stored; there are: {held}")
+    if beginning and len(found) > 1:
+        raise ConfigError(f"{beginning!r} is the beginning of {len(found)} sets: give more digits")
+    return found[0]
+
+
+def _show(chosen: "FeatureSet", rows: "Sequence[FeatureRow]", only: Sequence[str], as_json: bool) -> None:
+    strange = [name for name in only if name not in chosen.names]
+    if strange:
+        raise ConfigError(f"`--feature` must name features of the set, was {strange[0]!r}; it has {len(chosen.names)}")
+    names = tuple(only) or chosen.names
+    places = [chosen.names.index(name) for name in names]
+    if as_json:
+        told = [{"ticker": row.ticker, "session": row.session} | _told(names, row.values[places]) for row in rows]
+        show_json({"set": chosen.set_hash, "definitions": chosen.definitions, "rows": told})
+        return
+    shown = len(names) if only else min(SHOWN, len(names))
+    table = Table(title=f"set {chosen.set_hash[:12]}", title_justify="left", box=SIMPLE_HEAD)
+    for name in ("ticker", "session", *names[:shown]):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        cells = ("" if np.isnan(value) else f"{value:.6g}" for value in row.values[places[:shown]])
+        table.add_row(row.ticker, str(row.session), *cells)
+    results.print(table)
+    if shown < len(names):
+        show_lines([f"{len(names) - shown} more features: name some with --feature, or take --json"])
+
+
+def _told(names: Sequence[str], values: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]") -> dict[str, float | None]:
+    return {name: None if np.isnan(value) else float(value) for name, value in zip(names, values, strict=True)}

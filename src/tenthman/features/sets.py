@@ -1,0 +1,138 @@
+"""Feature sets of whole markets in PostgreSQL: named by the hash of their definitions, built session by session.
+
+Another formula makes another hash, so features of different versions lie beside each other and are never mixed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenthman.db.copy import Text, copy_binary
+from tenthman.db.pool import Pool
+from tenthman.db.sql import load_queries
+from tenthman.domain.errors import DataCorrupt
+from tenthman.domain.features import FeaturePanel
+from tenthman.domain.market import Floats, Sessions
+
+_SQL = load_queries("tenthman.features", "sets.sql")
+
+CHECKED_AGAIN = 5
+"""So many of the newest sessions stored are compared with those computed anew whenever more are added."""
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureSet:
+    """A stored set; `first` and `last` session are None while it holds no rows."""
+
+    set_hash: str
+    names: tuple[str, ...]
+    definitions: tuple[str, ...]
+    rows: int
+    first: date | None
+    last: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FeatureRow:
+    """One ticker's features in one session, in the order of the set's names; NaN where one is undefined."""
+
+    ticker: str
+    session: date
+    values: Floats
+
+
+class FeatureStore:
+    """The feature sets of one market, which must be stored itself."""
+
+    def __init__(self, pool: Pool, market_id: str) -> None:
+        self._pool = pool
+        self._market_id = market_id
+
+    def add(self, features: FeaturePanel, member: Mask) -> int:
+        """Store the sessions of `features` that are not there yet, cells of `member` alone; returns how many rows.
+
+        All or nothing. DataCorrupt when the newest stored sessions differ, to the bit, from the same ones in
+        `features`: then the market's past has changed, and the set must be forgotten and built again.
+        """
+        key = (self._market_id, features.set_hash)
+        with self._pool.connection() as connection, connection.cursor() as cursor:
+            cursor.execute(_SQL["lock"], [self._market_id])
+            cursor.execute(_SQL["add_set"], [*key, list(features.names), list(features.definitions)])
+            stored = np.array([row[0] for row in cursor.execute(_SQL["sessions"], key)], dtype="datetime64[D]")
+            old = np.isin(features.sessions, stored)
+            for row in np.flatnonzero(old)[-CHECKED_AGAIN:].tolist():
+                held = cursor.execute(_SQL["session"], [*key, features.sessions[row].item()]).fetchall()
+                _require_equal(features, member, row, dict(held))
+            fresh = member & ~old[:, np.newaxis]
+            rows, columns = np.nonzero(fresh)
+            if not len(rows):
+                return 0
+            ones = np.zeros(len(rows), dtype=np.intp)
+            copy_binary(
+                cursor,
+                "feature_values",
+                {
+                    "market_id": Text(labels=(key[0],), codes=ones),
+                    "feature_set_hash": Text(labels=(key[1],), codes=ones),
+                    "ticker": Text(labels=features.tickers, codes=columns),
+                    "session": features.sessions[rows],
+                    "values": features.values[fresh],
+                },
+            )
+        with self._pool.connection() as connection:
+            connection.execute(_SQL["analyse"])
+        return len(rows)
+
+    def sets(self) -> list[FeatureSet]:
+        """What is stored, the one that reaches furthest first."""
+        with self._pool.connection() as connection:
+            found = connection.execute(_SQL["sets"], [self._market_id]).fetchall()
+        return [
+            FeatureSet(
+                set_hash=row[0], names=tuple(row[1]), definitions=tuple(row[2]), rows=row[3], first=row[4], last=row[5]
+            )
+            for row in found
+        ]
+
+    def forget(self, set_hash: str) -> int:
+        """Remove a set with its rows and return how many those were; 0 where there is no such set."""
+        key = [self._market_id, set_hash]
+        with self._pool.connection() as connection:
+            rows = connection.execute(_SQL["forget_values"], key).rowcount
+            connection.execute(_SQL["forget_set"], key)
+        return rows
+
+    def read(self, set_hash: str, ticker: str, first: date, last: date) -> tuple[Sessions, Floats]:
+        """Sessions `first`..`last` in which `ticker` was a member, and its features (sessions, names), bit for bit."""
+        with self._pool.connection() as connection, connection.cursor(binary=True) as cursor:
+            found = cursor.execute(_SQL["range"], [self._market_id, set_hash, ticker, first, last]).fetchall()
+        sessions = np.array([row[0] for row in found], dtype="datetime64[D]")
+        return sessions, np.array([row[1] for row in found], dtype=np.float64)
+
+    def drawn(self, set_hash: str, count: int, seed: int) -> list[FeatureRow]:
+        """`count` rows drawn without order, the same ones for the same seed."""
+        with self._pool.connection() as connection, connection.cursor(binary=True) as cursor:
+            found = cursor.execute(_SQL["random"], [self._market_id, set_hash, f" {seed}", count]).fetchall()
+        return [FeatureRow(ticker=row[0], session=row[1], values=np.array(row[2], dtype=np.float64)) for row in found]
+
+
+def _require_equal(features: FeaturePanel, member: Mask, row: int, held: dict[str, Sequence[Any]]) -> None:
+    computed = {
+        ticker: features.values[row, column] for column, ticker in enumerate(features.tickers) if member[row, column]
+    }
+    wrong = sorted(held.keys() ^ computed.keys()) or sorted(
+        ticker
+        for ticker, values in computed.items()
+        if not np.array_equal(values, np.array(held[ticker], dtype=np.float64), equal_nan=True)
+    )
+    if wrong:
+        raise DataCorrupt(
+            f"{wrong[0]} in {features.sessions[row]}: the stored features must equal those computed now, which differ: "
+            "the market's past has changed since; `tenthman features forget` the set and build it again"
+        )

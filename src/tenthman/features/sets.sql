@@ -1,0 +1,39 @@
+-- name: add_set
+INSERT INTO feature_sets (market_id, feature_set_hash, names, definitions) VALUES (%s, %s, %s, %s)
+ON CONFLICT DO NOTHING;
+
+-- name: lock
+SELECT pg_advisory_xact_lock(hashtextextended('features of ' || %s, 0));
+
+-- name: sets
+SELECT s.feature_set_hash, s.names, s.definitions, count(v.session), min(v.session), max(v.session)
+FROM feature_sets s LEFT JOIN feature_values v USING (market_id, feature_set_hash)
+WHERE s.market_id = %s
+GROUP BY s.feature_set_hash, s.names, s.definitions
+ORDER BY max(v.session) DESC NULLS LAST, s.feature_set_hash;
+
+-- name: sessions
+SELECT DISTINCT session FROM feature_values WHERE market_id = %s AND feature_set_hash = %s;
+
+-- name: session
+SELECT ticker, values FROM feature_values WHERE market_id = %s AND feature_set_hash = %s AND session = %s;
+
+-- name: range
+SELECT session, values FROM feature_values
+WHERE market_id = %s AND feature_set_hash = %s AND ticker = %s AND session BETWEEN %s AND %s
+ORDER BY session;
+
+-- name: random
+SELECT ticker, session, values FROM feature_values
+WHERE market_id = %s AND feature_set_hash = %s
+ORDER BY md5(ticker || session::text || %s), ticker, session
+LIMIT %s;
+
+-- name: forget_values
+DELETE FROM feature_values WHERE market_id = %s AND feature_set_hash = %s;
+
+-- name: forget_set
+DELETE FROM feature_sets WHERE market_id = %s AND feature_set_hash = %s;
+
+-- name: analyse
+ANALYZE feature_sets, feature_values;

@@ -1,0 +1,98 @@
+"""Feature sets of a market in PostgreSQL: built session by session, read by ticker and date."""
+
+from datetime import date
+
+import numpy as np
+import pytest
+
+from tenthman.db.pool import Pool
+from tenthman.domain.errors import DataCorrupt
+from tenthman.domain.features import FeaturePanel
+from tenthman.features.sets import FeatureStore
+
+TICKERS = ("A", "B", "C", "INDEX")
+SESSIONS = 30
+
+
+@pytest.fixture
+def store(pool: Pool) -> FeatureStore:
+    with pool.connection() as connection:
+        connection.execute("INSERT INTO markets VALUES ('m1', 'practice', 'n', 'd', 's', 'p', 'l', 'h', 'SPY')")
+    return FeatureStore(pool, "m1")
+
+
+def panel(definition: str = "test-1") -> FeaturePanel:
+    values = np.random.default_rng(4).normal(size=(SESSIONS, len(TICKERS), 3)) / 3.0
+    values[:5, :, 1] = np.nan
+    return FeaturePanel(
+        sessions=np.datetime64("2020-01-01") + np.arange(SESSIONS), tickers=TICKERS, names=("x", "y", "z"),
+        values=values, definitions=(definition,),
+    )  # fmt: skip
+
+
+MEMBER = np.tile([True, True, True, False], (SESSIONS, 1))
+
+
+def test_a_set_is_built_session_by_session_and_read_back_bit_for_bit(store: FeatureStore) -> None:
+    whole = panel()
+    assert store.add(whole.rows(0, 20), MEMBER[:20]) == 60
+    assert store.add(whole, MEMBER) == 30
+    assert store.add(whole, MEMBER) == 0
+    sessions, values = store.read(whole.set_hash, "B", date(2020, 1, 3), date(2020, 1, 25))
+    np.testing.assert_array_equal(sessions, whole.sessions[2:25])
+    assert values.tobytes() == np.ascontiguousarray(whole.values[2:25, 1]).tobytes()
+    assert len(store.read(whole.set_hash, "INDEX", date.min, date.max)[0]) == 0
+    (held,) = store.sets()
+    assert (held.set_hash, held.names, held.rows) == (whole.set_hash, ("x", "y", "z"), 90)
+    assert (held.first, held.last) == (date(2020, 1, 1), date(2020, 1, 30))
+
+
+def test_sets_of_other_definitions_lie_beside_each_other_and_one_can_be_forgotten(store: FeatureStore) -> None:
+    old, new = panel(), panel("test-2")
+    store.add(old.rows(0, 10), MEMBER[:10])
+    store.add(new, MEMBER)
+    assert [item.definitions for item in store.sets()] == [("test-2",), ("test-1",)]
+    assert store.forget(old.set_hash) == 30
+    assert [item.definitions for item in store.sets()] == [("test-2",)]
+    assert store.forget("none") == 0
+
+
+def test_a_past_that_has_changed_is_refused_and_nothing_is_added(store: FeatureStore) -> None:
+    whole = panel()
+    store.add(whole.rows(0, 20), MEMBER[:20])
+    values = whole.values.copy()
+    values[18, 1, 2] = np.nextafter(values[18, 1, 2], 1.0)
+    changed = FeaturePanel(
+        sessions=whole.sessions.copy(), tickers=TICKERS, names=whole.names, values=values, definitions=("test-1",)
+    )
+    with pytest.raises(DataCorrupt, match="B in 2020-01-19: the stored features must equal"):
+        store.add(changed, MEMBER)
+    left = MEMBER.copy()
+    left[19, 2] = False
+    with pytest.raises(DataCorrupt, match="C in 2020-01-20"):
+        store.add(whole, left)
+    assert store.sets()[0].rows == 60
+
+
+def test_drawn_rows_are_stored_ones_and_the_same_for_the_same_seed(store: FeatureStore) -> None:
+    whole = panel()
+    store.add(whole, MEMBER)
+    rows = store.drawn(whole.set_hash, 10, 3)
+    assert len({(row.ticker, row.session) for row in rows}) == 10
+    for row in rows:
+        held = whole.values[(row.session - date(2020, 1, 1)).days, TICKERS.index(row.ticker)]
+        assert row.values.tobytes() == held.tobytes()
+    assert [row.session for row in store.drawn(whole.set_hash, 10, 3)] == [row.session for row in rows]
+    assert [row.session for row in store.drawn(whole.set_hash, 10, 4)] != [row.session for row in rows]
+
+
+def test_a_ticker_and_a_span_of_dates_are_found_through_an_index(store: FeatureStore, pool: Pool) -> None:
+    store.add(panel(), MEMBER)
+    with pool.connection() as connection:
+        connection.execute("SET LOCAL enable_seqscan = off")
+        plan = connection.execute(
+            "EXPLAIN SELECT values FROM feature_values WHERE market_id = 'm1' AND feature_set_hash = 'h'"
+            " AND ticker = 'A' AND session BETWEEN '2020-01-01' AND '2020-02-01'"
+        ).fetchall()
+    assert any("feature_values_pkey" in row[0] for row in plan)
+    assert any("Index Cond" in row[0] and "session >=" in row[0] for row in plan)
