@@ -16,6 +16,7 @@ from tenthman.exchange.market import ReplayExchange
 from tenthman.exchange.orders import ExchangeOrder
 
 _LOOK_BACK = timedelta(days=30)
+_WAITING = (OrderStatus.HELD, OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE)
 _T1_SINCE = date(2024, 5, 28)
 
 
@@ -80,10 +81,14 @@ def delete_orders(exchange: ReplayExchange, _: Call) -> Reply:
 
 
 def cancel_all(exchange: ReplayExchange) -> list[str]:
-    """Cancel every open order and bracket; the ids that were asked for, a bracket by its first open member."""
+    """Cancel every open order and bracket; the ids that were asked for, a bracket by its first open member.
+
+    What waits for a change already is left to it, and so is a leg that waits for its entry or its target.
+    """
     cancelled = []
     for order in exchange.orders("open"):
-        if not exchange.order(order.id).status.is_final:
+        status = exchange.order(order.id).status
+        if not status.is_final and status not in _WAITING:
             exchange.cancel(order.id)
             cancelled.append(order.id)
     return cancelled

@@ -119,6 +119,10 @@ class Floor:
         """Cancel an order and its family."""
         self._end(order_id, at, "canceled", OrderStatus.CANCELED)
 
+    def withdraw_sells(self, symbol: str, at: datetime) -> None:
+        """Cancel what sells `symbol`, with its families; entries that wait keep their legs."""
+        self._cancel_all((order for order in self.book if order.symbol == symbol and order.side is Side.SELL), at)
+
     def execute(self, resting: Resting, price: Decimal, quantity: Decimal, at: datetime, *, is_last: bool) -> None:
         """Book an execution and tell of it."""
         fill = self.register.fill_of(resting, price, quantity, at)

@@ -8,7 +8,6 @@ before, where they are wanted and known, and delisted names are closed out. Sett
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from uuid import uuid5
 
 from tenthman.config import CostSettings
 from tenthman.domain.checks import require_aware
@@ -17,7 +16,8 @@ from tenthman.domain.money import e4
 from tenthman.domain.news import NewsItem
 from tenthman.domain.order import Account, BrokerClock, BrokerPosition, Fill, OrderStatus, TimeInForce
 from tenthman.exchange import admission
-from tenthman.exchange.composition import compose, payout, resting_of
+from tenthman.exchange.composition import compose
+from tenthman.exchange.corporate import close_out, pay_dividends
 from tenthman.exchange.floor import Floor
 from tenthman.exchange.matching import FillCosts
 from tenthman.exchange.orders import (
@@ -32,8 +32,7 @@ from tenthman.exchange.orders import (
 )
 from tenthman.exchange.path import Path
 from tenthman.exchange.prices import NewsTape, PriceTape, quoted, sessions_closed
-from tenthman.exchange.register import NAMES
-from tenthman.exchange.replacing import require_replaceable, successor
+from tenthman.exchange.replacing import require_order_of_legs, require_replaceable, successor
 from tenthman.exchange.sessions import NEW_YORK, Timetable
 
 __all__ = ["ExchangeOrder", "OrderEvent", "OrderRequest", "Refusal", "Replacement", "ReplayExchange", "VenueRules"]
@@ -137,7 +136,7 @@ class ReplayExchange:
         self._floor.register.require_unused(change.client_order_id)
         lasts = change.time_in_force or order.time_in_force
         follower = successor(order, change, self._now, self._expiry(lasts))
-        self._require_legs(order, follower)
+        require_order_of_legs(follower, self._floor.register.siblings(order))
         self._floor.ask_to_replace(follower, change, self._now, self._now + self._rules.latency)
         self._trade_now()
         return follower
@@ -217,8 +216,13 @@ class ReplayExchange:
         return list(self._dividends)
 
     def split_shares(self, symbol: str, ratio: Decimal) -> None:
-        """Make `ratio` shares of each one held of `symbol`; orders at work stay as they are."""
+        """Make `ratio` shares of each one held of `symbol`; orders at work stay as they are.
+
+        But for a reverse split (`ratio` below 1): it cancels the sells, which are of more than is held now.
+        """
         self._floor.holdings.split(symbol, ratio)
+        if ratio < 1:
+            self._floor.withdraw_sells(symbol, self._now)
 
     def is_delisted(self, symbol: str) -> bool:
         """Whether `symbol` has had its last bar in this market and a session without it has begun."""
@@ -285,18 +289,6 @@ class ReplayExchange:
         admission.require_legs(request, price if base is None else base)
         return request, self._floor.admit(request, price)
 
-    def _require_legs(self, order: ExchangeOrder, follower: ExchangeOrder) -> None:
-        """Refusal 422 when a replacement would put a stop at or above the target of its family."""
-        family = [self.order(leg) for leg in order.legs]
-        if order.parent_id is not None:
-            family = [self.order(leg) for leg in self.order(order.parent_id).legs] + [self.order(order.parent_id)]
-        exits = [member for member in family if member.id != order.id and member.side is follower.side]
-        for other in exits:
-            target, stop = (follower, other) if follower.stop_price is None else (other, follower)
-            limit, level = target.limit_price, stop.stop_price
-            if limit is not None and level is not None and limit <= level:
-                raise Refusal(422, Code.RULE, "take_profit.limit_price must be > stop_loss.stop_price")
-
     def _expiry(self, lasts: TimeInForce) -> datetime | None:
         """When an order sent now ends by itself: at a close, or at 16:15 after so many days; None: never."""
         if lasts is not TimeInForce.GTC:
@@ -343,8 +335,8 @@ class ReplayExchange:
     def _open(self, session: SessionHours) -> None:
         self._opened = self._row
         if self._pays_dividends:
-            self._pay_dividends(session)
-        self._close_out(session.open_at)
+            self._dividends += pay_dividends(self._floor.holdings, self._prices, self._row, session)
+        close_out(self._floor, self._prices, self._row, session.open_at)
         self._floor.open_session(session.open_at)
         self._begin_volume()
         if self._floor.awaits_opening:
@@ -353,43 +345,6 @@ class ReplayExchange:
 
     def _begin_volume(self) -> None:
         self._floor.liquidity.begin(lambda symbol: self._prices.volume(self._row, symbol))
-
-    def _pay_dividends(self, session: SessionHours) -> None:
-        for symbol, lot in sorted(self._floor.holdings.lots.items()):
-            per_share = self._prices.dividend(self._row, symbol)
-            amount = quoted(e4(per_share * float(lot.quantity)))
-            if amount <= 0:
-                continue
-            self._floor.holdings.credit(amount)
-            self._dividends.append(
-                DividendPayment(
-                    id=str(uuid5(NAMES, f"dividend/{symbol}/{session.session}")),
-                    session=session.session,
-                    symbol=symbol,
-                    quantity=lot.quantity,
-                    per_share=Decimal(repr(per_share)),
-                    amount=amount,
-                    paid_at=session.open_at,
-                )
-            )
-
-    def _close_out(self, at: datetime) -> None:
-        """Cancel the orders of names that will not trade again, and pay out what is held of them at the last close."""
-        for resting in self._floor.book:
-            if self._has_ended(resting.symbol):
-                self._floor.withdraw(resting.id, at)
-        for symbol, lot in sorted(self._floor.holdings.lots.items()):
-            close = self._prices.last_close(self._row, symbol)
-            if self._has_ended(symbol) and close is not None:
-                order = payout(symbol, lot.quantity, at)
-                register = self._floor.register
-                register.keep(order)
-                resting = resting_of(order, register.place(order.id))
-                self._floor.execute(resting, quoted(e4(close)), lot.quantity, at, is_last=True)
-
-    def _has_ended(self, symbol: str) -> bool:
-        row = self._prices.ended(symbol)
-        return row is not None and row <= self._row
 
     def _close(self, session: SessionHours) -> None:
         self._floor.close_session(session.close_at)

@@ -61,6 +61,12 @@ class Register:
         """Orders that are not final, oldest first."""
         return [self._orders[order_id] for order_id in self._open]
 
+    def siblings(self, order: ExchangeOrder) -> list[ExchangeOrder]:
+        """The other orders of its family that end the same position: a bracket's legs, or both of an OCO."""
+        head = order if order.parent_id is None else self._orders[order.parent_id]
+        family = [head, *(self._orders[leg] for leg in head.legs)]
+        return [member for member in family if member.id != order.id and member.side is order.side]
+
     def keep(self, order: ExchangeOrder) -> None:
         """Enter a new order."""
         self._ids[order.client_order_id] = order.id

@@ -1,5 +1,6 @@
 """Replacing an order: what may change of it, and the order that takes its place. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -65,6 +66,15 @@ def successor(order: ExchangeOrder, change: Replacement, at: datetime, expires: 
 def left_of(order: ExchangeOrder, quantity: Decimal | None) -> Decimal:
     """What a replacement of all in all `quantity` shares (None: as before) has left to fill; may be nothing."""
     return (order.quantity if quantity is None else quantity) - order.filled_quantity
+
+
+def require_order_of_legs(order: ExchangeOrder, siblings: Iterable[ExchangeOrder]) -> None:
+    """Refusal 422 when `order` would put a stop at or above the target of its family."""
+    for other in siblings:
+        target, stop = (order, other) if order.stop_price is None else (other, order)
+        limit, level = target.limit_price, stop.stop_price
+        if limit is not None and level is not None and limit <= level:
+            raise Refusal(422, Code.RULE, "take_profit.limit_price must be > stop_loss.stop_price")
 
 
 def _require_known(order: ExchangeOrder, change: Replacement) -> None:

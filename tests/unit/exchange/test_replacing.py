@@ -10,6 +10,7 @@ from tenthman_markets import OHLC, at, small_market
 
 from tenthman.config import CostSettings
 from tenthman.domain.order import OrderStatus, OrderType, Side, TimeInForce
+from tenthman.exchange.alpaca_trading import cancel_all
 from tenthman.exchange.market import ExchangeOrder, OrderRequest, Refusal, Replacement, ReplayExchange, VenueRules
 
 COSTS = CostSettings(half_spread_bp=1.0, slippage_bp=1.0, open_slippage_bp=3.0, stop_slippage_bp=5.0)
@@ -232,6 +233,24 @@ def test_a_cancel_takes_effect_when_its_latency_is_over() -> None:
     exchange.advance(exchange.now + SECOND)
     assert exchange.order(order.id).canceled_at == exchange.now
     assert exchange.account().buying_power == CASH
+
+
+def test_all_orders_are_cancelled_once_each_and_not_again_while_they_wait() -> None:
+    exchange, order = slow(0.05)
+    bracket = exchange.submit(replace(BRACKET, client_order_id="b", limit_price=Decimal(101)))
+    assert cancel_all(exchange) == [order.id, bracket.legs[0]], "its stop waits for its target"
+    assert cancel_all(exchange) == []
+    events = exchange.advance(exchange.now + 60 * SECOND)
+    assert [event.event for event in events if "rejected" in event.event] == []
+    assert exchange.orders("open") == []
+
+
+def test_a_reverse_split_cancels_the_sells_that_are_of_more_than_is_held() -> None:
+    exchange = exchange_at(0.5)
+    entry = exchange.submit(replace(BRACKET, limit_price=Decimal(101)))
+    exchange.split_shares("AAA", Decimal("0.1"))
+    assert {exchange.order(leg).status for leg in entry.legs} == {OrderStatus.CANCELED}
+    assert [position.quantity for position in exchange.positions()] == [Decimal(1)]
 
 
 def test_what_has_filled_counts_towards_the_new_quantity() -> None:

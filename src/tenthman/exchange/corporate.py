@@ -1,0 +1,56 @@
+"""What happens to holdings at an opening, before anything trades: dividends, and the end of delisted names."""
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import uuid5
+
+from tenthman.domain.market import SessionHours
+from tenthman.domain.money import e4
+from tenthman.exchange.composition import payout, resting_of
+from tenthman.exchange.floor import Floor
+from tenthman.exchange.holdings import Holdings
+from tenthman.exchange.orders import DividendPayment
+from tenthman.exchange.prices import PriceTape, quoted
+from tenthman.exchange.register import NAMES
+
+
+def pay_dividends(holdings: Holdings, prices: PriceTape, row: int, session: SessionHours) -> list[DividendPayment]:
+    """Pay what goes ex in `session`, which is row `row`, to who holds it; by symbol, in 1/10,000 USD."""
+    paid = []
+    for symbol, lot in sorted(holdings.lots.items()):
+        per_share = prices.dividend(row, symbol)
+        amount = quoted(e4(per_share * float(lot.quantity)))
+        if amount <= 0:
+            continue
+        holdings.credit(amount)
+        paid.append(
+            DividendPayment(
+                id=str(uuid5(NAMES, f"dividend/{symbol}/{session.session}")),
+                session=session.session,
+                symbol=symbol,
+                quantity=lot.quantity,
+                per_share=Decimal(repr(per_share)),
+                amount=amount,
+                paid_at=session.open_at,
+            )
+        )
+    return paid
+
+
+def close_out(floor: Floor, prices: PriceTape, row: int, at: datetime) -> None:
+    """Cancel the orders of names that will not trade again, and pay out what is held of them at the last close."""
+    for resting in floor.book:
+        if _has_ended(prices, row, resting.symbol):
+            floor.withdraw(resting.id, at)
+    for symbol, lot in sorted(floor.holdings.lots.items()):
+        close = prices.last_close(row, symbol)
+        if _has_ended(prices, row, symbol) and close is not None:
+            order = payout(symbol, lot.quantity, at)
+            floor.register.keep(order)
+            resting = resting_of(order, floor.register.place(order.id))
+            floor.execute(resting, quoted(e4(close)), lot.quantity, at, is_last=True)
+
+
+def _has_ended(prices: PriceTape, row: int, symbol: str) -> bool:
+    ended = prices.ended(symbol)
+    return ended is not None and ended <= row
