@@ -6,7 +6,7 @@
    shrink, veto or let pass. Each answer counts in the book before the next candidate is looked at.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -233,7 +233,9 @@ def decide(prepared: Prepared, book: Book, holes: Holes, question: Question, con
     held = {position.ticker for position in book.positions}
     numbers = rule_numbers(config.risk_rules)
     figures, entries = figures_of(book, numbers), 0
-    for signal in _candidates(prepared.signals, held):
+    waiting = _candidates(prepared.signals, held)
+    holes.expect(_stakes(waiting, prepared, figures, numbers, question, config))
+    for signal in waiting:
         decided = _decide_entry(signal, prepared, book, figures, numbers, holes, question, config, entries)
         outcome = decided.decision.outcome
         if isinstance(outcome, SizedOrder):
@@ -283,19 +285,9 @@ def _decide_entry(
 ) -> Decided:
     facts = prepared.facts[signal.ticker]
     try:
-        proposal = propose(signal, facts.last_price, facts.atr, config.risk_rules.stops)
+        sized = _sized(signal, prepared, figures, numbers, question, config, entries_so_far)
     except DataMissing as error:
         return Decided(decision=_decision(question, signal.ticker, signal, Hold(reason=str(error)), None), case=None)
-    candidate = Candidate(
-        ticker=signal.ticker,
-        issuer=facts.listing.issuer,
-        sector=facts.listing.sector,
-        median_volume=facts.median_volume,
-        faults=facts.faults,
-        barred=facts.barred,
-        apart=apart_from(signal.ticker, figures.tickers, prepared.moves, numbers.cluster_correlation),
-    )
-    sized = assess(proposal, candidate, figures, numbers, question.id_for(signal.ticker), entries_so_far)
     if isinstance(sized, Denial):
         denied = Hold(reason=f"risk: {sized.rule}")
         return Decided(decision=_decision(question, signal.ticker, signal, denied, sized), case=None)
@@ -307,6 +299,50 @@ def _decide_entry(
     return Decided(
         decision=_decision(question, signal.ticker, signal, answer.verdict, outcome, case, answer, shadow), case=case
     )
+
+
+def _sized(
+    signal: Signal,
+    prepared: Prepared,
+    figures: BookFigures,
+    numbers: RuleNumbers,
+    question: Question,
+    config: Config,
+    entries_so_far: int,
+) -> SizedOrder | Denial:
+    """What risk would let the desk buy. DataMissing where no prices can be proposed."""
+    facts = prepared.facts[signal.ticker]
+    proposal = propose(signal, facts.last_price, facts.atr, config.risk_rules.stops)
+    candidate = Candidate(
+        ticker=signal.ticker,
+        issuer=facts.listing.issuer,
+        sector=facts.listing.sector,
+        median_volume=facts.median_volume,
+        faults=facts.faults,
+        barred=facts.barred,
+        apart=apart_from(signal.ticker, figures.tickers, prepared.moves, numbers.cluster_correlation),
+    )
+    return assess(proposal, candidate, figures, numbers, question.id_for(signal.ticker), entries_so_far)
+
+
+def _stakes(
+    waiting: Sequence[Signal],
+    prepared: Prepared,
+    figures: BookFigures,
+    numbers: RuleNumbers,
+    question: Question,
+    config: Config,
+) -> dict[str, Decimal]:
+    """The money (USD) that each entry would put in if it were the only one: what it may lose overnight, stop or not."""
+    stakes = {}
+    for signal in waiting:
+        try:
+            sized = _sized(signal, prepared, figures, numbers, question, config, 0)
+        except DataMissing:
+            continue
+        if isinstance(sized, SizedOrder) and sized.limit_price is not None:
+            stakes[signal.ticker] = sized.quantity * sized.limit_price
+    return stakes
 
 
 def _settle(sized: SizedOrder, answer: Review, agents: Agents) -> tuple[SizedOrder | Denial | None, SizedOrder | None]:

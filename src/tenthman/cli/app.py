@@ -9,6 +9,7 @@ from tenthman.cli import (
     audit,
     backtest,
     control,
+    critiques,
     doctor,
     features,
     ingest,
@@ -49,10 +50,13 @@ app.command("sweep")(sweep.sweep_command)
 app.command("lookahead")(lookahead.lookahead_command)
 app.command("signals")(signals.signals_command)
 app.command("scorecard")(scorecard.scorecard_command)
+app.command("critique")(critiques.critique_command)
+app.command("critiques")(critiques.critiques_command)
 app.add_typer(exchange.app, name="exchange")
 models.app.command("exam")(language.exam_command)
 models.app.command("bench")(language.bench_command)
 app.add_typer(models.app, name="models")
+app.add_typer(critiques.app, name="committee")
 app.add_typer(language.prompts, name="prompts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(features.app, name="features")

@@ -47,7 +47,7 @@ def forecast(config: Config, pool: Pool, market: KnownMarket, as_of: datetime, v
     last = view.last_session
     if last is None:
         raise DataMissing(f"`--as-of` must lie after the market's first session, was {as_of.isoformat()}")
-    model, chosen = _model(config, pool, market, view, version)
+    model, chosen = model_for(config, pool, market, view, version)
     registry = registry_of(config, pool)
     manifest = registry.manifest(model.version)
     trained_until = date.fromisoformat(manifest["trained_until"])
@@ -87,9 +87,10 @@ def last_closes(view: MarketView) -> dict[str, Decimal]:
     }
 
 
-def _model(
+def model_for(
     config: Config, pool: Pool, market: KnownMarket, view: MarketView, version: str | None
 ) -> tuple[SignalModel, str]:
+    """The model that speaks of `market` as of `view`, and why this one; ConfigError for one that has seen more."""
     registry = registry_of(config, pool)
     if version is not None:
         return _not_ahead(registry.load(version), registry.manifest(version)["trained_until"], view), "named"

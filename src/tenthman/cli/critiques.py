@@ -1,0 +1,142 @@
+"""`tenthman critique`: one debate to read. `critiques`: those on record. `committee`: who lost its veto, and back."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from tenthman.cli.output import ConfigOption, JsonOption, show_json, show_lines
+from tenthman.cli.session import start
+from tenthman.cli.signals import instant
+from tenthman.cli.train import MarketOption, PackOption, chosen_market, market_known, person
+from tenthman.domain.errors import ConfigError
+from tenthman.scheduler.clock import wall_now
+
+if TYPE_CHECKING:
+    from tenthman.scheduler.critiques import StoredCritique
+
+app = typer.Typer(help="Committees that lost their veto by their own record.", no_args_is_help=True)
+
+Agent = Literal["analyst", "bull", "bear", "risk", "committee", "rules"]
+RunOption = Annotated[str | None, typer.Option("--run", help="A run's id; the newest paper run without it.")]
+
+
+def critique_command(
+    ticker: Annotated[str, typer.Argument(help="A member of the market.")],
+    as_of: Annotated[
+        str | None, typer.Option(help="As known then: 2019-06-03T13:00:00Z; without it, as of the newest data.")
+    ] = None,
+    market: MarketOption = None,
+    pack: PackOption = None,
+    config_directory: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Hold one debate of the committee over a name and print it with its sources; nothing is decided or sent."""
+    from tenthman.scheduler.critique import debate_lines, hold_debate
+    from tenthman.scheduler.storage import open_storage
+
+    config = start(config_directory)
+    asked = None if as_of is None else instant(as_of)
+    named = chosen_market(config, market, pack)
+    newest = wall_now() if named is None else named.hours[len(named.panel.sessions) - 1].close_at
+    at = asked or newest
+    with open_storage(config) as pool:
+        debate = hold_debate(config, pool, market_known(config, pool, named, at), at, ticker.upper())
+    if as_json:
+        show_json(debate)
+    else:
+        show_lines(debate_lines(debate))
+
+
+def critiques_command(
+    ticker: Annotated[str | None, typer.Option(help="Only on this name.")] = None,
+    agent: Annotated[Agent | None, typer.Option(help="Only by this critic.")] = None,
+    stance: Annotated[
+        Literal["approve", "shrink", "veto", "none"] | None, typer.Option(help="Only where the critic said so.")
+    ] = None,
+    verdict: Annotated[
+        Literal["enter", "veto", "abstain"] | None, typer.Option(help="Only on entries that came to this.")
+    ] = None,
+    first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First session.")] = None,
+    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last session.")] = None,
+    run: Annotated[str | None, typer.Option(help="Only of this run, by the beginning of its id.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many, the newest first.")] = 50,
+    config_directory: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List stored critiques by ticker, agent, stance, verdict, date and run, the newest first."""
+    from tenthman.scheduler.critiques import Search, count_critiques, find_critiques
+    from tenthman.scheduler.storage import open_storage
+
+    if first and last and last < first:
+        raise ConfigError(f"`--to` must not be before `--from` {first:%Y-%m-%d}, was {last:%Y-%m-%d}")
+    search = Search(
+        ticker=ticker and ticker.upper(),
+        role=agent,
+        stance=stance,
+        verdict=verdict,
+        run=run,
+        first=first and first.date(),
+        last=last and last.date(),
+        limit=limit,
+    )
+    config = start(config_directory)
+    with open_storage(config) as pool:
+        found, number = find_critiques(pool, search), count_critiques(pool, search)
+    if as_json:
+        show_json({"found": number, "critiques": found})
+        return
+    show_lines(_listed(found))
+    typer.echo(f"{len(found)} of {number} critiques")
+
+
+@app.command("status")
+def status_command(run: RunOption = None, config_directory: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show every demotion and reinstatement of a run or, where it trades an account, of the account."""
+    from tenthman.scheduler.standings import standings
+    from tenthman.scheduler.storage import open_storage
+
+    config = start(config_directory)
+    with open_storage(config) as pool:
+        found = standings(pool, run)
+    if as_json:
+        show_json(found)
+        return
+    show_lines(
+        f"{item.changed_at:%Y-%m-%d %H:%M} {item.standing} {item.model} {item.model_digest[:12]} prompts "
+        f"{item.template_hash[:12]} ({item.changed_by}): {item.reason}"
+        for item in found
+    )
+    if not found:
+        typer.echo("no committee was demoted: what its examination says counts")
+
+
+@app.command("reinstate")
+def reinstate_command(
+    reason: Annotated[str, typer.Option(help="Why; it is recorded.")],
+    model: Annotated[str, typer.Option(help="The beginning of the digest, as `committee status` shows it.")] = "",
+    run: RunOption = None,
+    config_directory: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let demoted committees bind again as their examination says; their record begins anew."""
+    from tenthman.scheduler.standings import reinstate
+    from tenthman.scheduler.storage import open_storage
+
+    config = start(config_directory)
+    with open_storage(config) as pool:
+        done = reinstate(pool, run, model, reason, person(), wall_now())
+    if as_json:
+        show_json(done)
+    else:
+        show_lines(f"{item.model} {item.model_digest[:12]} may bind again" for item in done)
+
+
+def _listed(found: "Iterable[StoredCritique]") -> Iterator[str]:
+    for item in found:
+        said = item.stance if item.state == "answered" else item.state
+        yield (
+            f"{item.session} {item.slot:<9} {item.ticker:<6} {item.role:<9} {said:<11} {item.confidence_pct:>3} %  "
+            f"{', '.join(item.reasons):<28} -> {item.verdict:<7} [{item.run_id[:8]} {item.decision_id}]"
+        )

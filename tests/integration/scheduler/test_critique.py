@@ -1,0 +1,73 @@
+"""A debate over one name, held without a run, and told in sentences with its sources."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from tenthman_rehearsal import small_config, small_practice_market
+
+from tenthman.config import Config, with_sections
+from tenthman.db.pool import Pool
+from tenthman.domain.errors import ConfigError, DataMissing
+from tenthman.domain.opinion import Critique, ReplyState, Role, Stance
+from tenthman.scheduler.critique import debate_lines, hold_debate, opinion_lines
+from tenthman.scheduler.known import KnownMarket, known_market
+from tenthman.scheduler.storage import open_storage
+
+AT = datetime(2020, 2, 19, 14, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def config(module_home: Path) -> Config:
+    """A desk on which only the rules critic speaks."""
+    config = small_config(module_home)
+    roles = config.agents.roles
+    silent = {name: getattr(roles, name).model_copy(update={"enabled": False}) for name in type(roles).model_fields}
+    return with_sections(config, agents=config.agents.model_copy(update={"roles": roles.model_copy(update=silent)}))
+
+
+def known(pool: Pool) -> KnownMarket:
+    return known_market(pool, small_practice_market(), AT)
+
+
+def test_a_debate_is_told_with_the_entry_the_figures_and_why(config: Config) -> None:
+    with open_storage(config) as pool:
+        market = known(pool)
+        ticker = market.history.serve(AT).members()[0].ticker
+        debate = hold_debate(config, pool, market, AT, ticker)
+        again = hold_debate(config, pool, market, AT, ticker)
+        with pool.connection() as connection:
+            recorded = connection.execute("SELECT count(*) FROM decisions").fetchone()
+        with pytest.raises(ConfigError, match="must be a member"):
+            hold_debate(config, pool, market, AT, "NOSUCH")
+        with pytest.raises(DataMissing, match="first session"):
+            hold_debate(config, pool, market, AT.replace(year=1995), ticker)
+    assert again == debate
+    assert recorded == (0,)
+    lines = list(debate_lines(debate))
+    text = "\n".join(lines)
+    assert lines[0].startswith(f"{ticker} ")
+    assert f"buy {debate.order.quantity} at up to {debate.order.limit_price}" in text
+    assert any(line.startswith("rules (") for line in lines)
+    assert any(line.startswith("verdict: ") for line in lines)
+    figure = next(item for item in debate.case.figures if item.name == "rsi_14")
+    assert f"{figure.id} rsi_14" in text
+    cited = Critique(
+        role=Role.BEAR,
+        model="m",
+        binding=False,
+        state=ReplyState.ANSWERED,
+        stance=Stance.VETO,
+        size_fraction=0.0,
+        reasons=("overbought",),
+        cited=(figure.id,),
+        confidence_pct=70,
+        invalid_citations=(),
+        prompt_hash=None,
+        latency_ms=1,
+    )
+    assert list(opinion_lines(cited, debate.case)) == [
+        "bear (m, advisory) would veto it, 70 % sure:",
+        "  The price has risen so far so quickly that a pause is likely.",
+        f"  {figure.id}: rsi_14 {figure.value:.3g}",
+    ]
