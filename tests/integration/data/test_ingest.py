@@ -1,76 +1,21 @@
 """Bars come in once, what was rewritten comes in anew, and what cannot be trusted is flagged until it is mended."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
+from tenthman_written_source import AT, DAYS, SETTINGS, Written, rising
 
-from tenthman.config import DataSettings
 from tenthman.data.bars import BarStore
-from tenthman.data.calendar import sessions_between
 from tenthman.data.flags import FlagStore
 from tenthman.data.ingest import Span, check_against, check_stored, ingest, ingest_actions
-from tenthman.data.sources import ActionKind, CorporateAction, Daily, Flag
+from tenthman.data.sources import ActionKind, CorporateAction, Flag
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import BrokerUnavailable, DataMissing
-from tenthman.domain.market import Bar, MarketKind, Provenance, Universe
+from tenthman.domain.market import MarketKind, Provenance, Universe
 
-SETTINGS = DataSettings(
-    feed=None,
-    overlap_sessions=2,
-    second_source=True,
-    close_tolerance_bp=50,
-    range_tolerance_bp=200,
-    stale_sessions=4,
-    sit_out_sessions=5,
-)
-DAYS = [item.session for item in sessions_between(date(2020, 1, 6), date(2020, 1, 31))]
-AT = datetime(2020, 2, 3, 12, 0, tzinfo=UTC)
 LATER = datetime(2020, 2, 3, 12, 1, tzinfo=UTC)
 NAMES = ("AAA", "BBB")
-
-
-class Written:
-    """A source that says what was written down for it, and remembers what it was asked."""
-
-    price_basis = "split-adjusted"
-
-    def __init__(self, closes: dict[str, list[float | None]], name: str = "Written") -> None:
-        self.name = name
-        self.closes = closes
-        self.refused: tuple[Flag, ...] = ()
-        self.paid: tuple[CorporateAction, ...] = ()
-        self.asked: list[tuple[tuple[str, ...], date, date]] = []
-        self.silent_after = 10**9
-
-    def daily(self, tickers: Sequence[str], first: date, last: date, seen_at: datetime) -> Daily:
-        self.asked.append((tuple(tickers), first, last))
-        if len(self.asked) > self.silent_after:
-            raise BrokerUnavailable("no answer")
-        bars = [
-            Bar(
-                ticker=name,
-                session=day,
-                open=close,
-                high=close * 1.01,
-                low=close * 0.99,
-                close=close,
-                volume=1e6,
-                known_at=seen_at,
-            )
-            for name in sorted(tickers)
-            for day, close in zip(DAYS, self.closes.get(name, []), strict=False)
-            if close is not None and first <= day <= last
-        ]
-        return Daily(bars=tuple(bars), refused=self.refused)
-
-    def actions(self, tickers: Sequence[str], first: date, last: date) -> tuple[CorporateAction, ...]:
-        return tuple(item for item in self.paid if item.ticker in tickers and first <= item.ex_date <= last)
-
-
-def _rising(start: float, count: int = len(DAYS)) -> list[float | None]:
-    return [start + row for row in range(count)]
 
 
 @pytest.fixture
@@ -91,7 +36,7 @@ def _span(first: int, last: int) -> Span:
 
 
 def test_only_the_overlap_and_what_is_new_is_asked_for_again(store: BarStore) -> None:
-    source = Written({"AAA": _rising(100.0), "BBB": _rising(50.0)})
+    source = Written({"AAA": rising(100.0), "BBB": rising(50.0)})
     first = ingest(store, source, ["AAA"], _span(0, 9), AT, 2)
     assert (first.merged.new, first.answered) == (10, 1)
     source.asked.clear()
@@ -103,7 +48,7 @@ def test_only_the_overlap_and_what_is_new_is_asked_for_again(store: BarStore) ->
 
 
 def test_an_older_beginning_is_asked_for_whole(store: BarStore) -> None:
-    source = Written({"AAA": _rising(100.0)})
+    source = Written({"AAA": rising(100.0)})
     ingest(store, source, ["AAA"], _span(5, 9), AT, 2)
     assert ingest(store, source, ["AAA"], _span(0, 9), AT, 2).merged.new == 5
 
@@ -111,9 +56,9 @@ def test_an_older_beginning_is_asked_for_whole(store: BarStore) -> None:
 def test_history_that_a_split_has_rewritten_is_fetched_whole_and_what_it_was_is_kept(
     store: BarStore, pool: Pool
 ) -> None:
-    source = Written({"AAA": _rising(400.0), "BBB": _rising(50.0)})
+    source = Written({"AAA": rising(400.0), "BBB": rising(50.0)})
     ingest(store, source, NAMES, _span(0, 9), AT, 2)
-    source.closes["AAA"] = [None if close is None else close / 4 for close in _rising(400.0)]
+    source.closes["AAA"] = [None if close is None else close / 4 for close in rising(400.0)]
     found = ingest(store, source, NAMES, _span(5, 10), AT, 2)
     assert found.rewritten == ("AAA",)
     assert (found.merged.revised, found.merged.new) == (10, 2)
@@ -124,7 +69,7 @@ def test_history_that_a_split_has_rewritten_is_fetched_whole_and_what_it_was_is_
 
 
 def test_a_source_that_falls_silent_half_way_leaves_the_store_as_it_was(store: BarStore) -> None:
-    source = Written({"AAA": _rising(100.0), "BBB": _rising(50.0)})
+    source = Written({"AAA": rising(100.0), "BBB": rising(50.0)})
     ingest(store, source, ["AAA"], _span(0, 9), AT, 2)
     before = store.panel_until(None)[0]
     source.silent_after = len(source.asked) + 1
@@ -140,21 +85,21 @@ def test_a_span_holds_only_sessions_that_have_closed() -> None:
 
 
 def test_flags_stand_until_the_bar_is_mended(store: BarStore, flags: FlagStore) -> None:
-    source = Written({"AAA": [*_rising(100.0, 5), None, *_rising(106.0, 4)], "BBB": _rising(50.0, 10)})
+    source = Written({"AAA": [*rising(100.0, 5), None, *rising(106.0, 4)], "BBB": rising(50.0, 10)})
     span = _span(0, 9)
     ingest(store, source, NAMES, span, AT, 2)
     raised = check_stored(store, flags, NAMES, span, AT, SETTINGS)
     assert [(flag.ticker, flag.session, flag.rule) for flag in raised] == [("AAA", DAYS[5], "gap")]
     assert check_stored(store, flags, NAMES, span, AT, SETTINGS) == []
     assert len(flags.standing(DAYS[0], DAYS[9])) == 1
-    source.closes["AAA"] = _rising(100.0, 10)
+    source.closes["AAA"] = rising(100.0, 10)
     ingest(store, source, NAMES, span, AT, 9)
     check_stored(store, flags, NAMES, span, AT, SETTINGS)
     assert flags.standing(DAYS[0], DAYS[9]) == []
 
 
 def test_a_refused_row_is_flagged_with_its_numbers(store: BarStore, flags: FlagStore) -> None:
-    source = Written({"AAA": _rising(100.0, 10)})
+    source = Written({"AAA": rising(100.0, 10)})
     source.refused = (Flag(ticker="AAA", session=DAYS[9], rule="impossible", detail="high below low"),)
     span = _span(0, 9)
     found = ingest(store, source, ["AAA"], span, AT, 2)
@@ -163,7 +108,7 @@ def test_a_refused_row_is_flagged_with_its_numbers(store: BarStore, flags: FlagS
 
 
 def test_a_known_split_that_the_prices_do_not_show_is_named(store: BarStore, flags: FlagStore) -> None:
-    source = Written({"AAA": [*_rising(400.0, 5), *_rising(101.0, 5)]})
+    source = Written({"AAA": [*rising(400.0, 5), *rising(101.0, 5)]})
     source.paid = (CorporateAction(ticker="AAA", ex_date=DAYS[5], kind=ActionKind.SPLIT, value=4.0),)
     span = _span(0, 9)
     ingest(store, source, ["AAA"], span, AT, 2)
@@ -173,14 +118,14 @@ def test_a_known_split_that_the_prices_do_not_show_is_named(store: BarStore, fla
 
 
 def test_a_second_source_that_differs_is_told_of_and_one_that_agrees_clears(store: BarStore, flags: FlagStore) -> None:
-    source = Written({"AAA": _rising(100.0), "BBB": _rising(50.0)})
-    other = Written({"AAA": [*_rising(100.0, 9), 111.0], "BBB": _rising(50.0)}, "Other")
+    source = Written({"AAA": rising(100.0), "BBB": rising(50.0)})
+    other = Written({"AAA": [*rising(100.0, 9), 111.0], "BBB": rising(50.0)}, "Other")
     span = _span(0, 9)
     ingest(store, source, NAMES, span, AT, 2)
     raised, answer = check_against(store, flags, other, NAMES, span, AT, SETTINGS)
     assert [(flag.ticker, flag.session, flag.rule) for flag in raised] == [("AAA", DAYS[9], "two sources")]
     assert len(answer.bars) == 20
-    other.closes["AAA"] = _rising(100.0)
+    other.closes["AAA"] = rising(100.0)
     assert check_against(store, flags, other, NAMES, span, LATER, SETTINGS)[0] == []
     assert flags.standing(DAYS[0], DAYS[9]) == []
 

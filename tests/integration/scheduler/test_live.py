@@ -2,6 +2,7 @@
 
 import os
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from tenthman.config import Config, load_config
 from tenthman.data.alpaca import AlpacaMarketSource
 from tenthman.data.calendar import sessions_between
+from tenthman.data.sources import Daily
 from tenthman.db.audit import verify
 from tenthman.domain.errors import BrokerUnavailable, ConfigError
 from tenthman.domain.order import TradingState
@@ -106,6 +108,33 @@ def test_a_broker_that_does_not_answer_costs_a_step_and_not_the_desk(config, tmp
         trade(config, world, said.append, sessions=1)
     assert any(line.startswith("failed: no answer") for line in said)
     assert "positions, active" in said[-1], "later steps were kept"
+
+
+@pytest.mark.usefixtures("without_a_language_model")
+def test_a_second_source_that_tells_other_prices_keeps_the_desk_from_entering_and_every_alert_is_on_record(
+    config, tmp_path
+):
+    class Other:
+        """The first source's bars, five per cent higher."""
+
+        name, price_basis = "Other", "split-adjusted"
+
+        def daily(self, tickers, first, last, seen_at):
+            bars = world.source.daily(tickers, first, last, seen_at).bars
+            raised = [{key: getattr(bar, key) * 1.05 for key in ("open", "high", "low", "close")} for bar in bars]
+            return Daily(bars=tuple(replace(bar, **prices) for bar, prices in zip(bars, raised, strict=True)))
+
+    with _world(config, tmp_path / "exchange.log", 440) as plain:
+        world = replace(plain, second=Other())
+        trade(config, world, lambda _: None, sessions=1)
+        assert list(world.broker.positions()) == []
+        with open_storage(config) as pool, pool.connection() as connection:
+            rows = connection.execute(
+                "SELECT subject, count(*) FROM audit_events WHERE kind = 'alert' GROUP BY subject"
+            ).fetchall()
+    alerts = dict(rows)
+    assert alerts["bars flagged"] == 2, "at the start, and of the session that was traded"
+    assert alerts["sits out"] >= 1, "a planted market has something to buy"
 
 
 def test_paper_trading_is_refused_unless_the_settings_say_so(config):
