@@ -48,7 +48,7 @@ def parse_feed(body: bytes, *, source: str, seen_at: datetime, default_zone: tzi
     """
     require_aware("seen_at", seen_at)
     _refuse_what_is_no_feed(body, source)
-    parsed = feedparser.parse(io.BytesIO(body), resolve_relative_uris=False)
+    parsed = _parsed(body, source)
     if not parsed.get("version"):
         raise DataCorrupt(
             f"{source}: is not a feed that can be read ({parsed.get('bozo_exception', 'no known format')})"
@@ -61,6 +61,15 @@ def parse_feed(body: bytes, *, source: str, seen_at: datetime, default_zone: tzi
         if item is not None:
             items.setdefault(item.id, item)
     return tuple(items.values())
+
+
+def _parsed(body: bytes, source: str) -> Any:
+    """What feedparser makes of it. Its loose reading of ill-formed markup trips over itself here and there."""
+    try:
+        return feedparser.parse(io.BytesIO(body), resolve_relative_uris=False)
+    except Exception as error:
+        # Whatever hostile bytes provoke in the library is the fault of the feed.
+        raise DataCorrupt(f"{source}: is not a feed that can be read ({type(error).__name__}: {error})") from error
 
 
 _ROOTS = frozenset({"rss", "feed", "rdf:rdf", "rdf", "channel"})

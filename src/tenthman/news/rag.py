@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tenthman.domain.news import LinkedItem, Passage
 from tenthman.news.embedder import TextEmbedder
 from tenthman.news.storage import NewsStore
-from tenthman.news.stories import stories
+from tenthman.news.stories import latest_wordings, stories
 from tenthman.news.text import clean
 
 TEXT_CAP = 200
@@ -28,16 +28,16 @@ def passages(
 ) -> tuple[Passage, ...]:
     """The best `limit` of `items` for `query`, best first, under the ids n1, n2, ...
 
-    Copies of a story count once, in the version known first. Relevance is cosine to the query (not below 0.01, so that
-    recency still orders what is off the topic) x 2^(-age / 3 days) x the item's weight. Ties go by item id. Raises
-    ValueError for an item known after `as_of` or a negative `limit`.
+    An article counts in its last wording, and copies of a story once, in the one known first. Relevance is cosine to
+    the query (not below 0.01, so that recency still orders what is off the topic) x 2^(-age / 3 days) x the item's
+    weight. Ties go by item id. Raises ValueError for an item known after `as_of` or a negative `limit`.
     """
     if limit < 0:
         raise ValueError(f"`limit` must be at least 0, was {limit}")
     late = next((linked for linked in items if linked.item.known_at > as_of), None)
     if late is not None:
         raise ValueError(f"`items` must be known by {as_of}, {late.item.id} became known at {late.item.known_at}")
-    told = [story.lead for story in stories(items)]
+    told = [story.lead for story in stories(latest_wordings(items))]
     if not told or limit == 0:
         return ()
     texts = [clean(linked.item.headline, TEXT_CAP) for linked in told]

@@ -37,10 +37,13 @@ Key = tuple[str, int]
 DEPTH = 50
 """So many of each list are fused."""
 
-EXACT_UP_TO = 2_000
-"""So few candidates are compared one by one: quicker than the index, and exact."""
+EXACT_UP_TO = 8_000
+"""So few candidates are compared one by one: quicker than the index, which would find few of them, and exact."""
 
-EF_SEARCH = 120
+EXACT_ON_TICKERS = 20_000
+"""The same of a question on tickers. What it is about may lie far from them, and the index would walk for long."""
+
+EF_SEARCH = 250
 """How many neighbours the index keeps in view (HNSW, Malkov and Yashunin, 2018)."""
 
 INDEXED = (384, 768, 1024)
@@ -150,15 +153,17 @@ class NewsSearch:
         values = {**self._scope, **_narrowing(question), "vector": Vector(vector), "depth": depth}
         width = len(vector)
         with self._pool.connection() as connection, connection.cursor() as cursor:
-            if width in INDEXED and self._eligible(cursor, values, question) > EXACT_UP_TO:
+            few = EXACT_ON_TICKERS if question.tickers else EXACT_UP_TO
+            if width in INDEXED and self._eligible(cursor, values, question, few + 1) > few:
                 cursor.execute(sql.SQL("SET LOCAL hnsw.ef_search = {}").format(EF_SEARCH))
                 cursor.execute(_query("nearest_by_index", question, dimensions=width), values)
             else:
                 cursor.execute(_query("nearest_of_all", question), values)
             return [(str(news_id), int(version)) for news_id, version in cursor]
 
-    def _eligible(self, cursor: Cursor[Row], values: dict[str, object], question: Question) -> int:
-        row = cursor.execute(_query("eligible", question), {**values, "enough": EXACT_UP_TO + 1}).fetchone()
+    def _eligible(self, cursor: Cursor[Row], values: dict[str, object], question: Question, enough: int) -> int:
+        """How many there are to compare, counted up to `enough`."""
+        row = cursor.execute(_query("eligible", question), {**values, "enough": enough}).fetchone()
         return 0 if row is None else int(row[0])
 
     def _matching(self, question: Question) -> list[Key]:

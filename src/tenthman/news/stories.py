@@ -25,6 +25,14 @@ class Story:
         return tuple(sorted({linked.item.source for linked in (self.lead, *self.copies)}))
 
 
+def latest_wordings(items: Sequence[LinkedItem]) -> list[LinkedItem]:
+    """Each article once, in the wording that became known last."""
+    latest: dict[str, LinkedItem] = {}
+    for linked in sorted(items, key=lambda entry: entry.item.known_at):
+        latest[linked.item.id] = linked
+    return list(latest.values())
+
+
 def stories(items: Sequence[LinkedItem]) -> tuple[Story, ...]:
     """The stories that `items` tell, by the id of the item known first.
 

@@ -61,7 +61,7 @@ class Gatherer:
         self._score = score
         self._news_from = news_from
         self._news_until = news_from
-        self._seen = {item.item.id for item in history.serve(news_from).news}
+        self._seen = {_text_of(item.item) for item in history.serve(news_from).news}
 
     def refresh(self, at: datetime) -> MarketView:
         """Fetch bars of sessions that closed since the last one stored, and news since the last look; then look.
@@ -101,12 +101,17 @@ class Gatherer:
 
     def _refresh_news(self, at: datetime) -> None:
         since = max(self._news_from, self._news_until - NEWS_OVERLAP)
-        found = [item for item in self._source.news(since, at, at) if item.id not in self._seen]
+        found = [item for item in self._source.news(since, at, at) if _text_of(item) not in self._seen]
         self._news_until = at
         if not found:
             return
         items = link_items(self._linker, found, self._score)
         stored = self._news_store.save(items)
         self._history = self._history.with_news(items)
-        self._seen.update(item.id for item in found)
+        self._seen.update(map(_text_of, found))
         log.info("news gathered", items=len(items), stored=stored)
+
+
+def _text_of(item: NewsItem) -> tuple[str, str, str]:
+    """An article in one wording: an edited headline is news again, and another version."""
+    return item.id, item.headline, item.summary

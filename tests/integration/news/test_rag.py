@@ -94,6 +94,11 @@ def test_hostile_text_is_made_harmless_and_short(store: NewsStore, embedder: Emb
     assert passage.text.isprintable()
 
 
+def test_an_edited_headline_is_quoted_in_its_last_wording(store: NewsStore, embedder: Embedder) -> None:
+    items = [news("a", "Acme withdraws its forecast", hours=1), news("a", "Acme expects a strong quarter", hours=5)]
+    assert [passage.text for passage in passages(store, embedder, items, QUERY, AS_OF, 3)] == [items[0].item.headline]
+
+
 def test_no_candidates_or_no_room_give_nothing(store: NewsStore, embedder: Embedder) -> None:
     assert passages(store, embedder, [], QUERY, AS_OF, 3) == ()
     assert passages(store, embedder, [news("a", "Acme")], QUERY, AS_OF, 0) == ()

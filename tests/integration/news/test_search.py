@@ -196,7 +196,7 @@ def test_the_index_finds_what_comparing_all_finds_filters_on(
     store.save([news(str(n), f"note {n}", hours=n, tickers=(f"T{n % 4}",)) for n in range(1_000)])
     searcher = NewsSearch(pool, MARKET, Fixed(vectors))
     searcher.index(1_000)
-    monkeypatch.setattr(search_module, "EXACT_UP_TO", 10)
+    monkeypatch.setattr(search_module, "EXACT_ON_TICKERS", 10)
     as_of = AS_OF - timedelta(hours=500)
     hits = 0
     for row in range(1_000, 1_050):

@@ -203,6 +203,12 @@ def test_a_moment_of_sight_without_zone_is_refused() -> None:
         parse_feed(rss(), source="wire", seen_at=SEEN.replace(tzinfo=None))
 
 
+def test_what_trips_the_library_up_is_refused() -> None:
+    """Found by fuzzing: a category that ends after its entry, in markup too broken for the strict reading."""
+    with pytest.raises(DataCorrupt, match="is not a feed that can be read"):
+        parse(b'<rss version="2.0"><channel><item><category>x</item></category></channel></rss>')
+
+
 REASON = re.compile(r"wire: (the (feed|document|encoding) must|is not a feed that can be read) .+")
 
 
