@@ -20,13 +20,25 @@ PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
     "symbol": st.sampled_from(["AAA", "BRK.B", "", "../x"]) | JSON,
     "qty": st.decimals().map(str) | st.integers() | JSON,
     "side": st.sampled_from(["buy", "sell"]) | JSON,
-    "type": st.sampled_from(["market", "limit", "stop"]) | JSON,
-    "time_in_force": st.sampled_from(["day", "gtc"]) | JSON,
+    "notional": st.decimals().map(str) | JSON,
+    "type": st.sampled_from(["market", "limit", "stop", "stop_limit", "trailing_stop"]) | JSON,
+    "time_in_force": st.sampled_from(["day", "gtc", "opg", "cls", "ioc", "fok"]) | JSON,
     "limit_price": st.floats(0, 1000) | JSON,
-    "order_class": st.sampled_from(["", "simple", "bracket"]) | JSON,
+    "trail_price": st.floats(0, 1000) | JSON,
+    "order_class": st.sampled_from(["", "simple", "bracket", "oco", "oto"]) | JSON,
     "take_profit": st.fixed_dictionaries({"limit_price": st.floats(0, 1000)}) | JSON,
-    "stop_loss": st.fixed_dictionaries({"stop_price": st.floats(0, 1000)}) | JSON,
+    "stop_loss": st.fixed_dictionaries({"stop_price": st.floats(0, 1000), "limit_price": st.floats(0, 1000)}) | JSON,
     "client_order_id": st.text(max_size=140) | JSON,
+}
+
+CHANGES: dict[str, st.SearchStrategy[Any]] = {
+    "qty": st.decimals().map(str) | st.integers() | JSON,
+    "time_in_force": PLAUSIBLE["time_in_force"],
+    "limit_price": PLAUSIBLE["limit_price"],
+    "stop_price": PLAUSIBLE["limit_price"],
+    "trail": PLAUSIBLE["trail_price"],
+    "client_order_id": PLAUSIBLE["client_order_id"],
+    "side": JSON,
 }
 
 
@@ -54,8 +66,17 @@ def test_any_object_is_an_order_in_bounds_or_a_refusal(body: dict[str, Any]) -> 
     request = _read_or_refuse(lambda: ask.read_order_request(ask.read_body(raw)), {400, 422})
     if request is not None:
         assert isinstance(request, OrderRequest)
-        assert request.quantity.is_finite()
-        assert abs(request.quantity) <= 1_000_000_000
+        amounts = [amount for amount in (request.quantity, request.notional) if amount is not None]
+        assert all(amount.is_finite() and abs(amount) <= 1_000_000_000 for amount in amounts)
+
+
+@given(body=st.fixed_dictionaries({}, optional=CHANGES))
+def test_any_object_is_a_replacement_in_bounds_or_a_refusal(body: dict[str, Any]) -> None:
+    raw = json.dumps(body).encode()
+    change = _read_or_refuse(lambda: ask.read_replacement(ask.read_body(raw)), {400, 422})
+    if change is not None:
+        numbers = [change.quantity, change.limit_price, change.stop_price, change.trail]
+        assert all(number.is_finite() for number in numbers if number is not None)
 
 
 @given(text=st.text(max_size=40))
