@@ -17,6 +17,7 @@ from tenthman.agents.committee import Standing, language_critiques
 from tenthman.agents.exam_cases import exam_cases
 from tenthman.agents.llm_interface import LanguageModel
 from tenthman.config import Agents
+from tenthman.domain.errors import LLMError
 from tenthman.domain.opinion import Case, Critique, Prompt, Reply, ReplyState
 
 DRIFT = 0.01
@@ -76,7 +77,8 @@ def measure(
 ) -> Bench:
     """Put `cases` cases (at least 1) and the widest one to `model`; `told` hears how many are done.
 
-    The model is asked one question beforehand that is not counted. Raises only what the model's `ask` raises.
+    One case is put beforehand that is not counted. Raises LLMError when the server is not there to answer it, and what
+    the model's `ask` raises.
     """
     heard: list[tuple[Prompt, Reply]] = []
 
@@ -86,7 +88,9 @@ def measure(
         return replies
 
     standing = Standing(model=model.name, digest=model.digest, binding=False, prose=model.prose)
-    language_critiques(widest_case(settings.case_passages), ask, settings, standing)
+    first = language_critiques(widest_case(settings.case_passages), ask, settings, standing)
+    if all(critique.state is ReplyState.UNREACHABLE for critique in first):
+        raise LLMError(f"{model.name}: no server answers, so there is nothing to measure")
     heard.clear()
     critiques: list[Critique] = []
     spent: list[float] = []

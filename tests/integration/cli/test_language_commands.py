@@ -15,7 +15,7 @@ from tenthman.agents import prompt_check
 from tenthman.agents.exam_cases import exam_cases
 from tenthman.cli.app import app
 from tenthman.db.pool import Pool
-from tenthman.domain.errors import ConfigError, SetupError
+from tenthman.domain.errors import ConfigError, LLMError, SetupError
 
 
 class Reader(BaseHTTPRequestHandler):
@@ -161,6 +161,15 @@ def test_a_bench_tells_what_it_measured_and_writes_a_page(
     text = out.read_text(encoding="utf-8")
     assert text.startswith("# m (openai)")
     assert "| valid answers | 100.0% |" in text
+
+
+def test_a_bench_of_a_server_that_is_gone_measures_nothing(server: tuple[str, ...], tmp_path: Path) -> None:
+    Reader.mood = "gone"
+    out = tmp_path / "m.md"
+    with pytest.raises(LLMError, match="no server answers"):
+        _run("models", "bench", *server, "--out", str(out))
+    assert Reader.asked == 5
+    assert not out.exists()
 
 
 def test_a_server_without_an_address_is_refused_before_anything_is_started(server: tuple[str, ...]) -> None:
