@@ -119,6 +119,17 @@ class Floor:
         """Cancel an order and its family."""
         self._end(order_id, at, "canceled", OrderStatus.CANCELED)
 
+    def adjustable(self, symbol: str) -> list[ExchangeOrder]:
+        """Plain limit orders in `symbol` that are good till cancelled and wait in the market, oldest first."""
+        orders = [order for order in self.register.open() if order.symbol == symbol and order.order_class == "simple"]
+        return [
+            order
+            for order in orders
+            if order.order_type is OrderType.LIMIT
+            and order.time_in_force is TimeInForce.GTC
+            and order.status in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
+        ]
+
     def withdraw_sells(self, symbol: str, at: datetime) -> None:
         """Cancel what sells `symbol`, with its families; entries that wait keep their legs."""
         self._cancel_all((order for order in self.book if order.symbol == symbol and order.side is Side.SELL), at)
@@ -152,14 +163,20 @@ class Floor:
         resting = self.book.find(old.id)
         assert resting is not None
         reserve = self._admit_successor(successor, resting)
+        if due <= at:
+            self.put_in_place(successor, change, at)
+            return
         self.register.keep(successor)
         pending = Pending(due=due, order_id=old.id, successor=successor.id, change=change)
-        if due <= at:
-            self._replace(pending, at)
-            return
         self.book.swap(old.id, replace(resting, reserve=max(reserve, resting.reserve)))
         self._pending.append(pending)
         self.register.change("pending_replace", old.id, at, OrderStatus.PENDING_REPLACE)
+
+    def put_in_place(self, successor: ExchangeOrder, change: Replacement, at: datetime) -> None:
+        """Let `successor` replace its order at once, whatever the account and its other orders say to it."""
+        assert successor.replaces is not None
+        self.register.keep(successor)
+        self._replace(Pending(due=at, order_id=successor.replaces, successor=successor.id, change=change), at)
 
     def next_due(self) -> datetime | None:
         """When the next pending request takes effect; None without one."""

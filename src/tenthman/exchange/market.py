@@ -32,7 +32,7 @@ from tenthman.exchange.orders import (
 )
 from tenthman.exchange.path import Path
 from tenthman.exchange.prices import NewsTape, PriceTape, quoted, sessions_closed
-from tenthman.exchange.replacing import require_order_of_legs, require_replaceable, successor
+from tenthman.exchange.replacing import require_order_of_legs, require_replaceable, split_change, successor
 from tenthman.exchange.sessions import NEW_YORK, Timetable
 
 __all__ = ["ExchangeOrder", "OrderEvent", "OrderRequest", "Refusal", "Replacement", "ReplayExchange", "VenueRules"]
@@ -216,11 +216,19 @@ class ReplayExchange:
         return list(self._dividends)
 
     def split_shares(self, symbol: str, ratio: Decimal) -> None:
-        """Make `ratio` shares of each one held of `symbol`; orders at work stay as they are.
+        """Make `ratio` shares of each one held of `symbol`; stops and the legs of brackets at work keep their prices.
 
-        But for a reverse split (`ratio` below 1): it cancels the sells, which are of more than is held now.
+        Plain limits that are good till cancelled are replaced by ones at the new price. A reverse split (`ratio` below
+        1) cancels them, and all sells, which are of more than is held now.
         """
         self._floor.holdings.split(symbol, ratio)
+        for order in self._floor.adjustable(symbol):
+            if ratio > 1:
+                change = split_change(order, ratio)
+                follower = successor(order, change, self._now, order.expires_at)
+                self._floor.put_in_place(follower, change, self._now)
+            else:
+                self._floor.withdraw(order.id, self._now)
         if ratio < 1:
             self._floor.withdraw_sells(symbol, self._now)
 

@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from uuid import uuid5
 
-from tenthman.domain.order import OrderStatus, OrderType, TimeInForce
+from tenthman.domain.order import OrderStatus, OrderType, Side, TimeInForce
 from tenthman.exchange.admission import require_name, require_percent, require_price
+from tenthman.exchange.book import tick
 from tenthman.exchange.orders import Code, ExchangeOrder, Refusal, Replacement
 from tenthman.exchange.register import NAMES
 
@@ -61,6 +62,19 @@ def successor(order: ExchangeOrder, change: Replacement, at: datetime, expires: 
         expires_at=expires,
         replaces=order.id,
     )
+
+
+def split_change(order: ExchangeOrder, ratio: Decimal) -> Replacement:
+    """What a split into `ratio` shares for one makes of a limit order: its price to the tick, whole shares of the rest.
+
+    The price is rounded against the order's side, so that it is worth no more than before.
+    """
+    assert order.limit_price is not None
+    exact = order.limit_price / ratio
+    step = tick(exact)
+    price = (exact / step).to_integral_value(rounding=ROUND_FLOOR if order.side is Side.BUY else ROUND_CEILING) * step
+    left = ((order.quantity - order.filled_quantity) * ratio).to_integral_value(rounding=ROUND_FLOOR)
+    return Replacement(quantity=left + order.filled_quantity, limit_price=price)
 
 
 def left_of(order: ExchangeOrder, quantity: Decimal | None) -> Decimal:

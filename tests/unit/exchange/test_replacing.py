@@ -245,6 +245,20 @@ def test_all_orders_are_cancelled_once_each_and_not_again_while_they_wait() -> N
     assert exchange.orders("open") == []
 
 
+def test_a_split_adjusts_plain_limits_and_leaves_the_legs_of_a_bracket_as_they_are() -> None:
+    exchange = exchange_at(0.5)
+    plain = exchange.submit(replace(LIMIT, client_order_id="p", limit_price=Decimal("90.05")))
+    bracket = exchange.submit(replace(BRACKET, limit_price=Decimal(101)))
+    exchange.submit(replace(LIMIT, client_order_id="q", limit_price=Decimal(101)))
+    sell = exchange.submit(replace(LIMIT, side=Side.SELL, client_order_id="s", limit_price=Decimal(150)))
+    exchange.split_shares("AAA", Decimal(2))
+    assert [order.limit_price for order in exchange.orders("open") if order.replaces == sell.id] == [Decimal(75)]
+    assert exchange.order(plain.id).status is OrderStatus.REPLACED
+    new = exchange.order(exchange.order(plain.id).replaced_by or "")
+    assert (new.limit_price, new.quantity, new.status.value) == (Decimal("45.02"), Decimal(20), "new")
+    assert exchange.order(bracket.legs[1]).stop_price == Decimal(90)
+
+
 def test_a_reverse_split_cancels_the_sells_that_are_of_more_than_is_held() -> None:
     exchange = exchange_at(0.5)
     entry = exchange.submit(replace(BRACKET, limit_price=Decimal(101)))
