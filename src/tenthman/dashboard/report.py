@@ -172,8 +172,16 @@ class _Reader:
             f"replies {_listed(_totals(critics, 'state'))}",
             _seconds_sentence([float(row["seconds"]) for row in self._ask("model_seconds")]),
             "the rules critic always binds",
+            *self._demotions(),
         ]
         return "; ".join(parts)
+
+    def _demotions(self) -> list[str]:
+        """When its own record cost the committee its veto in this run, or a person gave it back."""
+        return [
+            f"{row['standing']} {row['changed_at']:%Y-%m-%d %H:%M} UTC ({row['reason']})"
+            for row in self._ask("demotions")
+        ]
 
     def _standing(self) -> str:
         rows = self._ask("examination")

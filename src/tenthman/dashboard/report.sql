@@ -103,3 +103,6 @@ ORDER BY examined_at DESC LIMIT 1
 SELECT cause, exit_reason AS ended, count(*) AS number, count(DISTINCT ticker) AS tickers,
        coalesce(sum(pnl_usd), 0) AS pnl
 FROM shadow_positions WHERE run_id = %(run)s GROUP BY cause, exit_reason ORDER BY cause, exit_reason
+
+-- name: demotions
+SELECT standing, reason, changed_at FROM committee_standings WHERE run_id = %(run)s ORDER BY sequence

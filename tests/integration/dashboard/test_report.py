@@ -7,13 +7,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from tenthman_reports import HOSTILE, begin, seed, small_run
+from tenthman_reports import CLOSE, HOSTILE, begin, seed, small_run
 
 from tenthman.config import load_config
 from tenthman.dashboard.report import RunReport, build_report, write_html
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import ConfigError
+from tenthman.scheduler.record import CommitteeKey
 from tenthman.scheduler.scorecard import scorecard
+from tenthman.scheduler.state import Ledger
 
 
 class Page(HTMLParser):
@@ -237,3 +239,9 @@ def test_what_critics_were_worth_stands_in_the_page(pool: Pool, report: RunRepor
     row = page.text.index("bull", at)
     assert page.text[row : row + 5] == ["bull", "-", "2 of 2", "100%", "1"]
     assert "too few" in page.text[row : row + 8]
+
+
+def test_a_demotion_is_told_with_its_figures(pool: Pool, report: RunReport) -> None:
+    committee = CommitteeKey(model="tiny", model_digest="digest", template_hash="t")
+    Ledger.attach(pool, report.run_id).demote_committee(committee, "40 entries, -90 bp each", {"vetoes": 40}, CLOSE)
+    assert build_report(pool, None).committee.endswith("demoted 2020-01-06 21:05 UTC (40 entries, -90 bp each)")

@@ -253,6 +253,17 @@ class TestCommittee:
         assert (order.quantity, shadow.quantity) == (81, 162)
         assert order.client_order_id == shadow.client_order_id
 
+    def test_the_money_at_stake_is_told_before_the_first_entry_in_the_order_of_decision(self) -> None:
+        told: list[dict[str, Decimal]] = []
+        listening = replace(holes(), expect=lambda stakes: told.append(dict(stakes)))
+        answers = list(decide(candidates(3), a_book(), listening, a_question(), CONFIG))
+        (stakes,) = told
+        assert list(stakes) == ["T0", "T1", "T2"]
+        first = answers[0].decision.outcome
+        assert isinstance(first, SizedOrder)
+        assert first.limit_price is not None
+        assert stakes["T0"] == first.quantity * first.limit_price
+
     def test_an_approval_gives_what_nobody_asked_gives(self) -> None:
         (answer,) = decided(candidates(1), a_book(), committee_says(lambda _: APPROVE))
         (unasked,) = decided(candidates(1), a_book())
