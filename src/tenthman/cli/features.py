@@ -206,10 +206,12 @@ def _show(chosen: "FeatureSet", rows: "Sequence[FeatureRow]", only: Sequence[str
         return
     shown = len(names) if only else min(SHOWN, len(names))
     table = Table(title=f"set {chosen.set_hash[:12]}", title_justify="left", box=SIMPLE_HEAD)
-    for name in ("ticker", "session", *names[:shown]):
-        table.add_column(name, overflow="fold")
+    for name in ("ticker", "session"):
+        table.add_column(name, no_wrap=True)
+    for name in names[:shown]:
+        table.add_column(name, overflow="fold", justify="right")
     for row in rows:
-        cells = ("" if np.isnan(value) else f"{value:.6g}" for value in row.values[places[:shown]])
+        cells = ("" if np.isnan(value) else f"{value:.4g}" for value in row.values[places[:shown]])
         table.add_row(row.ticker, str(row.session), *cells)
     results.print(table)
     if shown < len(names):

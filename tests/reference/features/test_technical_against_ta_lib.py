@@ -6,6 +6,7 @@ import talib
 
 from tenthman.domain.market import Floats, Panel
 from tenthman.features.technical import atr, technical
+from tenthman.features.windows import exponential_mean, mean
 
 LENGTH = 320
 NAMES = ("GAPS", "LATE", "PLAIN", "INDEX")
@@ -137,3 +138,14 @@ def test_momentum_leaves_out_the_last_twenty_bars(panel: Panel, columns: dict[st
     assert columns["momentum_120_20"][300, 2] == pytest.approx(close[280] / close[180] - 1.0)
     assert np.isnan(columns["momentum_120_20"][119, 2])
     assert np.isfinite(columns["momentum_120_20"][120, 2])
+
+
+@pytest.mark.parametrize("sessions", [2, 12, 50])
+def test_simple_and_exponential_means_equal_ta_lib_warm_up_included(panel: Panel, sessions: int) -> None:
+    close = panel.close[:, 2:3]
+    for mine, expected in (
+        (mean(close, sessions), talib.SMA(close[:, 0], sessions)),
+        (exponential_mean(close, 0, sessions), talib.EMA(close[:, 0], sessions)),
+    ):
+        np.testing.assert_allclose(mine[:, 0], expected, rtol=1e-12)
+        assert np.isnan(mine[: sessions - 1]).all()
