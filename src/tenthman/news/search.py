@@ -49,8 +49,8 @@ EF_SEARCH = 250
 INDEXED = (384, 768, 1024)
 """Widths for which the schema has an index; vectors of others are all compared."""
 
-NEWEST = 400
-"""Of the items that share any word with the question, so many of the newest are ranked."""
+NEWEST = 200
+"""Of the items that have the words of the question, so many of the newest are ranked."""
 
 RANK_OFFSET = 60
 BATCH = 200
@@ -168,14 +168,15 @@ class NewsSearch:
 
     def _matching(self, question: Question) -> list[Key]:
         """Items with all words of the question, then (where those are few) with any of them."""
-        values = {**self._scope, **_narrowing(question), "text": question.text, "depth": DEPTH, "newest": NEWEST}
+        values = {**self._scope, **_narrowing(question), "depth": DEPTH, "newest": NEWEST}
         found: dict[Key, None] = {}
         with self._pool.connection() as connection, connection.cursor() as cursor:
-            for name in ("matching_all", "matching_any"):
-                cursor.execute(_query(name, question), values)
-                found |= {(str(news_id), int(version)): None for news_id, version in cursor}
-                if len(found) >= question.limit:
-                    break
+            row = cursor.execute(SQL["lexemes"], {"text": question.text}).fetchone()
+            every = "" if row is None else str(row[0])
+            for query in dict.fromkeys((every, every.replace(" & ", " | "))):
+                if query and len(found) < question.limit:
+                    cursor.execute(_query("matching", question), {**values, "query": query})
+                    found |= {(str(news_id), int(version)): None for news_id, version in cursor}
         return list(found)[:DEPTH]
 
     def _read(

@@ -47,24 +47,18 @@ WHERE market_id = %(market_id)s AND model = %(model)s AND known_at <= %(as_of)s 
 ORDER BY vector::halfvec({dimensions}) <#> %(vector)s::vector::halfvec({dimensions})
 LIMIT %(depth)s;
 
--- name: matching_all
-SELECT news_id, version FROM news_versions
-WHERE market_id = %(market_id)s AND known_at <= %(as_of)s AND document @@ plainto_tsquery('english', %(text)s) {narrowed}
-ORDER BY ts_rank_cd(document, plainto_tsquery('english', %(text)s)) DESC, known_at DESC, news_id, version
-LIMIT %(depth)s;
+-- name: lexemes
+SELECT plainto_tsquery('english', %(text)s)::text;
 
--- name: matching_any
-WITH wanted AS MATERIALIZED (
-    SELECT replace(plainto_tsquery('english', %(text)s)::text, ' & ', ' | ')::tsquery AS query
-),
-newest AS MATERIALIZED (
+-- name: matching
+WITH newest AS MATERIALIZED (
     SELECT news_id, version, known_at, document FROM news_versions
-    WHERE market_id = %(market_id)s AND known_at <= %(as_of)s AND document @@ (SELECT query FROM wanted) {narrowed}
+    WHERE market_id = %(market_id)s AND known_at <= %(as_of)s AND document @@ %(query)s::tsquery {narrowed}
     ORDER BY known_at DESC
     LIMIT %(newest)s
 )
 SELECT news_id, version FROM newest
-ORDER BY ts_rank_cd(document, (SELECT query FROM wanted)) DESC, known_at DESC, news_id, version
+ORDER BY ts_rank(document, %(query)s::tsquery) DESC, known_at DESC, news_id, version
 LIMIT %(depth)s;
 
 -- name: fetch
