@@ -1,7 +1,7 @@
 """The accounts of one served market: each with keys, an exchange, settings and a stream of its own, on one clock."""
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -78,10 +78,6 @@ class Venue:
         """The account of these keys; None when they are nobody's."""
         account = self._by_key.get(key) if isinstance(key, str) else None
         return account if account is not None and account.keys.are(key, secret) else None
-
-    def authorised(self, headers: Mapping[str, str]) -> TradingAccount | None:
-        """The account of the keys in a call's headers; None when they are nobody's."""
-        return self.holder(headers.get("apca-api-key-id"), headers.get("apca-api-secret-key"))
 
     def forget(self) -> None:
         """Drop what waits, untold: it was told before."""

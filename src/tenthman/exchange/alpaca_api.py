@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from tenthman.exchange.alpaca_control import Control
-from tenthman.exchange.alpaca_edge import Edge
+from tenthman.exchange.alpaca_edge import ControlCall, Edge, TraderCall
 from tenthman.exchange.alpaca_feeds import MARKET_CHANNELS, NEWS_CHANNELS, Feed
 from tenthman.exchange.alpaca_routes import ENDPOINTS
 from tenthman.exchange.alpaca_stream import Broadcaster, StreamDoor
@@ -29,16 +29,22 @@ class ServedExchange:
         for account in clockwork.venue.accounts:
             account.stream.told_as = self.edge.faults.events
         routes: list[BaseRoute] = [
-            Route(endpoint.path, self.edge.trader(endpoint), methods=[endpoint.method]) for endpoint in ENDPOINTS
+            Route(endpoint.path, TraderCall(self.edge, endpoint), methods=[endpoint.method]) for endpoint in ENDPOINTS
+        ]
+        controls = (
+            ("POST", "advance", self.control.advance),
+            ("GET", "health", self.control.health),
+            ("GET", "faults", self.control.get_faults),
+            ("POST", "faults", self.control.post_fault),
+            ("DELETE", "faults", self.control.delete_faults),
+            ("POST", "incidents", self.control.post_incident),
+            ("POST", "cut", self.control.cut),
+        )
+        routes += [
+            Route(f"/control/{name}", ControlCall(self.edge, handler), methods=[method])
+            for method, name, handler in controls
         ]
         routes += [
-            Route("/control/advance", self.edge.controller(self.control.advance), methods=["POST"]),
-            Route("/control/health", self.edge.controller(self.control.health), methods=["GET"]),
-            Route("/control/faults", self.edge.controller(self.control.get_faults), methods=["GET"]),
-            Route("/control/faults", self.edge.controller(self.control.post_fault), methods=["POST"]),
-            Route("/control/faults", self.edge.controller(self.control.delete_faults), methods=["DELETE"]),
-            Route("/control/incidents", self.edge.controller(self.control.post_incident), methods=["POST"]),
-            Route("/control/cut", self.edge.controller(self.control.cut), methods=["POST"]),
             WebSocketRoute("/stream", StreamDoor(self._stream_of).serve),
             WebSocketRoute("/v1beta1/news", feeds[1].serve),
             WebSocketRoute("/v2/{feed}", feeds[0].serve),

@@ -3,13 +3,13 @@
 import asyncio
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
 
-import structlog
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from tenthman.exchange import faults as going_wrong
 from tenthman.exchange.accounts import TradingAccount, Venue
@@ -19,69 +19,26 @@ from tenthman.exchange.alpaca_trading import Call, Reply
 from tenthman.exchange.faults import INSTEAD, Fault, FaultKind, Faults
 from tenthman.exchange.limits import Allowance
 from tenthman.exchange.orders import Code, Refusal
-
-if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
-
-    from tenthman.exchange.state import State
-
-_log = structlog.get_logger(__name__)
-
-Answer = Callable[[Request], Awaitable[Response]]
+from tenthman.exchange.state import State
 
 _LARGEST_BODY = 65_536
 _TOO_MANY = 42910000
-_CONTROL_HEADER = "x-control-token"
 _JSON_STATUS = {404: Code.NOT_FOUND.value, 405: Code.INVALID.value, 413: Code.INVALID.value}
 _UNAUTHORIZED = Reply(status=401, body={"message": "unauthorized"})
 _RATE_EXCEEDED = Reply(status=429, body={"code": _TOO_MANY, "message": "rate limit exceeded"})
+_WITH_BODY = ("POST", "PATCH")
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Edge:
     """Calls on `venue`, one after the other. `state`, where there is one, keeps what changes before it is told."""
 
-    def __init__(self, venue: Venue, control_token: str, state: "State | None" = None) -> None:
+    def __init__(self, venue: Venue, control_token: str, state: State | None = None) -> None:
         self.venue = venue
         self.faults = Faults()
         self.lock = asyncio.Lock()
-        self._token = control_token.encode()
-        self._state = state
-
-    def trader(self, endpoint: Endpoint) -> Answer:
-        """What answers a trader's call."""
-
-        async def answer(request: Request) -> Response:
-            account = self.venue.authorised(request.headers)
-            if account is None:
-                return _respond(_UNAUTHORIZED)
-            allowance = account.limits[endpoint.service].take()
-            if not allowance.is_allowed:
-                return _respond(_RATE_EXCEEDED, allowance)
-            acting = self.faults.meet(request.method, request.url.path) if self.faults else []
-            before = next((fault for fault in acting if fault.kind in INSTEAD), None)
-            if before is not None:
-                return await _wrong(before, allowance)
-            return await _shaped(await self._reply(account, endpoint, request), acting, allowance)
-
-        return answer
-
-    def controller(self, handler: Callable[[Call], Reply]) -> Answer:
-        """What answers the clock's owner, who has the control token."""
-
-        async def answer(request: Request) -> Response:
-            given = request.headers.get(_CONTROL_HEADER, "").encode("latin-1", "replace")
-            if not hmac.compare_digest(given, self._token):
-                return _respond(_UNAUTHORIZED)
-            try:
-                body = read_body(await _raw_body(request)) if request.method == "POST" else {}
-                async with self.lock:
-                    return _respond(handler(Call(path=request.path_params, query=request.query_params, body=body)))
-            except Refusal as refusal:
-                return _respond(Reply(status=refusal.http_status, body=refusal.body))
-            finally:
-                self.venue.publish()
-
-        return answer
+        self.state = state
+        self.token = control_token.encode()
 
     async def no_route(self, _: Request, error: Exception) -> Response:
         """What answers a call that nobody knows."""
@@ -90,24 +47,83 @@ class Edge:
         allowance = self.venue.accounts[0].limits["trading"].show()
         return _respond(Reply(status=status, body={"code": _JSON_STATUS.get(status, 0), "message": detail}), allowance)
 
-    async def _reply(self, account: TradingAccount, endpoint: Endpoint, request: Request) -> Reply:
+
+class TraderCall:
+    """What answers one kind of a trader's calls, as an application of its own."""
+
+    def __init__(self, edge: Edge, endpoint: Endpoint) -> None:
+        self._edge = edge
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._answer(scope, receive)
+        await response(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        headers = dict(scope["headers"])
+        account = self._edge.venue.holder(_text(headers, b"apca-api-key-id"), _text(headers, b"apca-api-secret-key"))
+        if account is None:
+            return _respond(_UNAUTHORIZED)
+        allowance = account.limits[self._endpoint.service].take()
+        if not allowance.is_allowed:
+            return _respond(_RATE_EXCEEDED, allowance)
+        if not self._edge.faults:
+            return _respond(await self._reply(account, scope, receive), allowance)
+        acting = self._edge.faults.meet(scope["method"], scope["path"])
+        before = next((fault for fault in acting if fault.kind in INSTEAD), None)
+        if before is not None:
+            return await _wrong(before, allowance)
+        return await _shaped(await self._reply(account, scope, receive), acting, allowance)
+
+    async def _reply(self, account: TradingAccount, scope: Scope, receive: Receive) -> Reply:
+        endpoint = self._endpoint
         try:
-            raw = await _raw_body(request) if endpoint.may_change else b""
-            body = read_body(raw) if request.method in ("POST", "PATCH") else {}
-            call = Call(path=request.path_params, query=request.query_params, body=body)
-            async with self.lock:
+            raw = await _raw_body(receive) if endpoint.may_change else b""
+            call = _call(scope, raw)
+            async with self._edge.lock:
                 reply = endpoint.handler(account, call)
-                if endpoint.may_change:
-                    self._keep(account, endpoint, call, raw)
+                if endpoint.may_change and self._edge.state is not None:
+                    self._edge.state.keep_call(self._edge.venue, account, endpoint, call, raw)
                 return reply
         except Refusal as refusal:
             return Reply(status=refusal.http_status, body=refusal.body)
         finally:
             account.publish()
 
-    def _keep(self, account: TradingAccount, endpoint: Endpoint, call: Call, raw: bytes) -> None:
-        if self._state is not None:
-            self._state.keep_call(self.venue, account, endpoint, call, raw)
+
+class ControlCall:
+    """What answers the clock's owner, who has the control token."""
+
+    def __init__(self, edge: Edge, handler: Callable[[Call], Reply]) -> None:
+        self._edge = edge
+        self._handler = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._answer(scope, receive)
+        await response(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        if not hmac.compare_digest(dict(scope["headers"]).get(b"x-control-token", b""), self._edge.token):
+            return _respond(_UNAUTHORIZED)
+        try:
+            call = _call(scope, await _raw_body(receive))
+            async with self._edge.lock:
+                return _respond(self._handler(call))
+        except Refusal as refusal:
+            return _respond(Reply(status=refusal.http_status, body=refusal.body))
+        finally:
+            self._edge.venue.publish()
+
+
+def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")
+
+
+def _call(scope: Scope, raw: bytes) -> Call:
+    query = QueryParams(scope["query_string"]) if scope["query_string"] else {}
+    body = read_body(raw) if scope["method"] in _WITH_BODY else {}
+    return Call(path=scope["path_params"], query=query, body=body)
 
 
 async def _shaped(reply: Reply, acting: list[Fault], allowance: Allowance) -> Response:
@@ -141,7 +157,7 @@ async def _wrong(fault: Fault, allowance: Allowance) -> Response:
 class _CutResponse(Response):
     """The beginning of an answer, after which the connection breaks."""
 
-    async def __call__(self, _: "Scope", __: "Receive", send: "Send") -> None:
+    async def __call__(self, _: Scope, __: Receive, send: Send) -> None:
         headers = [(b"content-type", b"application/json"), (b"content-length", b"4096"), (b"connection", b"close")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"{", "more_body": True})
@@ -151,25 +167,37 @@ def _page(status: int) -> Response:
     return HTMLResponse(f"<html><body><h1>{status}</h1><p>The exchange was told to fail.</p></body></html>", status)
 
 
+class _JsonResponse(Response):
+    """A body with its headers laid out once."""
+
+    def __init__(self, reply: Reply, allowance: Allowance | None) -> None:
+        self.status_code = reply.status
+        self.background = None
+        self.body = b"" if reply.body is None else _to_json(reply.body).encode()
+        self.raw_headers = [(b"content-type", b"application/json")]
+        if reply.status != 204:
+            self.raw_headers.append((b"content-length", b"%d" % len(self.body)))
+        if allowance is not None:
+            self.raw_headers += [
+                (b"x-ratelimit-limit", b"%d" % allowance.limit),
+                (b"x-ratelimit-remaining", b"%d" % allowance.remaining),
+                (b"x-ratelimit-reset", b"%d" % allowance.reset),
+            ]
+
+
 def _respond(reply: Reply, allowance: Allowance | None = None) -> Response:
-    content = b"" if reply.body is None else json.dumps(reply.body, separators=(",", ":")).encode()
-    return Response(content, reply.status, _rate_headers(allowance), media_type="application/json")
+    return _JsonResponse(reply, allowance)
 
 
-def _rate_headers(allowance: Allowance | None) -> Mapping[str, str] | None:
-    if allowance is None:
-        return None
-    return {
-        "X-RateLimit-Limit": str(allowance.limit),
-        "X-RateLimit-Remaining": str(allowance.remaining),
-        "X-RateLimit-Reset": str(allowance.reset),
-    }
-
-
-async def _raw_body(request: Request) -> bytes:
+async def _raw_body(receive: Receive) -> bytes:
+    """The whole body; Refusal 413 beyond the most that is read, 400 when the client leaves before its end."""
     raw = bytearray()
-    async for chunk in request.stream():
-        raw += chunk
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise Refusal(400, Code.INVALID, "request body ended early")
+        raw += message.get("body", b"")
         if len(raw) > _LARGEST_BODY:
             raise Refusal(413, Code.INVALID, f"request body must have at most {_LARGEST_BODY} bytes")
-    return bytes(raw)
+        if not message.get("more_body", False):
+            return bytes(raw)
