@@ -24,6 +24,7 @@ from tenthman_markets import small_market
 
 from tenthman.domain.canonical import plain
 from tenthman.domain.market import MarketData
+from tenthman.exchange.orders import ALPACA_RULES, VenueRules
 from tenthman.exchange.serve import Addresses, Serving, addresses, listening, prepared, serve
 
 WALL = 1_800_000_000.0
@@ -125,6 +126,7 @@ def _serving(
     speed: float | None = None,
     per_minute: int | None = None,
     state: str | Path | None = None,
+    rules: VenueRules = ALPACA_RULES,
 ) -> Serving:
     return Serving(
         market=market,
@@ -138,6 +140,7 @@ def _serving(
         per_minute=per_minute,
         wall=lambda: WALL,
         state=None if state is None else Path(state),
+        rules=rules,
     )
 
 

@@ -1,6 +1,7 @@
 """The further order types, classes and replacements, sent by alpaca-py and told in its own models."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,9 @@ from alpaca.trading.requests import (
 )
 from tenthman_exchange import served
 from tenthman_markets import at, small_market
+from tenthman_serving import in_thread
 
+from tenthman.exchange.orders import VenueRules
 from tenthman.exchange.process import ExchangeProcess
 
 MARKET = small_market({"AAA": [(100.0, 105.0, 95.0, 102.0)] * 3})
@@ -124,3 +127,42 @@ def test_a_wash_trade_is_refused_with_the_order_in_its_way(client: TradingClient
         client.submit_order(MarketOrderRequest(symbol="AAA", qty=1, side=OrderSide.BUY, time_in_force=TimeInForce.DAY))
     assert (refused.value.status_code, refused.value.code) == (403, 40310000)
     assert str(there.id) in str(refused.value)
+
+
+def test_with_latency_a_cancel_can_lose_against_the_fill() -> None:
+    with in_thread(MARKET, rules=VenueRules(latency=timedelta(minutes=1))) as server:
+        client = server.client()
+        sent = client.submit_order(
+            LimitOrderRequest(symbol="AAA", qty=3, side=OrderSide.BUY, time_in_force=TimeInForce.DAY, limit_price=99.9)
+        )
+        client.cancel_order_by_id(sent.id)
+        assert client.get_order_by_id(sent.id).status is OrderStatus.PENDING_CANCEL
+        with pytest.raises(APIError) as refused:
+            client.cancel_order_by_id(sent.id)
+        assert refused.value.status_code == 422
+        server.control("POST", "advance", {"to": "2020-01-06T15:00:00Z"})
+        assert client.get_order_by_id(sent.id).status is OrderStatus.CANCELED, "its limit is reached after 156 seconds"
+        quick = client.submit_order(
+            LimitOrderRequest(symbol="AAA", qty=3, side=OrderSide.BUY, time_in_force=TimeInForce.DAY, limit_price=98.8)
+        )
+        server.control("POST", "advance", {"to": "2020-01-06T15:00:30Z"})
+        client.cancel_order_by_id(quick.id)
+        server.control("POST", "advance", {"to": "2020-01-06T15:02:00Z"})
+        assert client.get_order_by_id(quick.id).status is OrderStatus.FILLED
+
+
+def test_with_a_share_of_the_volume_an_order_fills_step_by_step_and_its_activities_sum_up() -> None:
+    with in_thread(MARKET, rules=VenueRules(volume_share=0.00014)) as server:
+        client = server.client()
+        sent = client.submit_order(
+            MarketOrderRequest(symbol="AAA", qty=25, side=OrderSide.BUY, time_in_force=TimeInForce.DAY)
+        )
+        assert client.get_order_by_id(sent.id).status is OrderStatus.PARTIALLY_FILLED
+        server.control("POST", "advance", {"to": "2020-01-06T16:00:00Z"})
+        assert client.get_order_by_id(sent.id).status is OrderStatus.FILLED
+        rows = client.get("/account/activities/FILL", {"direction": "asc"})
+        assert [(row["type"], row["qty"], row["cum_qty"], row["leaves_qty"]) for row in rows] == [
+            ("partial_fill", "10", "10", "15"),
+            ("partial_fill", "10", "20", "5"),
+            ("fill", "5", "25", "0"),
+        ]
