@@ -106,7 +106,7 @@ class ControlCall:
         if not hmac.compare_digest(dict(scope["headers"]).get(b"x-control-token", b""), self._edge.token):
             return _respond(_UNAUTHORIZED)
         try:
-            call = _call(scope, await _raw_body(receive))
+            call = _call(scope, await _raw_body(receive) or b"{}")
             async with self._edge.lock:
                 return _respond(self._handler(call))
         except Refusal as refusal:

@@ -132,6 +132,7 @@ def test_events_come_twice_backwards_or_never(server: Running) -> None:
         assert eventually(lambda: ("fill", "well") in heard)
     finally:
         stream.stop()
+        server.control("POST", "cut")
         thread.join(10)
     told = {name: [event for event, order in heard if order == name] for _, name in heard}
     assert told == {
