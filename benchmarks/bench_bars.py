@@ -1,21 +1,30 @@
-"""Bars a second into and out of PostgreSQL: 125 tickers over 2,000 sessions, primary key and checks included."""
+"""Bars into and out of PostgreSQL: 125 tickers over 2,520 sessions, beside a bare binary COPY of the same rows.
+
+The bare COPY is one statement on one connection into a table of the same columns and primary key, its rows laid out by
+numpy in one go: no checks, no triggers, no statistics.
+"""
 
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 
 from tenthman.config import DatabaseSettings
 from tenthman.data.bars import BarStore
+from tenthman.db import copy as wire
 from tenthman.db.embedded import open_embedded
 from tenthman.db.migrate import migrate
-from tenthman.db.pool import open_pool
+from tenthman.db.pool import Pool, open_pool
 from tenthman.db.supervisor import read_postmaster
-from tenthman.domain.market import MarketKind, Panel, Provenance, Universe
+from tenthman.domain.market import FIELDS, MarketKind, Panel, Provenance, Universe
 
-SESSIONS, TICKERS, ROUNDS = 2_000, 125, 5
+SESSIONS, TICKERS, ROUNDS, LOOKS = 2_520, 125, 5, 50
+FIVE_YEARS = 1_260
 
 
 def made_up_panel() -> Panel:
@@ -24,7 +33,7 @@ def made_up_panel() -> Panel:
     close = 100.0 * np.exp(np.cumsum(generator.normal(0.0, 0.01, (SESSIONS, TICKERS)), axis=0))
     return Panel(
         sessions=np.datetime64("2010-01-01", "D") + np.arange(SESSIONS),
-        tickers=tuple(f"{'ABCD'[: 1 + number % 4]}{number}" for number in range(TICKERS)),
+        tickers=tuple(sorted(f"{'ABCD'[: 1 + number % 4]}{number}" for number in range(TICKERS))),
         open=close * 0.999,
         high=close * 1.01,
         low=close * 0.99,
@@ -33,33 +42,105 @@ def made_up_panel() -> Panel:
     )
 
 
-def main() -> None:
-    """Print the best and the median of a few rounds."""
-    panel = made_up_panel()
-    known_at = (panel.sessions + np.timedelta64(21, "h")).astype("datetime64[us]")
+@contextmanager
+def database() -> Iterator[Pool]:
+    """An embedded server of its own."""
     settings = DatabaseSettings(pool_size=2, connect_timeout_s=10, statement_timeout_s=120)
-    loading, reading = [], []
     home = Path(tempfile.mkdtemp(prefix="tenthman-bench-"))
     home.chmod(0o755)
-    with open_embedded(home) as database, open_pool(database.url, settings) as pool:
+    with open_embedded(home) as served, open_pool(served.url, settings) as pool:
         migrate(pool)
-        for number in range(ROUNDS):
-            store = BarStore(pool, f"market-{number}")
-            kind = MarketKind.PRACTICE
-            named = {"name": "n", "description": "d", "source": "s", "price_basis": "p", "licence": "l"}
-            provenance = Provenance(kind=kind, content_hash=str(number), **named)
-            store.save_market(provenance, Universe(listings=(), index_ticker=panel.tickers[0]))
-            began = time.perf_counter()
-            bars = store.load_panel(panel, known_at)
-            loaded = time.perf_counter()
-            store.panel_until(None)
-            loading.append(bars / (loaded - began))
-            reading.append(bars / (time.perf_counter() - loaded))
+        yield pool
     while read_postmaster(home / "postgres") is not None:
         time.sleep(0.1)
     shutil.rmtree(home)
-    for name, rates in (("load_panel", loading), ("panel_until", reading)):
-        print(f"{name}: median {np.median(rates):,.0f} bars/s, best {max(rates):,.0f} ({bars:,} bars, {ROUNDS} rounds)")
+
+
+def a_store(pool: Pool, name: str, panel: Panel) -> BarStore:
+    """The store of a new market."""
+    store = BarStore(pool, name)
+    named = {"name": "n", "description": "d", "source": "s", "price_basis": "p", "licence": "l"}
+    provenance = Provenance(kind=MarketKind.PRACTICE, content_hash=name, **named)
+    store.save_market(provenance, Universe(listings=(), index_ticker=panel.tickers[0]))
+    return store
+
+
+def columns_of(panel: Panel, market: str) -> dict[str, wire.Column]:
+    """All rows of the panel in columns, in the order of the key."""
+    rows, columns = np.tile(np.arange(SESSIONS), TICKERS), np.repeat(np.arange(TICKERS), SESSIONS)
+    known_at = (panel.sessions + np.timedelta64(21, "h")).astype("datetime64[us]")
+    table: dict[str, wire.Column] = {
+        "market_id": wire.Text(labels=(market,), codes=np.zeros(len(rows), dtype=np.intp)),
+        "session": panel.sessions[rows],
+        "ticker": wire.Text(labels=panel.tickers, codes=columns),
+        **{name: np.ascontiguousarray(getattr(panel, name).T).ravel() for name in FIELDS},
+        "known_at": known_at[rows],
+        "fetch_id": np.ones(len(rows), dtype=np.int64),
+    }
+    return table
+
+
+def bare_copy(pool: Pool, table: dict[str, wire.Column]) -> float:
+    """Seconds of one COPY into an empty table of the same columns and key."""
+    with pool.connection() as connection, connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS bare")
+        cursor.execute("CREATE TABLE bare (LIKE bars, PRIMARY KEY (market_id, ticker, session))")
+        connection.commit()
+        began = time.perf_counter()
+        wire.copy_binary(cursor, "bare", table)
+        connection.commit()
+        return time.perf_counter() - began
+
+
+def best_of(pool: Pool, panel: Panel) -> tuple[list[float], list[float], list[float]]:
+    """Seconds of the bare COPY, of load_panel and of panel_until, in turns."""
+    known_at = (panel.sessions + np.timedelta64(21, "h")).astype("datetime64[us]")
+    table = columns_of(panel, "market-0")
+    bare, loading, reading = [], [], []
+    for number in range(ROUNDS):
+        store = a_store(pool, f"market-{number}", panel)
+        bare.append(bare_copy(pool, table))
+        began = time.perf_counter()
+        store.load_panel(panel, known_at)
+        loaded = time.perf_counter()
+        store.panel_until(None)
+        loading.append(loaded - began)
+        reading.append(time.perf_counter() - loaded)
+    return bare, loading, reading
+
+
+def one_ticker(pool: Pool, panel: Panel) -> list[float]:
+    """Seconds to read five years of one ticker, other tickers each time."""
+    store = BarStore(pool, "market-0")
+    last: date = panel.sessions[-1].item()
+    first: date = panel.sessions[-FIVE_YEARS].item()
+    spent = []
+    for number in range(LOOKS):
+        began = time.perf_counter()
+        found = store.ticker_bars(panel.tickers[number % TICKERS], first, last)
+        spent.append(time.perf_counter() - began)
+        assert len(found["session"]) == FIVE_YEARS
+    return spent
+
+
+def main() -> None:
+    """Print the figures."""
+    panel = made_up_panel()
+    bars = SESSIONS * TICKERS
+    with database() as pool:
+        bare, loading, reading = best_of(pool, panel)
+        looks = one_ticker(pool, panel)
+        with pool.connection() as connection:
+            version = connection.execute("SHOW server_version").fetchone()
+    print(f"{bars:,} bars, {ROUNDS} rounds in turns, PostgreSQL {'' if version is None else version[0]}")
+    for name, spent in (("bare COPY", bare), ("load_panel", loading), ("panel_until", reading)):
+        rate = bars / float(np.median(spent))
+        print(f"{name}: median {np.median(spent):.3f} s, best {min(spent):.3f} s ({rate:,.0f} bars/s)")
+    of_medians, of_bests = np.median(bare) / np.median(loading), min(bare) / min(loading)
+    print(f"load_panel against the bare COPY: {of_medians:.2f}x (best {of_bests:.2f}x)")
+    print(
+        f"one ticker's five years: median {1e3 * np.median(looks):.2f} ms, worst {1e3 * max(looks):.2f} ms of {LOOKS}"
+    )
 
 
 if __name__ == "__main__":

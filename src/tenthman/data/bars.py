@@ -170,6 +170,8 @@ class BarStore:
                 known_at=known_at.astype("datetime64[us]")[rows],
                 **{name: getattr(panel, name).T[present.T] for name in FIELDS},
             )
+            # The triggers of `bars` look at all rows of a statement, which otherwise go to disk and back.
+            cursor.execute(_SQL["room_to_load"])
             written = self._copy(cursor, "bars", table, begin_fetch(cursor, self._market_id, None))
         if written >= MANY:
             self._analyse()

@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, LiteralString
 
 import numpy as np
@@ -13,6 +14,8 @@ from psycopg import sql
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 
 CHUNK_ROWS = 32_768
+ROWS_A_RUN = 64
+"""Runs of rows with texts of equal length must be this long on average to be worth laying out one by one."""
 _HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 _TRAILER = b"\xff\xff"
 _FLOAT8_OID = 701
@@ -149,6 +152,45 @@ class _Field:
 
 
 def _lay_out(fields: list[_Field], start: int, stop: int) -> bytes:
+    """The rows `start`..`stop` as they go over the wire."""
+    edges = _edges(fields, start, stop)
+    if len(edges) * ROWS_A_RUN > stop - start:
+        return _masked(fields, start, stop)
+    bounds = [start, *(start + edge for edge in edges), stop]
+    return b"".join(_even(fields, first, last) for first, last in pairwise(bounds))
+
+
+def _edges(fields: list[_Field], start: int, stop: int) -> list[int]:
+    """Rows, counted from `start`, in which some text is of another length than in the row before."""
+    changes = np.zeros(stop - start, dtype=np.bool_)
+    for field in fields:
+        if field.lengths is not None and field.codes is not None:
+            changes[1:] |= np.diff(field.lengths[field.codes[start:stop]]) != 0
+    edges: list[int] = np.flatnonzero(changes).tolist()
+    return edges
+
+
+def _even(fields: list[_Field], start: int, stop: int) -> bytes:
+    """Rows whose texts are all as long as those of the first of them."""
+    parts = []
+    for field in fields:
+        if field.codes is None:
+            parts.append(field.bytes_[start:stop])
+            continue
+        codes = field.codes[start:stop]
+        width = field.bytes_.shape[1] if field.lengths is None else int(field.lengths[codes[0]])
+        parts.append(field.bytes_[codes, :width])
+    rows = np.empty((stop - start, 2 + sum(part.shape[1] for part in parts)), dtype=np.uint8)
+    rows[:, :2] = np.frombuffer(len(fields).to_bytes(2, "big"), dtype=np.uint8)
+    left = 2
+    for part in parts:
+        rows[:, left : left + part.shape[1]] = part
+        left += part.shape[1]
+    return rows.tobytes()
+
+
+def _masked(fields: list[_Field], start: int, stop: int) -> bytes:
+    """Rows with texts of any length: laid out at the full width, and what is padding left out."""
     widths = [field.bytes_.shape[1] for field in fields]
     rows = np.empty((stop - start, 2 + sum(widths)), dtype=np.uint8)
     rows[:, :2] = np.frombuffer(len(fields).to_bytes(2, "big"), dtype=np.uint8)
