@@ -27,6 +27,7 @@ from tenthman.agents.wires import (
     ollama_wire,
     openai_digest,
     openai_wire,
+    slots_of,
 )
 from tenthman.config import LanguageModelSettings, Roles, RoleSettings
 from tenthman.domain.canonical import canonical_json, content_hash
@@ -62,12 +63,14 @@ class LanguageModel:
 class Seat:
     """Where the questions of a role are put: the wire, the model's name there, and how it is asked.
 
-    `weights` is the digest of that model's weights.
+    `weights` is the digest of that model's weights, `slots` how many questions the server says it takes at once; None
+    where it does not say.
     """
 
     wire: Wire
     settings: LanguageModelSettings
     weights: str
+    slots: int | None = None
 
 
 @contextmanager
@@ -75,6 +78,8 @@ def open_language_model(
     settings: LanguageModelSettings, home: Path, roles: Roles | None = None
 ) -> Iterator[LanguageModel]:
     """The model that `settings` name, for as long as the context lasts; starts the embedded server where asked to.
+
+    At most `settings.parallel` questions are put at once, and no more than the server says it serves.
 
     `roles` may give single agents a model on the same server, a temperature and a deadline of their own. Raises
     SetupError when the model's weights, its server or the model on it are not there.
@@ -84,12 +89,14 @@ def open_language_model(
         seats = {own: open_seat(own) for own in dict.fromkeys((settings, *_by_role(settings, roles).values()))}
         by_role = {role: seats[own] for role, own in _by_role(settings, roles).items()}
         digest = _digest(seats[settings].settings, seats[settings].weights, _deviations(settings, roles, seats))
+        served = [seat.slots for seat in seats.values() if seat.slots is not None]
+        parallel = min([settings.parallel, *served])
         yield LanguageModel(
             name=settings.model,
             digest=digest,
             weights=seats[settings].weights,
-            ask=asking_by_role(lambda role: by_role.get(role, seats[settings]), digest, settings.parallel),
-            parallel=settings.parallel,
+            ask=asking_by_role(lambda role: by_role.get(role, seats[settings]), digest, parallel),
+            parallel=parallel,
             prose=settings.prose,
         )
 
@@ -158,7 +165,9 @@ def _opener(settings: LanguageModelSettings, home: Path, stack: ExitStack) -> Ca
 
             def openai(own: LanguageModelSettings) -> Seat:
                 client = stack.enter_context(_client(_address(own), own))
-                return Seat(wire=openai_wire(client, own, compact=False), settings=own, weights=openai_digest(own))
+                slots = slots_of(client, own.connect_timeout_s)
+                wire = openai_wire(client, own, compact=False)
+                return Seat(wire=wire, settings=own, weights=openai_digest(own), slots=slots)
 
             return openai
         case "ollama":

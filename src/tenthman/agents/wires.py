@@ -108,6 +108,19 @@ def ollama_digest(client: ollama.Client, model: str) -> str:
     raise SetupError(f"Ollama has no model {model!r}: run `ollama pull {model}`")
 
 
+def slots_of(client: httpx.Client, timeout_s: float) -> int | None:
+    """How many questions the server says it takes at once (llama.cpp's `/props`); None where it does not say.
+
+    Ollama and vLLM do not say: a busy one answers 503 or 429, and is asked again after a while.
+    """
+    try:
+        told = client.get("/props", timeout=timeout_s).json()
+    except (httpx.HTTPError, ReplyTooLarge, ValueError, RecursionError):
+        return None
+    slots = told.get("total_slots") if isinstance(told, dict) else None
+    return slots if isinstance(slots, int) and not isinstance(slots, bool) and slots >= 1 else None
+
+
 def openai_digest(settings: LanguageModelSettings) -> str:
     """Stands for weights that cannot be seen: the model's name and the host that serves it."""
     host = httpx.URL(settings.base_url or "").host
