@@ -17,7 +17,9 @@ def main() -> None:
     began = time.perf_counter()
     found = fuzz(books, SEED)
     spent = time.perf_counter() - began
-    print(f"{found.books:,} random books, {found.orders:,} orders, {len(found.broken)} violations ({spent:.0f} s)")
+    print(
+        f"{found.books:,} random books, {found.orders:,} orders, {found.tight:,} of them as large as they may be, {len(found.broken)} violations ({spent:.0f} s)"
+    )
     for number, rule in found.broken[:10]:
         print(f"book {number} breaks {rule}")
     if found.broken:

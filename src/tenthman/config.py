@@ -131,6 +131,7 @@ class DatabaseSettings(Section):
 
 class BrokerSettings(Section):
     endpoint: Literal["exchange", "paper"]
+    halt_file: Path | None = None
     connect_timeout_s: Seconds
     read_timeout_s: Seconds
 
@@ -400,13 +401,13 @@ DrawdownReference = Literal["peak", "day_start", "week_start"]
 class DrawdownRules(Section):
     limit_fraction: RiskFraction
     references: Annotated[tuple[DrawdownReference, ...], Field(min_length=1)]
-    own_limits: dict[DrawdownReference, RiskFraction] = {}
+    own_limits: dict[DrawdownReference, RiskFraction] | None = None
     open_risk_per_distance: Annotated[Multiple, Field(le=10.0)]
     rearm_after_sessions: Annotated[int, Field(ge=1, le=250)] | None
 
     @model_validator(mode="after")
     def _limits_are_of_references(self) -> Self:
-        astray = [name for name in self.own_limits if name not in self.references]
+        astray = [name for name in self.own_limits or () if name not in self.references]
         if astray:
             raise ValueError(f"`own_limits` must name only `references`, named {astray[0]!r}")
         return self

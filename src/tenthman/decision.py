@@ -240,8 +240,9 @@ def decide(prepared: Prepared, book: Book, holes: Holes, question: Question, con
         outcome = decided.decision.outcome
         if isinstance(outcome, SizedOrder):
             entries += 1
-            book = _with_pending(book, outcome, prepared.facts[signal.ticker].listing)
-            figures = figures_of(book, numbers)
+            sent = _pending(outcome, prepared.facts[signal.ticker].listing)
+            book = replace(book, pending=(*book.pending, sent))
+            figures = figures.with_entry(sent, numbers)
         yield decided
 
 
@@ -434,10 +435,10 @@ def _plan_figures(
     )
 
 
-def _with_pending(book: Book, order: SizedOrder, listing: Listing) -> Book:
+def _pending(order: SizedOrder, listing: Listing) -> PendingEntry:
     if order.limit_price is None or order.stop_price is None:
         raise ValueError(f"{order.client_order_id}: an entry must carry limit and stop prices")
-    entry = PendingEntry(
+    return PendingEntry(
         ticker=order.ticker,
         issuer=listing.issuer,
         sector=listing.sector,
@@ -445,7 +446,6 @@ def _with_pending(book: Book, order: SizedOrder, listing: Listing) -> Book:
         limit_price=order.limit_price,
         stop_price=order.stop_price,
     )
-    return replace(book, pending=(*book.pending, entry), bought=book.bought + order.quantity * order.limit_price)
 
 
 def membership(panel: Panel, universe: Universe) -> Mask:

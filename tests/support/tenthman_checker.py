@@ -33,7 +33,7 @@ class Held:
 
     def at_risk(self, gap: Decimal) -> Decimal:
         """Lost if the stop fills `gap` of the price below its own; no more than everything."""
-        if self.stop is None:
+        if self.stop is None or not _is_number(self.stop):
             return self.value
         return self.quantity * min(self.price, max(Decimal(0), self.price - self.stop) + gap * self.price)
 

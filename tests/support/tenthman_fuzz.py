@@ -23,30 +23,35 @@ NEVER_STOPPED = 10**6
 
 @dataclass(frozen=True, kw_only=True)
 class Fuzzed:
-    """How many books were made, how many orders they got, and what those broke, with the book's number."""
+    """How many books were made, how many orders they got, and what those broke, with the book's number.
+
+    `tight`: orders of which one share more would break a rule, so that it is seen that the other checker bites.
+    """
 
     books: int
     orders: int
+    tight: int
     broken: tuple[tuple[int, str], ...]
 
 
 def fuzz(books: int, seed: int) -> Fuzzed:
     """Size up to three candidates on each of `books` random books; equal seeds give equal books."""
-    orders, broken = 0, []
+    orders, tight, broken = 0, 0, []
     for number in range(books):
         draw = Random(f"{seed}-{number}")
-        for found in _orders_on(draw):
+        for found, of_one_more in _orders_on(draw):
             orders += 1
+            tight += bool(of_one_more)
             broken += [(number, rule) for rule in found]
-    return Fuzzed(books=books, orders=orders, broken=tuple(broken))
+    return Fuzzed(books=books, orders=orders, tight=tight, broken=tuple(broken))
 
 
-def _orders_on(draw: Random) -> Iterator[list[str]]:
+def _orders_on(draw: Random) -> Iterator[tuple[list[str], list[str]]]:
+    """What each order on one book breaks, and what it would break with a share more."""
     written = random_rules(draw)
     rules, book = rules_of(written), random_book(draw)
     numbers, entries = rule_numbers(rules), draw.choice((0, 0, 0, 2, 6))
-    for place in range(draw.randint(1, 3)):
-        candidate, correlations = _candidate(draw, place, book, written)
+    for candidate, correlations in candidates_on(draw, book, written):
         limit = Decimal(draw.randint(100, 60_000)).scaleb(-2)
         stop = max(Decimal("0.01"), (limit * draw.randint(50, 999) / 1000).quantize(Decimal("0.01")))
         if stop >= limit:
@@ -55,7 +60,9 @@ def _orders_on(draw: Random) -> Iterator[list[str]]:
         order = assess(proposal, candidate, figures_of(book, numbers), numbers, "d", entries)
         if not isinstance(order, SizedOrder):
             continue
-        yield _judged(order, candidate, correlations, book, entries, written)
+        larger = replace(order, quantity=order.quantity + 1)
+        both = [_judged(item, candidate, correlations, book, entries, written) for item in (order, larger)]
+        yield both[0], both[1]
         sent = PendingEntry(
             ticker=candidate.ticker, issuer=candidate.issuer, sector=candidate.sector, quantity=order.quantity,
             limit_price=limit, stop_price=stop,
@@ -166,7 +173,7 @@ def rules_of(written: dict[str, Any]) -> RiskRules:
 
 
 def random_book(draw: Random) -> Book:
-    """A book that is mostly possible; one in five holds a number that cannot be."""
+    """A book that is mostly possible; one in ten holds a number that cannot be."""
     equity = Decimal(draw.choice((1_000, 30_000, 100_000, 1_000_000))) + Decimal(draw.randint(0, 10**7)).scaleb(-4)
     share = equity * Decimal(draw.choice((1, 3, 8))) / 100
     book = a_book(
@@ -174,7 +181,7 @@ def random_book(draw: Random) -> Book:
         cash=str(equity * draw.randint(0, 110) / 100),
         positions=tuple(_position(draw, place, share) for place in range(draw.choice((0, 0, 1, 3, 6, 14)))),
         pending=tuple(_entry(draw, place, share) for place in range(draw.choice((0, 0, 1, 3)))),
-        state=draw.choice((TradingState.ACTIVE,) * 8 + (TradingState.REDUCING, TradingState.HALTED)),
+        state=draw.choice((TradingState.ACTIVE,) * 16 + (TradingState.REDUCING, TradingState.HALTED)),
         peak=str(equity * draw.choice((1000, 1000, 1001, 1010, 1040)) / 1000),
         day_start=str(equity * draw.choice((990, 1000, 1005, 1030)) / 1000),
         week_start=str(equity * draw.choice((990, 1000, 1005, 1030)) / 1000),
@@ -182,7 +189,7 @@ def random_book(draw: Random) -> Book:
         since_stop={f"C{draw.randint(0, 2)}": draw.randint(0, 6)},
     )
     book = replace(book, exiting=frozenset({f"C{draw.randint(0, 9)}"}))
-    return _spoilt(draw, book) if draw.random() < 0.2 else book
+    return _spoilt(draw, book) if draw.random() < 0.1 else book
 
 
 def _spoilt(draw: Random, book: Book) -> Book:
@@ -219,6 +226,11 @@ def _entry(draw: Random, place: int, share: Decimal) -> PendingEntry:
     )  # fmt: skip
 
 
+def candidates_on(draw: Random, book: Book, rules: dict[str, Any]) -> list[tuple[Candidate, dict[str, float | None]]]:
+    """Up to three candidates, each with its correlations with the names of the book (None: unknown)."""
+    return [_candidate(draw, place, book, rules) for place in range(draw.randint(1, 3))]
+
+
 def _candidate(
     draw: Random, place: int, book: Book, rules: dict[str, Any]
 ) -> tuple[Candidate, dict[str, float | None]]:
@@ -230,16 +242,16 @@ def _candidate(
         for name, value in correlations.items()
         if cluster and value is not None and Decimal(repr(value)) <= cluster["correlation"]
     }
-    ticker = draw.choice((f"C{place}", f"C{place}", f"C{place}", "H0"))
+    ticker = draw.choice((*(f"C{place}",) * 9, "H0"))
     candidate = Candidate(
         ticker=ticker,
         issuer=draw.choice((ticker, ticker, "Alphabet")),
         sector=draw.choice(SECTORS),
         median_volume=draw.choice(
-            (None, float("nan"), float("inf"), -1.0, 0.0, 1e300, *(10 ** draw.uniform(3, 8),) * 8)
+            (None, float("nan"), float("inf"), -1.0, 0.0, 1e300, *(10 ** draw.uniform(3, 8),) * 24)
         ),
-        faults=draw.choice((0, 0, 0, 1, 3)),
-        barred=draw.random() < 0.1,
+        faults=draw.choice((0, 0, 0, 0, 0, 0, 1, 3)),
+        barred=draw.random() < 0.05,
         apart=frozenset(apart),
     )
     return candidate, correlations

@@ -20,6 +20,9 @@ from tenthman.ml.registry import THRESHOLDS
 MAX_SETTINGS = 100_000
 """A sweep of more is refused: its trials would leave nothing of any Sharpe ratio."""
 
+COMPUTED_ONCE = frozenset({"blackout", "cluster", "data_quality"})
+"""Sections of the rules that say what is read of the market."""
+
 RULES, SIGNAL, COSTS = "risk_rules", "models.signal", "settings.costs"
 
 
@@ -130,6 +133,11 @@ def _refused_key(key: str, config: Config) -> str | None:
         return (
             f"`{key}` shapes the labels, so that each value would need another model; a sweep shares one set of "
             "scores. Change it in risk_rules.yaml, which trains anew, and sweep each by itself"
+        )
+    if root == RULES and inner[0] in COMPUTED_ONCE:
+        return (
+            f"`{key}` decides what is computed of the market, once for all settings of a sweep; change it in "
+            "risk_rules.yaml and sweep each value by itself"
         )
     if root == SIGNAL and inner[0] not in THRESHOLDS:
         return (

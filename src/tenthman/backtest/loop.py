@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenthman.backtest.compiled import (
+    add_up,
     caps,
+    compare,
     compiled,
     drawdowns,
     e4,
@@ -28,7 +30,6 @@ from tenthman.backtest.compiled import (
     path_price,
     propose,
     rearms,
-    tally,
     whole_volume,
 )
 from tenthman.backtest.result import OrderEnd, PurposeCode, ReasonCode, Table
@@ -470,13 +471,12 @@ def _size(
     count, totals = books.filled[0], books.totals
     totals[:] = 0
     _find_cluster(prices, terms, run, session, ticker)
-    tally(
+    add_up(books.value[:count], books.risk[:count], books.reserve[:count], totals)
+    compare(
         books.ticker[:count],
         books.issuer[:count],
         books.sector[:count],
         books.value[:count],
-        books.risk[:count],
-        books.reserve[:count],
         books.clustered[:count],
         ticker,
         prices.issuer[ticker],

@@ -11,16 +11,17 @@ from tenthman.cli import (
     control,
     critiques,
     doctor,
+    exchange,
     features,
     ingest,
-    lookahead,
-    exchange,
     language,
+    lookahead,
     models,
     news,
     pack,
     parity,
     rehearse,
+    risk,
     scorecard,
     sentiment,
     signals,
@@ -62,6 +63,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(features.app, name="features")
 app.add_typer(news.app, name="news")
 app.add_typer(pack.app, name="pack")
+app.add_typer(risk.app, name="risk")
 app.add_typer(sentiment.app, name="sentiment")
 app.add_typer(ingest.app, name="ingest")
 

@@ -3,6 +3,7 @@
 import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,9 +11,10 @@ import typer
 from tenthman.cli.output import ConfigOption, JsonOption, say, show_json
 from tenthman.cli.session import start
 from tenthman.config import Config
-from tenthman.domain.errors import ConfigError
+from tenthman.domain.errors import ConfigError, SetupError
 from tenthman.domain.order import TradingState
 from tenthman.scheduler.clock import wall_now
+from tenthman.scheduler.kill_switch import pull, release, switch_path
 
 if TYPE_CHECKING:
     from tenthman.scheduler.state import Ledger
@@ -33,7 +35,7 @@ def trade_command(
 
 
 def halt_command(
-    reason: ReasonOption,
+    reason: Annotated[str, typer.Option(help="Why; it is recorded.")] = "by hand",
     flatten: Annotated[bool, typer.Option("--flatten", help="Close all positions first.")] = False,
     run: RunOption = None,
     config_directory: ConfigOption = None,
@@ -41,13 +43,23 @@ def halt_command(
 ) -> None:
     """Stop entries at once, in a desk that is running too; with --flatten, close all positions as well.
 
-    Stops that rest at the broker stay. Only `tenthman rearm` lets the desk trade again.
+    Writes the file HALT in TENTHMAN_HOME, which is looked for before every order, and sets the latch. The file is
+    written even when the database does not answer; with --run (a rehearsal, say) only that run's latch is set. Stops
+    that rest at the broker stay. Only `tenthman rearm` lets the desk trade again.
     """
     config = start(config_directory)
     state = TradingState.REDUCING if flatten else TradingState.HALTED
-    with _ledger(config, run) as ledger:
-        ledger.set_trading_state(state, reason, _person(), wall_now())
-        _show(ledger, as_json)
+    path = None if run is not None else _pulled(config, state, reason)
+    try:
+        with _ledger(config, run) as ledger:
+            ledger.set_trading_state(state, reason, _person(), wall_now())
+            _show(ledger, as_json, path)
+    except ValueError as error:
+        raise ConfigError(f"{error}; `tenthman rearm` comes first") from error
+    except (ConfigError, SetupError) as error:
+        if path is None:
+            raise
+        _show_file(path, state, str(error), as_json)
 
 
 def rearm_command(
@@ -56,11 +68,28 @@ def rearm_command(
     config_directory: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let a desk that was halted, by the drawdown stop or by a person, enter positions again."""
+    """Let a desk that was halted, by the drawdown stop or by a person, enter positions again.
+
+    Removes the file HALT too, unless --run names the run.
+    """
     config = start(config_directory)
     with _ledger(config, run) as ledger:
         ledger.rearm(reason, _person(), wall_now())
-        _show(ledger, as_json)
+        path = switch_path(config)
+        if run is None and release(path):
+            say(f"removed {path}")
+        _show(ledger, as_json, None)
+
+
+def _pulled(config: Config, state: TradingState, reason: str) -> Path | None:
+    """The file that now stops every order; None when it cannot be written, which is said."""
+    path = switch_path(config)
+    try:
+        pull(path, state, reason, _person(), wall_now())
+    except OSError as error:
+        say(f"{path} cannot be written ({error.strerror}); only the latch can stop the desk")
+        return None
+    return path
 
 
 @contextmanager
@@ -76,12 +105,22 @@ def _ledger(config: Config, run: str | None) -> "Iterator[Ledger]":
         yield Ledger.attach(pool, found)
 
 
-def _show(ledger: "Ledger", as_json: bool) -> None:
+def _show(ledger: "Ledger", as_json: bool, path: Path | None) -> None:
     state = ledger.trading_state().value
     if as_json:
-        show_json({"run": ledger.run_id, "state": state})
-    else:
-        typer.echo(f"run {ledger.run_id}: {state}")
+        show_json({"run": ledger.run_id, "state": state, "file": None if path is None else str(path)})
+        return
+    typer.echo(f"run {ledger.run_id}: {state}")
+    if path is not None:
+        typer.echo(f"{path}: no order passes it")
+
+
+def _show_file(path: Path, state: TradingState, cause: str, as_json: bool) -> None:
+    if as_json:
+        show_json({"run": None, "state": state.value, "file": str(path), "latch": cause})
+        return
+    typer.echo(f"{path}: no order passes it")
+    say(f"the latch was not set ({cause}); a running desk sets it at its next step")
 
 
 def _person() -> str:

@@ -4,7 +4,7 @@ Prices and sums are counted in 1/10,000 USD (`e4`), fractions in millionths (`e6
 what comes in finer than that is rounded in the direction that its caller names.
 """
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 
 PRICE_SCALE = 10_000
 """Whole numbers in a dollar: the tick below one dollar, so that no price or sum of trades is ever rounded."""
@@ -22,12 +22,16 @@ def e4(price: float) -> int:
 
 def floor_e4(amount: Decimal) -> int:
     """`amount` (finite, USD) in 1/10,000 USD, rounded down."""
-    return int((amount * PRICE_SCALE).to_integral_value(rounding=ROUND_FLOOR))
+    scaled = amount * PRICE_SCALE
+    whole = int(scaled)
+    return whole - (scaled < whole)
 
 
 def ceil_e4(amount: Decimal) -> int:
     """`amount` (finite, USD) in 1/10,000 USD, rounded up."""
-    return int((amount * PRICE_SCALE).to_integral_value(rounding=ROUND_CEILING))
+    scaled = amount * PRICE_SCALE
+    whole = int(scaled)
+    return whole + (scaled > whole)
 
 
 def usd(amount_e4: int) -> Decimal:

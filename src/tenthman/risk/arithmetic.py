@@ -192,34 +192,40 @@ def is_apart(one: Row, other: Row, highest: int) -> bool:
     return shared <= highest / ONE * math.sqrt(float(spread_one) * float(spread_other))
 
 
-def tally(
+def add_up(values: Row, risks: Row, reserves: Row, totals: Sheet) -> None:
+    """Add up what a book's lines (holdings and waiting entries) come to; `totals` must be zeros."""
+    totals[LINES] = len(values)
+    for line in range(len(values)):
+        totals[EXPOSURE] += values[line]
+        totals[AT_RISK] += risks[line]
+        totals[RESERVED] += reserves[line]
+
+
+def compare(
     tickers: Row,
     issuers: Row,
     sectors: Row,
     values: Row,
-    risks: Row,
-    reserves: Row,
     clustered: Row,
     ticker: object,
     issuer: object,
     sector: object,
     totals: Sheet,
 ) -> None:
-    """Add up a book's lines (holdings and waiting entries) as a candidate meets them; `totals` must be zeros.
+    """Add to the `totals` of `add_up` what a candidate has in common with each line.
 
-    `clustered` tells which lines count as one bet with the candidate.
+    `clustered` tells which lines count as one bet with the candidate; empty where no rule asks.
     """
-    totals[LINES] = len(values)
     for line in range(len(values)):
-        totals[TAKEN] += tickers[line] == ticker
-        totals[OF_ISSUER] += issuers[line] == issuer
-        totals[EXPOSURE] += values[line]
+        if tickers[line] == ticker:
+            totals[TAKEN] += 1
+        if issuers[line] == issuer:
+            totals[OF_ISSUER] += 1
         if sectors[line] == sector:
             totals[OF_SECTOR] += values[line]
+    for line in range(len(clustered)):
         if clustered[line]:
             totals[OF_CLUSTER] += values[line]
-        totals[AT_RISK] += risks[line]
-        totals[RESERVED] += reserves[line]
 
 
 def gates(

@@ -44,21 +44,12 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cap:
-    """The most shares one rule allows, with what it looked at in USD or shares for the record."""
-
-    rule: str
-    shares: int
-    observed: str
-    limit: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """Every cap that is on, in order, and the one that allows the fewest shares (the first among equals)."""
+    """How many shares the tightest cap allows (the first among equals), its name, and every cap that is on in order."""
 
-    caps: tuple[Cap, ...]
-    tightest: Cap
+    shares: int
+    rule: str
+    checks: tuple[Check, ...]
 
 
 def totals_of(candidate: Candidate, book: BookFigures, rules: RuleNumbers) -> Totals:
@@ -96,12 +87,12 @@ def gates(
     # People read dollars; the arithmetic compares shares.
     observed[arithmetic.LIQUIDITY] *= observed[arithmetic.PRICE]
     limits[arithmetic.LIQUIDITY] = rules.min_dollar_volume
-    checks = tuple(_gate(place, observed[place], limits[place], passed[place]) for place in _gates_on(rules))
+    checks = tuple([_gate(place, observed[place], limits[place], passed[place]) for place in _gates_on(rules)])
     return checks, None if failed < 0 else _gate(failed, observed[failed], limits[failed], False)
 
 
 def caps(proposal: Proposal, candidate: Candidate, book: BookFigures, rules: RuleNumbers, totals: Totals) -> Room:
-    """The room each quantitative rule leaves, in whole shares."""
+    """The room that the quantitative rules leave, in whole shares."""
     used, budgets, shares = [0] * _CAPS, [0] * _CAPS, [0] * _CAPS
     limit, stop, volume = ceil_e4(proposal.limit_price), floor_e4(proposal.stop_price), candidate.whole_volume
     tightest = arithmetic.caps(
@@ -118,27 +109,66 @@ def caps(proposal: Proposal, candidate: Candidate, book: BookFigures, rules: Rul
         budgets,
         shares,
     )
-    found = {}
-    for place in range(_CAPS):
-        if shares[place] == arithmetic.UNLIMITED:
-            continue
-        a_share = arithmetic.loss_a_share(limit, stop, rules.gap) if place <= arithmetic.BUDGET_CAP else limit
-        seen, most = f"{usd(used[place]):.2f} used, {usd(a_share):.2f} a share", f"{usd(budgets[place]):.2f}"
-        if place == arithmetic.VOLUME_CAP:
-            seen, most = f"median volume {volume or 'unknown'}", f"{budgets[place]} shares"
-        found[place] = Cap(rule=arithmetic.CAPS[place], shares=shares[place], observed=seen, limit=most)
-    return Room(caps=tuple(found.values()), tightest=found[tightest])
+    checks = [
+        Check(
+            rule=arithmetic.CAPS[place],
+            observed=_seen(place, used[place], volume, arithmetic.loss_a_share(limit, stop, rules.gap), limit),
+            limit=_most(place, budgets[place]),
+            passed=shares[place] >= 1,
+            bound=True,
+        )
+        if place == tightest
+        else _slack(
+            place, volume if place == arithmetic.VOLUME_CAP else used[place], budgets[place], shares[place] >= 1
+        )
+        for place in _caps_on(rules)
+    ]
+    return Room(shares=shares[tightest], rule=arithmetic.CAPS[tightest], checks=tuple(checks))
 
 
+def _seen(place: int, used: int, volume: int, lost: int, limit: int) -> str:
+    """What the cap that bound looked at, with what one share takes of it."""
+    if place == arithmetic.VOLUME_CAP:
+        return f"median volume {volume or 'unknown'}"
+    return f"{_dollars(used)} used, {_dollars(lost if place <= arithmetic.BUDGET_CAP else limit)} a share"
+
+
+def _most(place: int, budget: int) -> str:
+    return f"{budget} shares" if place == arithmetic.VOLUME_CAP else _dollars(budget)
+
+
+@lru_cache(maxsize=4096)
+def _slack(place: int, observed: int, budget: int, passed: bool) -> Check:
+    """The check of a cap that did not bind; kept, because on one book they are the same for every candidate."""
+    seen = f"median volume {observed or 'unknown'}" if place == arithmetic.VOLUME_CAP else f"{_dollars(observed)} used"
+    return Check(rule=arithmetic.CAPS[place], observed=seen, limit=_most(place, budget), passed=passed)
+
+
+@lru_cache(maxsize=4096)
+def _dollars(amount: int) -> str:
+    """A sum for people: to the cent."""
+    return f"{amount / PRICE_SCALE:.2f}"
+
+
+@lru_cache(maxsize=64)
 def _gates_on(rules: RuleNumbers) -> tuple[int, ...]:
     """Places of the gates that leave a check: all but those that are off."""
-    return _places(rules.max_faults != OFF, rules.has_blackout, rules.cool_off != OFF)
+    off = {
+        arithmetic.DATA: rules.max_faults == OFF,
+        arithmetic.BLACKOUT: not rules.has_blackout,
+        arithmetic.COOL_OFF: rules.cool_off == OFF,
+    }
+    return tuple(place for place in range(_GATES) if not off.get(place))
 
 
-@lru_cache(maxsize=8)
-def _places(data: bool, blackout: bool, cool_off: bool) -> tuple[int, ...]:
-    is_on = {arithmetic.DATA: data, arithmetic.BLACKOUT: blackout, arithmetic.COOL_OFF: cool_off}
-    return tuple(place for place in range(_GATES) if is_on.get(place, True))
+@lru_cache(maxsize=64)
+def _caps_on(rules: RuleNumbers) -> tuple[int, ...]:
+    """Places of the caps that leave a check."""
+    off = {
+        arithmetic.CLUSTER_CAP: rules.max_cluster_fraction == OFF,
+        arithmetic.TURNOVER_CAP: rules.max_turnover_fraction == OFF,
+    }
+    return tuple(place for place in range(_CAPS) if not off.get(place))
 
 
 @lru_cache(maxsize=4096)
@@ -154,7 +184,7 @@ def _words(place: int, observed: int, limit: int) -> tuple[str, str]:
         case arithmetic.STATE:
             return STATES[observed].value, STATES[limit].value
         case arithmetic.EQUITY:
-            return f"{usd(observed):.2f}", "above 0"
+            return _dollars(observed), "above 0"
         case arithmetic.DRAWDOWN:
             return f"{observed / ONE:.4f}", f"below {limit / ONE:g}"
         case arithmetic.FREE:

@@ -18,7 +18,7 @@ from tenthman.domain.order import (
     SizedOrder,
     TimeInForce,
 )
-from tenthman.risk.constraints import Candidate, Cap, caps, gates, totals_of
+from tenthman.risk.constraints import Candidate, caps, gates, totals_of
 from tenthman.risk.figures import BookFigures
 from tenthman.risk.numbers import RuleNumbers
 from tenthman.risk.sizing import whole_shares
@@ -38,11 +38,10 @@ def assess(
     if failed is not None:
         return Denial(ticker=proposal.ticker, rule=failed.rule, checks=checked)
     room = caps(proposal, candidate, book, rules, totals)
-    binding = room.tightest
-    checks = (*checked, *(_as_check(cap, cap is binding) for cap in room.caps))
-    if binding.shares < 1:
-        return Denial(ticker=proposal.ticker, rule=binding.rule, checks=checks)
-    return _entry(proposal, Decimal(binding.shares), checks, decision_id)
+    checks = (*checked, *room.checks)
+    if room.shares < 1:
+        return Denial(ticker=proposal.ticker, rule=room.rule, checks=checks)
+    return _entry(proposal, Decimal(room.shares), checks, decision_id)
 
 
 def shrink(order: SizedOrder, size_fraction: float) -> SizedOrder | Denial:
@@ -100,7 +99,3 @@ def _entry(proposal: Proposal, quantity: Decimal, checks: tuple[Check, ...], dec
         target_price=proposal.target_price,
         checks=checks,
     )
-
-
-def _as_check(cap: Cap, bound: bool) -> Check:
-    return Check(rule=cap.rule, observed=cap.observed, limit=cap.limit, passed=cap.shares >= 1, bound=bound)

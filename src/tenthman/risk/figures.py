@@ -5,12 +5,12 @@ takes room; so does a line whose quantity or price is not a positive number. Wha
 of a share, a price beyond four decimals) is rounded against the trader.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from tenthman.domain.money import ceil_e4, floor_e4, usd
-from tenthman.domain.order import Book, PendingEntry, Position, TradingState
+from tenthman.domain.order import Book, PendingEntry, TradingState
 from tenthman.risk import arithmetic
 from tenthman.risk.numbers import RuleNumbers
 
@@ -41,6 +41,7 @@ class BookFigures:
     values: tuple[int, ...]
     risks: tuple[int, ...]
     reserves: tuple[int, ...]
+    sums: tuple[int, ...]
     exiting: frozenset[str]
     since_stop: Mapping[str, int]
 
@@ -49,23 +50,31 @@ class BookFigures:
 
         `apart`: the names that are no bet on the same thing; None where nobody asks.
         """
-        found = [0] * TOTALS
-        clustered = (False,) * len(self.tickers) if apart is None else [name not in apart for name in self.tickers]
-        arithmetic.tally(
-            self.tickers,
-            self.issuers,
-            self.sectors,
-            self.values,
-            self.risks,
-            self.reserves,
-            clustered,
-            ticker,
-            issuer,
-            sector,
-            found,
+        found = list(self.sums)
+        clustered = () if apart is None else [name not in apart for name in self.tickers]
+        arithmetic.compare(
+            self.tickers, self.issuers, self.sectors, self.values, clustered, ticker, issuer, sector, found
         )
-        found[arithmetic.TAKEN] += ticker in self.exiting
+        if ticker in self.exiting:
+            found[arithmetic.TAKEN] += 1
         return found
+
+    def with_entry(self, item: PendingEntry, numbers: RuleNumbers) -> "BookFigures":
+        """The book once `item` was sent: it counts as if it had filled."""
+        cost = _value(item.quantity, item.limit_price)
+        risk = _lost(item.quantity, item.limit_price, item.stop_price, numbers.gap)
+        values, risks, reserves = (*self.values, cost), (*self.risks, risk), (*self.reserves, cost)
+        return replace(
+            self,
+            bought=self.bought + cost,
+            tickers=(*self.tickers, item.ticker),
+            issuers=(*self.issuers, item.issuer),
+            sectors=(*self.sectors, item.sector),
+            values=values,
+            risks=risks,
+            reserves=reserves,
+            sums=_sums(values, risks, reserves),
+        )
 
     @property
     def open_risk(self) -> int:
@@ -83,6 +92,12 @@ def figures_of(book: Book, numbers: RuleNumbers) -> BookFigures:
     """`book` in whole numbers."""
     held, waiting = book.positions, book.pending
     costs = [_value(item.quantity, item.limit_price) for item in waiting]
+    values = (*(_value(item.quantity, item.current_price) for item in held), *costs)
+    risks = (
+        *(_lost(item.quantity, item.current_price, item.stop_price, numbers.gap) for item in held),
+        *(_lost(item.quantity, item.limit_price, item.stop_price, numbers.gap) for item in waiting),
+    )
+    reserves = (*([0] * len(held)), *costs)
     return BookFigures(
         state=STATES.index(book.state),
         equity=_at_most(book.equity),
@@ -92,9 +107,10 @@ def figures_of(book: Book, numbers: RuleNumbers) -> BookFigures:
         tickers=(*(item.ticker for item in held), *(item.ticker for item in waiting)),
         issuers=(*(item.issuer for item in held), *(item.issuer for item in waiting)),
         sectors=(*(item.sector for item in held), *(item.sector for item in waiting)),
-        values=(*(_value(item.quantity, item.current_price) for item in held), *costs),
-        risks=(*(_held_risk(item, numbers.gap) for item in held), *(_risk(item, numbers.gap) for item in waiting)),
-        reserves=(*([0] * len(held)), *costs),
+        values=values,
+        risks=risks,
+        reserves=reserves,
+        sums=_sums(values, risks, reserves),
         exiting=book.exiting,
         since_stop=book.since_stop,
     )
@@ -109,12 +125,10 @@ def drawdown_of(book: Book, numbers: RuleNumbers) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _held_risk(item: Position, gap: int) -> int:
-    return _lost(item.quantity, item.current_price, item.stop_price, gap)
-
-
-def _risk(item: PendingEntry, gap: int) -> int:
-    return _lost(item.quantity, item.limit_price, item.stop_price, gap)
+def _sums(values: Sequence[int], risks: Sequence[int], reserves: Sequence[int]) -> tuple[int, ...]:
+    found = [0] * TOTALS
+    arithmetic.add_up(values, risks, reserves, found)
+    return tuple(found)
 
 
 def _value(quantity: Decimal, price: Decimal) -> int:

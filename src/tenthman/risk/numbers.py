@@ -85,7 +85,8 @@ def drawdown_limit(rules: DrawdownRules, reference: str) -> int:
     """Millionths that may be lost since `reference` before the stop acts; OFF when it is not among the references."""
     if reference not in rules.references:
         return OFF
-    return millionths("limit_fraction", rules.own_limits.get(reference, rules.limit_fraction))
+    own = {str(name): limit for name, limit in (rules.own_limits or {}).items()}
+    return millionths("limit_fraction", own.get(reference, rules.limit_fraction))
 
 
 def _or_off(name: str, value: float | None, off: int = OFF) -> int:

@@ -19,8 +19,7 @@ def propose(signal: Signal, last_price: float, atr: float, rules: StopRules) -> 
     limit = last_price * (1 + offset); stop = limit - stop_atr * atr; target = limit + reward_risk * (limit - stop).
     Price and ATR are read to four decimals, and every result is rounded down to a cent: the limit never chases, and
     the stop is never nearer than asked, so sizing by (limit - stop) never understates the risk.
-    Raises DataMissing when a price or the ATR is not a positive number up to `PRICE_MOST`, or the stop would not be above
-    zero.
+    Raises DataMissing when price or ATR is not a positive number up to `PRICE_MOST`, or the stop is not above zero.
     """
     for name, value in (("last_price", last_price), ("atr", atr)):
         if not math.isfinite(value) or value > PRICE_MOST or e4(value) <= 0:

@@ -12,6 +12,7 @@ from tenthman.scheduler.orchestrator import (
     Desk,
     act,
     cancel_entries,
+    obey_kill_switch,
     question_of,
     run_cycle,
     set_state,
@@ -25,7 +26,9 @@ def run_step(desk: Desk, step: Step) -> Book:
     """Do what the step asks for; returns the book as the step found it."""
     if step.kind is StepKind.MORNING:
         _rearm_if_due(desk, step)
+        obey_kill_switch(desk, step.at)
         return run_cycle(desk, step)
+    obey_kill_switch(desk, step.at)
     book = check(desk, step)
     if step.kind is StepKind.AFTERNOON:
         return run_cycle(desk, step)
@@ -40,7 +43,7 @@ def check(desk: Desk, step: Step) -> Book:
     _alert_unprotected(desk, book, step)
     change = next_state(book, rule_numbers(desk.config.risk_rules))
     if change is not None:
-        set_state(desk, change.state, change.reason, step.at)
+        set_state(desk, change.state, change.reason, "drawdown stop", step.at)
     elif book.state is TradingState.ACTIVE:
         return book
     if book.pending:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -27,7 +28,7 @@ from tenthman.db.pool import Pool
 from tenthman.domain.audit import EventKind, RunKey
 from tenthman.domain.errors import BrokerUnavailable, ConfigError, DataError
 from tenthman.domain.market import MarketKind, Period, Provenance, SessionHours, Universe
-from tenthman.domain.order import Broker
+from tenthman.domain.order import Broker, TradingState
 from tenthman.execution.client import AlpacaBroker
 from tenthman.news.linker import Linker
 from tenthman.news.storage import NewsStore
@@ -39,6 +40,7 @@ from tenthman.scheduler.guard import GuardedSight
 from tenthman.scheduler.holes import open_holes
 from tenthman.scheduler.intraday import run_step
 from tenthman.scheduler.keeper import BarKeeper
+from tenthman.scheduler.kill_switch import asked_by, switch_path
 from tenthman.scheduler.orchestrator import Desk, settle_doubts
 from tenthman.scheduler.scoring import Score, lexicon_scores, open_scorer, rescored
 from tenthman.scheduler.sight import GatheredSight
@@ -113,6 +115,8 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
     kept: resting stops protect the book meanwhile.
     """
     begun = world.clock.now()
+    if asked_by(switch_path(config)) is not TradingState.ACTIVE:
+        say(f"the kill switch is pulled: {switch_path(config)}; `tenthman rearm` removes it")
     with ExitStack() as stack:
         pool = stack.enter_context(open_storage(config))
         bars, news = BarStore(pool, MARKET_ID), NewsStore(pool, MARKET_ID)
@@ -146,6 +150,7 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
             pause=time.sleep,
             rearm_after_sessions=None,
             lateness=lambda at: (world.clock.now() - at).total_seconds(),
+            kill_switch=partial(asked_by, switch_path(config)),
         )
         settle_doubts(desk, begun)
         with bind(run_id=ledger.run_id):

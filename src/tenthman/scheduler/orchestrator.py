@@ -30,6 +30,7 @@ from tenthman.domain.order import (
 from tenthman.execution.fees import regulatory_fees
 from tenthman.execution.orders import Refused, Sent, Unknown, send
 from tenthman.ml.inference import SignalModel
+from tenthman.risk.figures import STATES
 from tenthman.scheduler.book import BrokerState, Origin, build_book, flatten
 from tenthman.scheduler.holes import Cycle, CycleHoles
 from tenthman.scheduler.record import Record
@@ -49,7 +50,7 @@ class Desk:
 
     `model_of` names the model that decides in a session. `rearm_after_sessions`: how long the desk stays halted where
     a rule stands in for the person who re-arms; None where it is a person. `lateness`: seconds by which the wall
-    clock is past a step's time; none where the market waits for the desk.
+    clock is past a step's time; none where the market waits for the desk. `kill_switch`: what it asks for now.
     """
 
     config: Config
@@ -63,6 +64,7 @@ class Desk:
     pause: Callable[[float], None]
     rearm_after_sessions: int | None
     lateness: Callable[[datetime], float] = lambda _at: 0.0
+    kill_switch: Callable[[], TradingState] = lambda: TradingState.ACTIVE
 
 
 def run_cycle(desk: Desk, step: Step) -> Book:
@@ -90,6 +92,10 @@ def act(desk: Desk, decided: Decided, at: datetime) -> bool:
         desk.ledger.record_decision(decision, decided.case)
         match decision.outcome:
             case SizedOrder() as order:
+                if not _may_leave(desk, order):
+                    desk.ledger.record_refused(order.client_order_id, "the kill switch is pulled", at)
+                    log.warning("order held back by the kill switch", client_order_id=order.client_order_id)
+                    return False
                 if order.purpose is Purpose.EXIT and not _free_shares(desk, order.ticker, at):
                     desk.ledger.record_refused(order.client_order_id, "resting orders could not be cancelled", at)
                     return False
@@ -141,9 +147,16 @@ def cancel_entries(desk: Desk, reason: str, at: datetime) -> int:
     return len(waiting)
 
 
-def set_state(desk: Desk, state: TradingState, reason: str, at: datetime) -> None:
+def obey_kill_switch(desk: Desk, at: datetime) -> None:
+    """Latch what the kill switch asks for, unless the desk stands there already or is more strictly stopped."""
+    asked = desk.kill_switch()
+    if STATES.index(asked) > STATES.index(desk.ledger.trading_state()):
+        set_state(desk, asked, "the kill switch is pulled", "kill switch", at)
+
+
+def set_state(desk: Desk, state: TradingState, reason: str, changed_by: str, at: datetime) -> None:
     """Move the latch, and say so."""
-    desk.ledger.set_trading_state(state, reason, "drawdown stop", at)
+    desk.ledger.set_trading_state(state, reason, changed_by, at)
     log.warning("trading state changed", state=state.value, reason=reason)
 
 
@@ -164,6 +177,14 @@ def _cycle(desk: Desk, step: Step) -> Cycle:
     until = hours.open_at if step.kind is StepKind.MORNING else hours.close_at
     available = (until - step.at).total_seconds() - desk.lateness(step.at)
     return Cycle(available_s=available, demoted=desk.ledger.demoted_committees())
+
+
+def _may_leave(desk: Desk, order: SizedOrder) -> bool:
+    """Whether the kill switch lets an order through: asked anew for each, before anything is done for it."""
+    asked = desk.kill_switch()
+    if asked is TradingState.REDUCING:
+        return order.purpose is Purpose.EXIT
+    return asked is TradingState.ACTIVE
 
 
 def _submit(desk: Desk, order: SizedOrder, at: datetime) -> bool:

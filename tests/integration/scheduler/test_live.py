@@ -22,6 +22,7 @@ from tenthman.execution.client import AlpacaBroker
 from tenthman.scheduler import live
 from tenthman.scheduler.clock import VirtualClock
 from tenthman.scheduler.holes import quote_from, rules_alone
+from tenthman.scheduler.kill_switch import pull, release, switch_path
 from tenthman.scheduler.live import World, paper_world, trade
 from tenthman.scheduler.state import Ledger, newest_run
 from tenthman.scheduler.storage import open_storage
@@ -91,6 +92,22 @@ def test_a_halt_by_a_person_keeps_a_running_desk_from_entering(config, tmp_path)
             ledger.set_trading_state(TradingState.HALTED, "a test", "person: tester", world.clock.now())
         trade(config, world, lambda _: None, sessions=1)
         assert {item.ticker for item in world.broker.positions()} <= before
+
+
+@pytest.mark.usefixtures("without_a_language_model")
+def test_the_kill_switch_sells_everything_and_taking_the_file_away_re_arms_nothing(config, tmp_path):
+    said: list[str] = []
+    with _world(config, tmp_path / "exchange.log", 440) as world:
+        trade(config, world, lambda _: None, sessions=1)
+        assert world.broker.positions(), "a session on a planted market opens positions"
+        pull(switch_path(config), TradingState.REDUCING, "a test", "person: tester", world.clock.now())
+        trade(config, world, said.append, sessions=1)
+        assert world.broker.positions() == []
+        assert said[0].startswith("the kill switch is pulled")
+        release(switch_path(config))
+        trade(config, world, said.append, sessions=1)
+        assert world.broker.positions() == []
+        assert said[-1].endswith("0 positions, halted")
 
 
 @pytest.mark.usefixtures("without_a_language_model")

@@ -59,12 +59,16 @@ REFUSED = [
     ({"risk_rules.drawdown": [{}]}, "`risk_rules.drawdown` is not a known key"),
     ({"agents.case_passages": [1]}, "`agents.case_passages` is not read by a backtest without a committee"),
     ({"risk_rules.stops.stop_atr": [1.0, 2.0]}, "`risk_rules.stops.stop_atr` shapes the labels, so that each value"),
+    ({"risk_rules.cluster": [None]}, "`risk_rules.cluster` decides what is computed of the market, once for all"),
     ({"models.signal.max_depth": [3]}, "`models.signal.max_depth` shapes the model, so that each value would need"),
     ({"risk_rules.max_positions": [5, 0]}, "max_positions`: Input should be greater than or equal to 1, was 0"),
     ({"risk_rules.max_positions": [True, "many"]}, "max_positions`: Input should be a valid integer"),
     ({"models.signal.entry_fraction": [0.6]}, "entry_fraction`: Input should be less than or equal to 0.5, was 0.6"),
     ({"settings.costs.slippage_bp": [float("nan")]}, "slippage_bp`: Input should be a finite number, was nan"),
-    ({"risk_rules.drawdown.references": [["peek"]]}, "references.0`: Input should be 'peak' or 'day_start', was"),
+    (
+        {"risk_rules.drawdown.references": [["peek"]]},
+        "references.0`: Input should be 'peak', 'day_start' or 'week_start', was",
+    ),
     ({"settings.costs.slippage_bp": [1, 1.0]}, "each setting must stand in the grid once, settings.costs.slippage_bp"),
     (
         {"risk_rules.max_gross_fraction": [0.5, 0.99], "risk_rules.min_cash_fraction": [0.01, 0.3]},

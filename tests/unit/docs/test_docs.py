@@ -18,7 +18,7 @@ LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 COMMAND = re.compile(
     r"(?:^|[`\s])(?:\.venv/bin/)?tenthman "
     r"((?:rehearse|report|doctor|trade|halt|rearm|train|models|signals|backtest|sweep|parity|control|audit|exchange"
-    r"|ingest|pack|prompts|news|scorecard|critiques|critique|committee|features|lookahead|sentiment)\b[^`\n#]*)"
+    r"|ingest|pack|prompts|news|scorecard|critiques|critique|committee|features|lookahead|sentiment|risk)\b[^`\n#]*)"
 )
 
 

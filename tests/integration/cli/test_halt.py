@@ -1,0 +1,64 @@
+"""`tenthman halt` stops the desk by its file even where no database answers; `rearm` takes it away."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tenthman_command import CONFIG
+
+from tenthman.cli.app import app
+from tenthman.domain.errors import SetupError
+from tenthman.domain.order import TradingState
+from tenthman.scheduler.kill_switch import asked_by
+
+NOWHERE = "postgresql://nobody:nothing@127.0.0.1:1/none"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home, and a database that does not answer."""
+    monkeypatch.setenv("TENTHMAN_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TENTHMAN_CONFIG", str(CONFIG))
+    monkeypatch.setenv("DATABASE_URL", NOWHERE)
+    return tmp_path / "home"
+
+
+def test_without_a_database_the_file_is_written_and_that_is_said(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app(["halt", "--reason", "looks wrong"], standalone_mode=False)
+    assert asked_by(home / "HALT") is TradingState.HALTED
+    assert "looks wrong" in (home / "HALT").read_text()
+    told = capsys.readouterr()
+    assert f"{home / 'HALT'}: no order passes it" in told.out.replace("\n", "")
+    assert "the latch was not set" in told.err
+    assert "nothing@" not in told.out + told.err, "no password is shown"
+
+
+def test_flattening_leaves_the_way_out_open(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    app(["halt", "--flatten", "--json"], standalone_mode=False)
+    assert asked_by(home / "HALT") is TradingState.REDUCING
+    told = json.loads(capsys.readouterr().out)
+    assert (told["run"], told["state"], told["file"]) == (None, "reducing", str(home / "HALT"))
+
+
+def test_a_named_run_is_halted_by_its_latch_alone(home: Path) -> None:
+    with pytest.raises(SetupError):
+        app(["halt", "--run", "abc"], standalone_mode=False)
+    assert not (home / "HALT").exists()
+
+
+def test_nothing_is_re_armed_while_the_database_does_not_answer(home: Path) -> None:
+    app(["halt"], standalone_mode=False)
+    with pytest.raises(SetupError):
+        app(["rearm", "--reason", "all well"], standalone_mode=False)
+    assert asked_by(home / "HALT") is TradingState.HALTED
+
+
+def test_a_file_that_cannot_be_written_is_said_and_the_database_is_tried(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "HALT").mkdir(parents=True)
+    with pytest.raises(SetupError):
+        app(["halt"], standalone_mode=False)
+    assert "cannot be written" in capsys.readouterr().err
