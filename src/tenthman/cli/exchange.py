@@ -46,6 +46,7 @@ def serve_command(
     volume_share: Annotated[
         float | None, typer.Option(help="Fraction of a bar's volume that orders get; without it they fill whole.")
     ] = None,
+    partial_fills: Annotated[float, typer.Option(help="How many executions are partial: 0.1 as on paper.")] = 0.0,
     state: Annotated[
         Path | None, typer.Option(help="File that keeps what happens; the same command goes on where it was.")
     ] = None,
@@ -58,7 +59,7 @@ def serve_command(
     """
     from tenthman.exchange.serve import Serving, serve
 
-    rules = _rules(latency, volume_share)
+    rules = _rules(latency, volume_share, partial_fills)
     factor = _speed(speed)
     config = start(config_directory)
     chosen = _market(config, market, pack)
@@ -82,14 +83,17 @@ def serve_command(
     say("exchange stopped")
 
 
-def _rules(latency: float, volume_share: float | None) -> "VenueRules":
+def _rules(latency: float, volume_share: float | None, partial_fills: float) -> "VenueRules":
     from tenthman.exchange.orders import ALPACA_RULES
 
     if not 0.0 <= latency <= _SLOWEST_S:
         raise ConfigError(f"--latency must lie in 0..{_SLOWEST_S:g} seconds, was {latency}")
     if volume_share is not None and not 0.0 < volume_share <= 1.0:
         raise ConfigError(f"--volume-share must lie above 0 and at most 1, was {volume_share}")
-    return replace(ALPACA_RULES, latency=timedelta(seconds=latency), volume_share=volume_share)
+    if not 0.0 <= partial_fills <= 1.0:
+        raise ConfigError(f"--partial-fills must lie in 0..1, was {partial_fills}")
+    waits = timedelta(seconds=latency)
+    return replace(ALPACA_RULES, latency=waits, volume_share=volume_share, partial_chance=partial_fills)
 
 
 def _speed(text: str) -> float | None:

@@ -38,11 +38,11 @@ class Pending:
 class Floor:
     """Book, register and holdings of one account, kept in step."""
 
-    def __init__(self, cash: Decimal, costs: FillCosts, volume_share: float | None) -> None:
+    def __init__(self, cash: Decimal, costs: FillCosts, liquidity: Liquidity) -> None:
         self.book = Book()
         self.register = Register()
         self.holdings = Holdings(cash)
-        self.liquidity = Liquidity(volume_share)
+        self.liquidity = liquidity
         self._costs = costs
         self._pending: list[Pending] = []
 

@@ -19,6 +19,7 @@ from tenthman.exchange import admission
 from tenthman.exchange.composition import compose
 from tenthman.exchange.corporate import close_out, pay_dividends
 from tenthman.exchange.floor import Floor
+from tenthman.exchange.liquidity import Liquidity
 from tenthman.exchange.matching import FillCosts
 from tenthman.exchange.orders import (
     Code,
@@ -64,7 +65,8 @@ class ReplayExchange:
         require_aware("start", start)
         self.market = market
         self._rules = rules or VenueRules()
-        self._floor = Floor(starting_cash, FillCosts.of(costs), self._rules.volume_share)
+        liquidity = Liquidity(self._rules.volume_share, self._rules.partial_chance)
+        self._floor = Floor(starting_cash, FillCosts.of(costs), liquidity)
         self._starting_cash = starting_cash
         self._account_id = account_id
         self._timetable = Timetable(market.hours)

@@ -169,7 +169,7 @@ class _Walk:
             wanted = (order.notional / price).quantize(_NINE_PLACES, rounding=ROUND_DOWN)
         quantity = wanted
         if self._liquidity is not None:
-            quantity = self._liquidity.offer(order.symbol, fraction, wanted)
+            quantity = self._liquidity.offer(order.id, order.symbol, fraction, wanted)
             if quantity < wanted and (order.whole or quantity == 0):
                 self._later(order, fraction)
                 return

@@ -43,12 +43,14 @@ class VenueRules:
 
     `gtc_days`: calendar days after which an order good till cancelled expires, at 16:15 New York time; None: never.
     `latency`: virtual time until a cancel or a replacement takes effect; until then the order can still fill.
-    `volume_share`: the fraction of a bar's volume that the account's orders get; None: all orders fill whole.
+    `volume_share`: the fraction of a bar's volume that the account's orders get; None: all there is.
+    `partial_chance`: how many executions (0..1) are of a random part of what they could be.
     """
 
     gtc_days: int | None = None
     latency: timedelta = timedelta(0)
     volume_share: float | None = None
+    partial_chance: float = 0.0
 
     def __post_init__(self) -> None:
         if self.gtc_days is not None and self.gtc_days < 1:
@@ -57,6 +59,8 @@ class VenueRules:
             raise ValueError(f"`latency` must be at least 0, was {self.latency}")
         if self.volume_share is not None and not 0.0 < self.volume_share <= 1.0:
             raise ValueError(f"`volume_share` must lie above 0 and at most 1, was {self.volume_share!r}")
+        if not 0.0 <= self.partial_chance <= 1.0:
+            raise ValueError(f"`partial_chance` must lie in 0..1, was {self.partial_chance!r}")
 
 
 ALPACA_RULES = VenueRules(gtc_days=90)

@@ -12,6 +12,11 @@ def test_a_share_of_the_volume_that_cannot_be(share: str) -> None:
         app(["exchange", "serve", "--volume-share", share], standalone_mode=False)
 
 
+def test_partial_fills_beyond_all() -> None:
+    with pytest.raises(ConfigError, match="--partial-fills must lie in"):
+        app(["exchange", "serve", "--partial-fills", "1.5"], standalone_mode=False)
+
+
 def test_a_latency_that_is_no_number() -> None:
     with pytest.raises(ConfigError, match="--latency must lie in"):
         app(["exchange", "serve", "--latency", "nan"], standalone_mode=False)

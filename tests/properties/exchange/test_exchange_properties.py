@@ -121,6 +121,7 @@ RULES = st.builds(
     gtc_days=st.sampled_from([None, 1, 2]),
     latency=st.sampled_from([timedelta(0), timedelta(0), timedelta(minutes=10)]),
     volume_share=st.sampled_from([None, None, 0.0003, 0.00002]),
+    partial_chance=st.sampled_from([0.0, 0.0, 0.5]),
 )
 
 

@@ -159,7 +159,9 @@ def test_auction_orders_are_taken_until_shortly_before_their_auction_and_again_i
         assert refused(exchange, order)[:2] == (422, 42210000)
 
 
-@pytest.mark.parametrize("rules", [{"gtc_days": 0}, {"latency": timedelta(-1)}, {"volume_share": 0.0}])
+@pytest.mark.parametrize(
+    "rules", [{"gtc_days": 0}, {"latency": timedelta(-1)}, {"volume_share": 0.0}, {"partial_chance": 2.0}]
+)
 def test_rules_out_of_bounds_are_told(rules: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"`{next(iter(rules))}` must"):
         VenueRules(**rules)
