@@ -209,9 +209,12 @@ CREATE TABLE news_vectors (
 );
 CREATE INDEX news_vectors_by_known_at ON news_vectors (market_id, model, known_at);
 CREATE INDEX news_vectors_by_ticker ON news_vectors USING gin (tickers);
-CREATE INDEX news_vectors_384 ON news_vectors USING hnsw ((vector::halfvec(384)) halfvec_ip_ops) WHERE dimensions = 384;
-CREATE INDEX news_vectors_768 ON news_vectors USING hnsw ((vector::halfvec(768)) halfvec_ip_ops) WHERE dimensions = 768;
-CREATE INDEX news_vectors_1024 ON news_vectors USING hnsw ((vector::halfvec(1024)) halfvec_ip_ops) WHERE dimensions = 1024;
+CREATE INDEX news_vectors_384 ON news_vectors USING hnsw ((vector::halfvec(384)) halfvec_ip_ops)
+    WITH (m = 16, ef_construction = 128) WHERE dimensions = 384;
+CREATE INDEX news_vectors_768 ON news_vectors USING hnsw ((vector::halfvec(768)) halfvec_ip_ops)
+    WITH (m = 16, ef_construction = 128) WHERE dimensions = 768;
+CREATE INDEX news_vectors_1024 ON news_vectors USING hnsw ((vector::halfvec(1024)) halfvec_ip_ops)
+    WITH (m = 16, ef_construction = 128) WHERE dimensions = 1024;
 
 -- What is known of each feed: where it lives now, its validators, its failures, and when it last said something new.
 CREATE TABLE feeds (

@@ -40,10 +40,7 @@ DEPTH = 50
 EXACT_UP_TO = 8_000
 """So few candidates are compared one by one: quicker than the index, which would find few of them, and exact."""
 
-EXACT_ON_TICKERS = 20_000
-"""The same of a question on tickers. What it is about may lie far from them, and the index would walk for long."""
-
-EF_SEARCH = 250
+EF_SEARCH = 300
 """How many neighbours the index keeps in view (HNSW, Malkov and Yashunin, 2018)."""
 
 INDEXED = (384, 768, 1024)
@@ -148,23 +145,23 @@ class NewsSearch:
     def nearest(self, question: Question, vector: NDArray[np.float32], depth: int = DEPTH) -> list[Key]:
         """The `depth` versions nearest to the unit `vector` among those that `question` admits, nearest first.
 
-        Few candidates are compared one by one; among many the index looks on until it has found enough.
+        Few candidates are compared one by one, and so are those of tickers, from which the question may lie far: the
+        index would walk for long and miss some. Among many it looks on until it has found enough.
         """
         values = {**self._scope, **_narrowing(question), "vector": Vector(vector), "depth": depth}
         width = len(vector)
         with self._pool.connection() as connection, connection.cursor() as cursor:
-            few = EXACT_ON_TICKERS if question.tickers else EXACT_UP_TO
-            if width in INDEXED and self._eligible(cursor, values, question, few + 1) > few:
+            if width in INDEXED and not question.tickers and self._many(cursor, values, question):
                 cursor.execute(sql.SQL("SET LOCAL hnsw.ef_search = {}").format(EF_SEARCH))
                 cursor.execute(_query("nearest_by_index", question, dimensions=width), values)
             else:
                 cursor.execute(_query("nearest_of_all", question), values)
             return [(str(news_id), int(version)) for news_id, version in cursor]
 
-    def _eligible(self, cursor: Cursor[Row], values: dict[str, object], question: Question, enough: int) -> int:
-        """How many there are to compare, counted up to `enough`."""
-        row = cursor.execute(_query("eligible", question), {**values, "enough": enough}).fetchone()
-        return 0 if row is None else int(row[0])
+    def _many(self, cursor: Cursor[Row], values: dict[str, object], question: Question) -> bool:
+        """Whether there are more candidates than should be compared one by one."""
+        row = cursor.execute(_query("eligible", question), {**values, "enough": EXACT_UP_TO + 1}).fetchone()
+        return row is not None and int(row[0]) > EXACT_UP_TO
 
     def _matching(self, question: Question) -> list[Key]:
         """Items with all words of the question, then (where those are few) with any of them."""

@@ -196,13 +196,16 @@ def test_the_index_finds_what_comparing_all_finds_filters_on(
     store.save([news(str(n), f"note {n}", hours=n, tickers=(f"T{n % 4}",)) for n in range(1_000)])
     searcher = NewsSearch(pool, MARKET, Fixed(vectors))
     searcher.index(1_000)
-    monkeypatch.setattr(search_module, "EXACT_ON_TICKERS", 10)
+    monkeypatch.setattr(search_module, "EXACT_UP_TO", 10)
     as_of = AS_OF - timedelta(hours=500)
     hits = 0
     for row in range(1_000, 1_050):
-        got = searcher.nearest(ask("x", as_of=as_of, tickers=("T1",)), vectors[row], depth=10)
-        admitted = [n for n in range(1_000) if n >= 500 and n % 4 == 1]
+        got = searcher.nearest(ask("x", as_of=as_of), vectors[row], depth=10)
+        admitted = range(500, 1_000)
         best = sorted(admitted, key=lambda n: -float(vectors[n] @ vectors[row]))[:10]
         hits += len({int(name) for name, _ in got} & set(best))
         assert {int(name) for name, _ in got} <= set(admitted)
     assert hits >= 0.98 * 500
+    of_a_ticker = searcher.nearest(ask("x", as_of=as_of, tickers=("T1",)), vectors[1_100], depth=10)
+    best = sorted(range(501, 1_000, 4), key=lambda n: -float(vectors[n] @ vectors[1_100]))[:10]
+    assert [int(name) for name, _ in of_a_ticker] == best
