@@ -235,9 +235,9 @@ def main() -> None:
             ]
             taken = measure(pool, lambda n, asked=asked: searcher.nearest(asked[n], queries[n]), QUERIES)
             share = recall(searcher, known, asked, queries)
-            print(
-                f"{name} ({admitted(known, asked[0]).sum():,} rows): recall@{K} {share:.3f}, {taken}, {taken.middle / plain.middle:.1f}x the bare index"
-            )
+            rows = int(admitted(known, asked[0]).sum())
+            ratio = f"{taken.middle / plain.middle:.1f}x the bare index"
+            print(f"{name} ({rows:,} rows): recall@{K} {share:.3f}, {taken}, {ratio}")
             both = measure(pool, lambda n, asked=asked: searcher.search_with(asked[n], queries[n]), QUERIES // 3)
             print(f"    with full text, fused, copies merged, made diverse: {both}", flush=True)
 
