@@ -104,7 +104,7 @@ def small(**options: object) -> Iterator[Running]:
 @contextmanager
 def in_thread(market: MarketData = MARKET, **options: Any) -> Iterator[Running]:
     """A market served by a thread of this process, on a free port; time is moved by the control alone."""
-    with listening(0) as listener, prepared(_serving(market, **options)) as (served, repeated):
+    with listening(0) as listener, prepared(serving(market, **options)) as (served, repeated):
         told = addresses(listener.getsockname()[1], served.edge.venue, repeated)
         config = uvicorn.Config(
             served.app, log_level="critical", access_log=False, lifespan="off", ws="websockets-sansio"
@@ -119,7 +119,7 @@ def in_thread(market: MarketData = MARKET, **options: Any) -> Iterator[Running]:
             thread.join()
 
 
-def _serving(
+def serving(
     market: MarketData,
     *,
     accounts: int = 1,
@@ -127,7 +127,9 @@ def _serving(
     per_minute: int | None = None,
     state: str | Path | None = None,
     rules: VenueRules = ALPACA_RULES,
+    port: int = 0,
 ) -> Serving:
+    """What to serve of `market`, with dividends and a wall clock that stands."""
     return Serving(
         market=market,
         costs=COSTS,
@@ -136,7 +138,7 @@ def _serving(
         accounts=accounts,
         pays_dividends=True,
         speed=speed,
-        port=0,
+        port=port,
         per_minute=per_minute,
         wall=lambda: WALL,
         state=None if state is None else Path(state),
@@ -150,4 +152,4 @@ def _tell(told: Addresses) -> None:
 
 
 if __name__ == "__main__":
-    serve(_serving(MARKET, **json.loads(sys.argv[1])), _tell)
+    serve(serving(MARKET, **json.loads(sys.argv[1])), _tell)

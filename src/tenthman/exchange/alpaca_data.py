@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from tenthman.exchange import alpaca_prices as prices
 from tenthman.exchange import alpaca_requests as ask
 from tenthman.exchange import alpaca_wire as wire
 from tenthman.exchange import intraday
@@ -30,7 +31,7 @@ def get_bars(exchange: ReplayExchange, call: Call) -> Reply:
     rows, token = _bar_page(exchange, ask.read_symbols(call.query.get("symbols")), call.query)
     bars: dict[str, list[Json]] = {}
     for bar in rows:
-        bars.setdefault(to_wire(bar.ticker), []).append(wire.bar_body(bar))
+        bars.setdefault(to_wire(bar.ticker), []).append(prices.bar_body(bar))
     return Reply(body={"bars": bars, "next_page_token": token})
 
 
@@ -39,7 +40,7 @@ def get_symbol_bars(exchange: ReplayExchange, call: Call) -> Reply:
     symbol = ask.read_symbol(call.path["symbol"])
     rows, token = _bar_page(exchange, (symbol,), call.query)
     return Reply(
-        body={"symbol": to_wire(symbol), "bars": [wire.bar_body(bar) for bar in rows], "next_page_token": token}
+        body={"symbol": to_wire(symbol), "bars": [prices.bar_body(bar) for bar in rows], "next_page_token": token}
     )
 
 
@@ -50,12 +51,12 @@ def get_latest_bars(exchange: ReplayExchange, call: Call) -> Reply:
 
 def get_latest_quotes(exchange: ReplayExchange, call: Call) -> Reply:
     """GET /v2/stocks/quotes/latest."""
-    return Reply(body={"quotes": _latest(_asked(call.query), _price_of(exchange, wire.quote_body))})
+    return Reply(body={"quotes": _latest(_asked(call.query), _price_of(exchange, prices.quote_body))})
 
 
 def get_latest_trades(exchange: ReplayExchange, call: Call) -> Reply:
     """GET /v2/stocks/trades/latest."""
-    return Reply(body={"trades": _latest(_asked(call.query), _price_of(exchange, wire.trade_body))})
+    return Reply(body={"trades": _latest(_asked(call.query), _price_of(exchange, prices.trade_body))})
 
 
 def get_snapshots(exchange: ReplayExchange, call: Call) -> Reply:
@@ -70,12 +71,12 @@ def get_symbol_latest_bar(exchange: ReplayExchange, call: Call) -> Reply:
 
 def get_symbol_latest_quote(exchange: ReplayExchange, call: Call) -> Reply:
     """GET /v2/stocks/{symbol}/quotes/latest."""
-    return _single(call, "quote", _price_of(exchange, wire.quote_body))
+    return _single(call, "quote", _price_of(exchange, prices.quote_body))
 
 
 def get_symbol_latest_trade(exchange: ReplayExchange, call: Call) -> Reply:
     """GET /v2/stocks/{symbol}/trades/latest."""
-    return _single(call, "trade", _price_of(exchange, wire.trade_body))
+    return _single(call, "trade", _price_of(exchange, prices.trade_body))
 
 
 def get_symbol_snapshot(exchange: ReplayExchange, call: Call) -> Reply:
@@ -97,7 +98,7 @@ def get_corporate_actions(exchange: ReplayExchange, call: Call) -> Reply:
     kinds = frozenset(filter(None, query.get("types", "").split(",")))
     wanted = frozenset(ask.read_symbols(query.get("symbols")))
     paid = _dividends(exchange, first, last) if not kinds or "cash_dividend" in kinds else ()
-    rows = [wire.cash_dividend_body(*payment) for payment in paid if not wanted or payment[0] in wanted]
+    rows = [prices.cash_dividend_body(*payment) for payment in paid if not wanted or payment[0] in wanted]
     rows = [row for row in rows if not ids or row["id"] in ids]
     if ask.read_option(query, "sort", ("asc", "desc")) == "desc":
         rows.reverse()
@@ -215,7 +216,7 @@ def _price_of(exchange: ReplayExchange, shape: Callable[[Decimal, datetime], Jso
 def _minute_of(exchange: ReplayExchange) -> Callable[[str], Json | None]:
     def read(symbol: str) -> Json | None:
         bar = intraday.latest_minute(exchange, symbol)
-        return None if bar is None else wire.bar_body(bar)
+        return None if bar is None else prices.bar_body(bar)
 
     return read
 
@@ -227,12 +228,12 @@ def _snapshot_of(exchange: ReplayExchange) -> Callable[[str], Json | None]:
         price = exchange.price(symbol)
         if price is None:
             return None
-        days = [wire.bar_body(bar) for bar in intraday.daily_bars(exchange, symbol, today - _LOOK_BACK, today)[-2:]]
+        days = [prices.bar_body(bar) for bar in intraday.daily_bars(exchange, symbol, today - _LOOK_BACK, today)[-2:]]
         minute = intraday.latest_minute(exchange, symbol)
         parts: dict[str, Json | None] = {
-            "latestTrade": wire.trade_body(price, exchange.now),
-            "latestQuote": wire.quote_body(price, exchange.now),
-            "minuteBar": None if minute is None else wire.bar_body(minute),
+            "latestTrade": prices.trade_body(price, exchange.now),
+            "latestQuote": prices.quote_body(price, exchange.now),
+            "minuteBar": None if minute is None else prices.bar_body(minute),
             "dailyBar": days[-1] if days else None,
             "prevDailyBar": days[-2] if len(days) > 1 else None,
         }

@@ -53,14 +53,15 @@ def get_assets(exchange: ReplayExchange, call: Call) -> Reply:
     """GET /v2/assets: what the market has prices of, inactive once it is delisted; without `status`, what is active."""
     query = call.query
     status = query.get("status", "active") or "active"
-    if query.get("asset_class", "us_equity") not in ("us_equity", ""):
+    if query.get("asset_class", "us_equity") not in ("us_equity", "") or query.get("attributes"):
         return Reply(body=[])
     listings = _listings(exchange)
     symbols = sorted(exchange.market.panel.tickers)
     rows = [
         wire.asset_body(symbol, listings.get(symbol), tradable=not exchange.is_delisted(symbol)) for symbol in symbols
     ]
-    return Reply(body=[row for row in rows if row["status"] == status])
+    venue = query.get("exchange", "")
+    return Reply(body=[row for row in rows if row["status"] == status and venue in ("", row["exchange"])])
 
 
 def get_asset(exchange: ReplayExchange, call: Call) -> Reply:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from tenthman.exchange import alpaca_prices as prices
 from tenthman.exchange import alpaca_wire as wire
 from tenthman.exchange import intraday
 from tenthman.exchange.alpaca_feeds import EVERYTHING, Feed, Message
@@ -67,7 +68,7 @@ class Ticker:
         now = self._exchange.now
         if not self._exchange.clock().is_open:
             return
-        for channel, kind, shape in (("trades", "t", wire.trade_body), ("quotes", "q", wire.quote_body)):
+        for channel, kind, shape in (("trades", "t", prices.trade_body), ("quotes", "q", prices.quote_body)):
             for symbol in self._symbols(channel):
                 price = self._exchange.price(symbol)
                 if price is not None and not self._exchange.is_halted(symbol, now):
@@ -84,12 +85,12 @@ class Ticker:
                     was = self._exchange.is_halted(symbol, before.open_at)
                     now = self._exchange.is_halted(symbol, session.open_at)
                     if was != now:
-                        body = wire.status_message(to_wire(symbol), is_halted=now, at=session.open_at)
+                        body = prices.status_message(to_wire(symbol), is_halted=now, at=session.open_at)
                         yield session.open_at, Message(channel="statuses", symbols=(to_wire(symbol),), body=body)
             before = session
 
 
 def _bar_message(channel: str, kind: str, bar: WireBar) -> Message:
     symbol = to_wire(bar.ticker)
-    body = {"T": kind, "S": symbol, **wire.bar_body(bar), "t": bar.begin}
+    body = {"T": kind, "S": symbol, **prices.bar_body(bar), "t": bar.begin}
     return Message(channel=channel, symbols=(symbol,), body=body)

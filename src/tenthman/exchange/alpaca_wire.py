@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 from tenthman.domain.market import Listing, SessionHours
 from tenthman.domain.news import NewsItem
 from tenthman.domain.order import Account, BrokerClock, BrokerPosition, Fill
-from tenthman.exchange.intraday import WireBar
 from tenthman.exchange.orders import DividendPayment, ExchangeOrder, OrderEvent
 from tenthman.exchange.settings import AccountSettings
 from tenthman.utils.symbols import to_wire
@@ -21,7 +20,7 @@ from tenthman.utils.symbols import to_wire
 Json = Mapping[str, object]
 
 NEW_YORK = ZoneInfo("America/New_York")
-_ASSETS = uuid.uuid5(uuid.NAMESPACE_URL, "https://alpaca.markets/assets")
+ASSETS = uuid.uuid5(uuid.NAMESPACE_URL, "https://alpaca.markets/assets")
 _VENUE = "NYSE"
 _RATIO = Decimal("0.000001")
 _CENT = Decimal("0.01")
@@ -29,7 +28,7 @@ _CENT = Decimal("0.01")
 
 def asset_id(symbol: str) -> str:
     """The same id for the same symbol, always."""
-    return str(uuid.uuid5(_ASSETS, symbol))
+    return str(uuid.uuid5(ASSETS, symbol))
 
 
 def news_id(item_id: str) -> int:
@@ -282,41 +281,6 @@ def fill_body(fill: Fill, order: ExchangeOrder, cumulative: Decimal) -> Json:
     }
 
 
-def bar_body(bar: WireBar) -> Json:
-    """A bar; `n`, the number of trades, is one a minute."""
-    return {
-        "t": stamp(bar.begin),
-        "o": bar.open,
-        "h": bar.high,
-        "l": bar.low,
-        "c": bar.close,
-        "v": bar.volume,
-        "n": bar.minutes,
-        "vw": bar.mean,
-    }
-
-
-def trade_body(price: Decimal, at: datetime) -> Json:
-    """The last trade: the path price now."""
-    return {"t": stamp(at), "x": "V", "p": float(price), "s": 100, "i": 1, "c": ["@"], "z": "A"}
-
-
-def quote_body(price: Decimal, at: datetime) -> Json:
-    """The quote: bid and ask both at the path price; what a spread costs is charged inside the fills."""
-    side = float(price)
-    return {
-        "t": stamp(at),
-        "bx": "V",
-        "bp": side,
-        "bs": 100,
-        "ax": "V",
-        "ap": side,
-        "as": 100,
-        "c": ["R"],
-        "z": "A",
-    }
-
-
 def story_body(item: NewsItem) -> Json:
     """A headline. It is created when it counts from and updated when it became known, which is what is asked by."""
     return {
@@ -339,35 +303,12 @@ def story_message(item: NewsItem) -> Json:
     return {"T": "n", **story_body(item), "created_at": item.effective_at, "updated_at": item.known_at}
 
 
-def status_message(symbol: str, *, is_halted: bool, at: datetime) -> Json:
-    """A trading status on the market-data websocket."""
-    code, message = ("H", "Trading Halt") if is_halted else ("T", "Trading Resumption")
-    return {"T": "s", "S": symbol, "sc": code, "sm": message, "rc": "", "rm": "", "t": at, "z": "A"}
-
-
-def cash_dividend_body(symbol: str, session: date, per_share: float) -> Json:
-    """A cash dividend that is paid on its ex-date, as this exchange pays."""
-    day = session.isoformat()
-    return {
-        "id": str(uuid.uuid5(_ASSETS, f"dividend/{symbol}/{day}")),
-        "symbol": to_wire(symbol),
-        "cusip": "",
-        "rate": per_share,
-        "special": False,
-        "foreign": False,
-        "process_date": day,
-        "ex_date": day,
-        "record_date": day,
-        "payable_date": day,
-    }
-
-
 def _account_id(name: str) -> str:
     """The account's name if that is a UUID, as Alpaca's are; else one that follows from it."""
     try:
         return str(uuid.UUID(name))
     except ValueError:
-        return str(uuid.uuid5(_ASSETS, f"account/{name}"))
+        return str(uuid.uuid5(ASSETS, f"account/{name}"))
 
 
 def _ratio(part: Decimal, whole: Decimal) -> Decimal:

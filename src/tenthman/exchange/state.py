@@ -25,10 +25,11 @@ FORMAT = 1
 
 
 class State:
-    """The journal of one venue. Made by `open_state`."""
+    """The journal of one venue. Made by `open_state`. Once a line could not be written, none is any more."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
+        self._is_broken = False
 
     def keep_call(self, venue: Venue, account: TradingAccount, endpoint: Endpoint, call: Call, raw: bytes) -> None:
         """Keep a call that was carried out."""
@@ -65,8 +66,13 @@ class State:
         return len(self._journal.lines) - 1
 
     def _append(self, venue: Venue, entry: Mapping[str, object]) -> None:
+        """OSError where the line cannot be written, and ever after: what follows a gap must not be kept."""
+        if self._is_broken:
+            raise OSError("the state could not be kept before; start the exchange again where there is room for it")
         line = json.dumps({"at": venue.now.isoformat(), **entry}, separators=(",", ":"))
+        self._is_broken = True
         self._journal.append(line.encode())
+        self._is_broken = False
 
     @staticmethod
     def _repeat(clockwork: Clockwork, entry: Mapping[str, object]) -> None:
