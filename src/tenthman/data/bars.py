@@ -314,8 +314,21 @@ def _present(panel: Panel) -> NDArray[np.bool_]:
     return present
 
 
+def _days_and_places(days: Sessions) -> tuple[Sessions, NDArray[np.intp]]:
+    """The distinct days in order, and each day's place among them: `np.unique` without its sort of every row."""
+    if len(days) == 0:
+        return days, np.zeros(0, dtype=np.intp)
+    first = days.min()
+    offset = (days - first).astype(np.intp)
+    there = np.zeros(int(offset.max()) + 1, dtype=np.bool_)
+    there[offset] = True
+    distinct = np.flatnonzero(there)
+    place = np.cumsum(there, dtype=np.intp) - 1
+    return first + distinct.astype("timedelta64[D]"), place[offset]
+
+
 def _panel(tickers: tuple[str, ...], rows: dict[str, NDArray[Any]]) -> tuple[Panel, Instants]:
-    sessions, row = np.unique(rows["session"], return_inverse=True)
+    sessions, row = _days_and_places(rows["session"])
     shape, column = (len(sessions), len(tickers)), rows["place"] - 1
     fields = {name: np.full(shape, np.nan) for name in FIELDS}
     for name, values in fields.items():
