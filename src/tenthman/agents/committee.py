@@ -133,7 +133,8 @@ def _ask_all(
 
     def critique_of(reply: Reply, prompt: Prompt, brief: Brief) -> Critique:
         binding = standing.binding and brief.role is Role.COMMITTEE
-        return read(reply, prompt, case, brief, binding=binding, shrink_fraction=shrink, prose=standing.prose)
+        said = read(reply, prompt, case, brief, binding=binding, shrink_fraction=shrink, prose=standing.prose)
+        return replace(said, model_digest=standing.digest, template_hash=prompt.template_hash)
 
     replies = _replies(ask, prompts, standing)
     first = tuple(map(critique_of, replies, prompts, briefs))

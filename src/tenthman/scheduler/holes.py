@@ -74,12 +74,13 @@ def committee(
 
     `rungs` are those on record; None: nothing is remembered. A demoted committee is asked, and does not bind.
     """
-    key = CommitteeKey(model=standing.model, model_digest=standing.digest, template_hash=templates().hash)
 
     def opened(cycle: Cycle) -> Holes:
         seconds = min(agents.cycle_deadline_s, cycle.available_s - agents.ladder.before_open_s)
         ladder = Ladder(agents.ladder, seconds, monotonic)
-        known = replace(standing, binding=standing.binding and key not in cycle.demoted)
+        demoted = {(item.model_digest, item.template_hash) for item in cycle.demoted}
+        is_demoted = (standing.digest, templates().hash) in demoted
+        known = replace(standing, binding=standing.binding and not is_demoted)
 
         def review_in_time(case: Case, drawdown: float) -> Review:
             return debate(case, drawdown, ask, agents, known, ladder, rungs, monotonic)

@@ -103,6 +103,9 @@ def test_a_demoted_committee_is_asked_and_does_not_bind() -> None:
     holes = opened(Model(), Watch(), Cycle(demoted=frozenset({KEY})))
     critiques = holes.review(a_case(), 0.0).critiques
     assert [critique.binding for critique in critiques] == [False] * 5 + [True]
+    assert {(item.model_digest, item.template_hash) for item in critiques[:5]} == {
+        (KEY.model_digest, KEY.template_hash)
+    }
     others = frozenset({replace(KEY, template_hash="other prompts")})
     critiques = opened(Model(), Watch(), Cycle(demoted=others)).review(a_case(), 0.0).critiques
     assert [critique.binding for critique in critiques][-2:] == [True, True]
