@@ -28,12 +28,16 @@ from tenthman.features.windows import (
 DEFINITIONS = "technical-1"
 SESSIONS_A_YEAR = 252
 
+BLOCK = 25
+"""So many tickers at once: what is computed of them then stays in the processor's cache."""
+
 Columns = Mapping[str, Floats]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Bars:
-    """Each ticker's own bars moved up without gaps; `order` says from which session each came. NaN below the last."""
+    """Each ticker's own bars moved up without gaps; `order` says from which session each came (None: all
+    have a bar in every session). NaN below the last."""
 
     open: Floats
     high: Floats
@@ -41,10 +45,12 @@ class _Bars:
     close: Floats
     volume: Floats
     index_close: Floats
-    order: np.ndarray[tuple[int, ...], np.dtype[np.intp]]
+    order: np.ndarray[tuple[int, ...], np.dtype[np.intp]] | None
 
     def back(self, values: Floats) -> Floats:
         """`values` at the sessions they belong to; NaN where there is no bar."""
+        if self.order is None:
+            return values
         placed = np.empty_like(values)
         np.put_along_axis(placed, self.order, np.where(np.isnan(self.close), np.nan, values), axis=0)
         return placed
@@ -55,17 +61,28 @@ def technical(panel: Panel, index_ticker: str) -> FeaturePanel:
 
     Fractions and ratios have no unit; oscillators run from 0 to 100; volatility is an annual fraction.
     """
-    bars = _own_bars(panel, panel.close[:, panel.column(index_ticker)])
+    index_close = panel.close[:, panel.column(index_ticker)]
+    values: Floats | None = None
+    names: tuple[str, ...] = ()
+    for begin in range(0, len(panel.tickers), BLOCK):
+        tickers = panel.tickers[begin : begin + BLOCK]
+        columns = _columns(_own_bars(panel.select(tickers), index_close))
+        if values is None:
+            names = tuple(columns)
+            values = np.empty((*panel.close.shape, len(names)))
+        values[:, begin : begin + BLOCK] = np.stack(tuple(columns.values())).transpose(1, 2, 0)
+    if values is None:
+        raise ValueError("`panel` must hold at least the index, held no ticker")
+    return FeaturePanel(
+        sessions=panel.sessions.copy(), tickers=panel.tickers, names=names, values=values, definitions=(DEFINITIONS,)
+    )
+
+
+def _columns(bars: _Bars) -> dict[str, Floats]:
     columns: dict[str, Floats] = {}
     for block in (_returns, _oscillators, _volumes, _spreads, _channels, _index_relations):
         columns.update({name: bars.back(values) for name, values in block(bars).items()})
-    return FeaturePanel(
-        sessions=panel.sessions.copy(),
-        tickers=panel.tickers,
-        names=tuple(columns),
-        values=np.stack(tuple(columns.values()), axis=2),
-        definitions=(DEFINITIONS,),
-    )
+    return columns
 
 
 def atr(panel: Panel, sessions: int) -> Floats:
@@ -78,7 +95,11 @@ def atr(panel: Panel, sessions: int) -> Floats:
 
 
 def _own_bars(panel: Panel, index_close: Floats) -> _Bars:
-    order = np.argsort(np.isnan(panel.close), axis=0, kind="stable")
+    absent = np.isnan(panel.close)
+    if not absent.any():
+        whole = {name: getattr(panel, name) for name in FIELDS}
+        return _Bars(index_close=np.broadcast_to(index_close[:, np.newaxis], absent.shape), order=None, **whole)
+    order = np.argsort(absent, axis=0, kind="stable")
     moved = {name: np.take_along_axis(getattr(panel, name), order, axis=0) for name in FIELDS}
     return _Bars(index_close=index_close[order], order=order, **moved)
 
@@ -138,14 +159,19 @@ def _adx(bars: _Bars, sessions: int) -> Floats:
     start = 2 * sessions - 1
     if start >= len(index):
         return np.full_like(index, np.nan)
-    known = np.where(np.isnan(index), 0.0, index)
+    absent = np.isnan(index)
+    known = np.where(absent, 0.0, index)
     state = wilder_mean(known[: start + 1], sessions, sessions)[start]
     result = np.full_like(index, np.nan)
     result[start] = state
+    kept: list[bool] = np.any(absent, axis=1).tolist()
     for row in range(start + 1, len(index)):
-        smoothed = (state * (sessions - 1) + known[row]) / sessions
-        state = np.where(np.isnan(index[row]), state, smoothed)
-        result[row] = state
+        smoothed = result[row]
+        np.multiply(result[row - 1], sessions - 1, out=smoothed)
+        np.add(smoothed, known[row], out=smoothed)
+        np.divide(smoothed, sessions, out=smoothed)
+        if kept[row]:
+            np.copyto(smoothed, result[row - 1], where=absent[row])
     return result
 
 

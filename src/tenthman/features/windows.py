@@ -33,15 +33,24 @@ def rolling(combine: Combine, values: Floats, sessions: int) -> Floats:
     covered, width, power, left = 0, 1, values, sessions
     while left:
         if left & 1:
-            joined = power if joined is None else combine(joined, shift(power, covered))
+            joined = power if joined is None else _joined(combine, joined, power, covered)
             covered += width
         left >>= 1
         if left:
-            power = combine(power, shift(power, width))
+            power = _joined(combine, power, power, width)
             width *= 2
     if joined is None:
         raise ValueError(f"`sessions` must be at least 1, was {sessions}")
     return joined
+
+
+def _joined(combine: Combine, late: Floats, early: Floats, sessions: int) -> Floats:
+    """`combine` of `late` and of `early` so many rows before; NaN above."""
+    result = np.empty_like(late)
+    result[:sessions] = np.nan
+    if sessions < len(late):
+        result[sessions:] = combine(late[sessions:], early[:-sessions])
+    return result
 
 
 def mean(values: Floats, sessions: int) -> Floats:
@@ -69,13 +78,16 @@ def ratio(numerator: Floats, denominator: Floats) -> Floats:
 
 def recursion(values: Floats, start: int, seed: Floats, keep: float, gain: float) -> Floats:
     """y[start] = seed (one value a ticker), then y[t] = keep * y[t-1] + gain * values[t]; NaN above `start`."""
+    from scipy.signal import lfilter
+
     result = np.full_like(values, np.nan)
     if start >= len(values):
         return result
-    result[start] = state = seed
-    for row in range(start + 1, len(values)):
-        state = keep * state + gain * values[row]
-        result[row] = state
+    result[start] = seed
+    if start + 1 < len(values):
+        # A filter of the first order rounds as the recursion does: its state is keep * y, to which gain * x is added.
+        state = (keep * seed)[np.newaxis]
+        result[start + 1 :] = lfilter([gain], [1.0, -keep], values[start + 1 :], axis=0, zi=state)[0]
     return result
 
 
