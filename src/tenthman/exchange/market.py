@@ -33,7 +33,7 @@ from tenthman.exchange.orders import (
 )
 from tenthman.exchange.path import Path
 from tenthman.exchange.prices import NewsTape, PriceTape, quoted, sessions_closed
-from tenthman.exchange.replacing import require_order_of_legs, require_replaceable, split_change, successor
+from tenthman.exchange.replacing import require_fitting, require_replaceable, split_change, successor
 from tenthman.exchange.sessions import NEW_YORK, Timetable
 
 __all__ = ["ExchangeOrder", "OrderEvent", "OrderRequest", "Refusal", "Replacement", "ReplayExchange", "VenueRules"]
@@ -138,7 +138,8 @@ class ReplayExchange:
         self._floor.register.require_unused(change.client_order_id)
         lasts = change.time_in_force or order.time_in_force
         follower = successor(order, change, self._now, self._expiry(lasts))
-        require_order_of_legs(follower, self._floor.register.siblings(order))
+        family = [follower if member.id == order.id else member for member in self._floor.register.family(order)]
+        require_fitting(family[0], family[1:])
         self._floor.ask_to_replace(follower, change, self._now, self._now + self._rules.latency)
         self._trade_now()
         return follower

@@ -1,5 +1,6 @@
 """The exchange's record of orders: every order it ever took, by id and by client order id, and what happened to it."""
 
+from collections import defaultdict
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -21,6 +22,7 @@ class Register:
         self._open: dict[str, None] = {}
         self._ids: dict[str, str] = {}
         self._places: dict[str, int] = {}
+        self._executions: defaultdict[str, list[Fill]] = defaultdict(list)
         self._events: list[OrderEvent] = []
         self.fills: list[Fill] = []
 
@@ -61,11 +63,10 @@ class Register:
         """Orders that are not final, oldest first."""
         return [self._orders[order_id] for order_id in self._open]
 
-    def siblings(self, order: ExchangeOrder) -> list[ExchangeOrder]:
-        """The other orders of its family that end the same position: a bracket's legs, or both of an OCO."""
+    def family(self, order: ExchangeOrder) -> list[ExchangeOrder]:
+        """The head of an order's family, which may be itself, and the head's legs."""
         head = order if order.parent_id is None else self._orders[order.parent_id]
-        family = [head, *(self._orders[leg] for leg in head.legs)]
-        return [member for member in family if member.id != order.id and member.side is order.side]
+        return [head, *(self._orders[leg] for leg in head.legs)]
 
     def keep(self, order: ExchangeOrder) -> None:
         """Enter a new order."""
@@ -91,7 +92,7 @@ class Register:
 
     def fill_of(self, resting: Resting, price: Decimal, quantity: Decimal, at: datetime) -> Fill:
         """The next execution of an order, which is not entered yet."""
-        number = len(self._executions(resting.id)) + 1
+        number = len(self._executions[resting.id]) + 1
         return Fill(
             execution_id=str(uuid5(NAMES, f"{resting.id}/fill/{number}")),
             broker_order_id=resting.id,
@@ -105,7 +106,8 @@ class Register:
     def enter(self, fill: Fill, held: Decimal, *, is_last: bool) -> None:
         """Enter an execution and tell; `held` is the position after it, `is_last` that the order is filled by it."""
         order = self._orders[fill.broker_order_id]
-        executions = [*self._executions(order.id), fill]
+        executions = self._executions[order.id]
+        executions.append(fill)
         filled = sum((item.quantity for item in executions), Decimal(0))
         spent = sum((item.quantity * item.price for item in executions), Decimal(0))
         estimate = order.quantity if order.notional is None else max(order.quantity, filled)
@@ -136,11 +138,6 @@ class Register:
         """Events not handed out yet, in order of time."""
         events, self._events = self._events, []
         return events
-
-    def _executions(self, order_id: str) -> list[Fill]:
-        if self._orders[order_id].filled_quantity == 0:
-            return []
-        return [fill for fill in self.fills if fill.broker_order_id == order_id]
 
 
 def _dated(order: ExchangeOrder) -> ExchangeOrder:

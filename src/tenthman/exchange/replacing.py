@@ -1,6 +1,6 @@
 """Replacing an order: what may change of it, and the order that takes its place. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
@@ -15,6 +15,7 @@ from tenthman.exchange.register import NAMES
 _TOO_EARLY = (OrderStatus.ACCEPTED, OrderStatus.PENDING_NEW, OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE)
 _LIMITS = (OrderType.LIMIT, OrderType.STOP_LIMIT)
 _STOPS = (OrderType.STOP, OrderType.STOP_LIMIT)
+_CENT = Decimal("0.01")
 _LASTING = (TimeInForce.DAY, TimeInForce.GTC)
 
 
@@ -82,13 +83,28 @@ def left_of(order: ExchangeOrder, quantity: Decimal | None) -> Decimal:
     return (order.quantity if quantity is None else quantity) - order.filled_quantity
 
 
-def require_order_of_legs(order: ExchangeOrder, siblings: Iterable[ExchangeOrder]) -> None:
-    """Refusal 422 when `order` would put a stop at or above the target of its family."""
-    for other in siblings:
-        target, stop = (order, other) if order.stop_price is None else (other, order)
-        limit, level = target.limit_price, stop.stop_price
-        if limit is not None and level is not None and limit <= level:
+def require_fitting(head: ExchangeOrder, legs: Sequence[ExchangeOrder]) -> None:
+    """Refusal 422 unless the stop of a family lies below its target, and an entry that waits between the two."""
+    targets = [order.limit_price for order in (*legs, *_own_target(head)) if order.stop_price is None]
+    stops = [order.stop_price for order in legs if order.stop_price is not None]
+    base = head.limit_price if head.limit_price is not None else head.stop_price
+    for target in targets:
+        if target is None:
+            continue
+        if any(target <= stop for stop in stops):
             raise Refusal(422, Code.RULE, "take_profit.limit_price must be > stop_loss.stop_price")
+        if _is_waiting_entry(head) and base is not None and target < base + _CENT:
+            raise Refusal(422, Code.RULE, "take_profit.limit_price must be >= base_price + 0.01")
+    if _is_waiting_entry(head) and base is not None and any(stop > base - _CENT for stop in stops):
+        raise Refusal(422, Code.RULE, "stop_loss.stop_price must be <= base_price - 0.01")
+
+
+def _own_target(head: ExchangeOrder) -> tuple[ExchangeOrder, ...]:
+    return (head,) if head.order_class == "oco" else ()
+
+
+def _is_waiting_entry(head: ExchangeOrder) -> bool:
+    return head.order_class in ("bracket", "oto") and not head.status.is_final
 
 
 def _require_known(order: ExchangeOrder, change: Replacement) -> None:

@@ -159,6 +159,14 @@ def test_of_a_bracket_only_prices_can_be_replaced_and_the_stop_stays_below_the_t
     assert "must be > stop_loss" in refusal(exchange, entry.legs[0], Replacement(limit_price=Decimal(90)))[2]
 
 
+def test_an_entry_that_waits_stays_between_its_legs() -> None:
+    exchange = exchange_at(0.5)
+    entry = exchange.submit(BRACKET)
+    assert "base_price + 0.01" in refusal(exchange, entry.id, Replacement(limit_price=Decimal(120)))[2]
+    assert "base_price - 0.01" in refusal(exchange, entry.id, Replacement(limit_price=Decimal(90)))[2]
+    assert "base_price - 0.01" in refusal(exchange, entry.legs[1], Replacement(stop_price=Decimal(94)))[2]
+
+
 def test_the_target_of_an_oco_can_be_moved_and_stays_tied_to_its_stop() -> None:
     exchange = exchange_at(0.5)
     exchange.submit(replace(LIMIT, limit_price=Decimal(101)))
