@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -46,7 +47,8 @@ def _replies(draw: st.DrawFn) -> str:
 
 
 def _answering(texts: list[str], states: list[ReplyState]) -> Ask:
-    queue = iter(zip(texts, states, strict=True))
+    """The replies one after the other, over and over: an answer that cannot be read is asked for once more."""
+    queue = cycle(zip(texts, states, strict=True))
 
     def ask(prompts: tuple[Prompt, ...]) -> tuple[Reply, ...]:
         return tuple(_reply(prompt, *next(queue)) for prompt in prompts)
