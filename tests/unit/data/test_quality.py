@@ -1,14 +1,16 @@
 """Bars that cannot be trusted, found by arithmetic."""
 
 from datetime import date
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tenthman.data import quality
 from tenthman.data.calendar import sessions_between
 from tenthman.data.quality import Tolerances, compare, examine, on_calendar, split_like
-from tenthman.domain.market import Panel
+from tenthman.domain.market import FIELDS, Panel
 
 DAYS = [item.session for item in sessions_between(date(2020, 1, 6), date(2020, 2, 14))]
 AAA, NAN = "AAA", float("nan")
@@ -105,3 +107,20 @@ def test_two_sources_agree_within_their_tolerances() -> None:
     assert far.detail == "close 101 here, 102 there: 98 bp apart, at most 50 allowed"
     (split,) = compare(ours, {(AAA, DAYS[1]): (50.0, 51.0, 49.5, 50.5)}, tolerances)
     assert "as if a split" in split.detail
+
+
+@pytest.mark.shared_data
+def test_eight_years_of_real_prices_raise_no_flag_but_for_leavers_and_days_without_a_trade(shared_data: Path) -> None:
+    frame = pd.read_parquet(shared_data / "prices_daily_2010_2021.parquet")
+    frame = frame[frame["date"] >= "2014-01-01"]
+    cells = {name: frame.pivot(index="date", columns="ticker", values=name) for name in FIELDS}
+    wide = cells["close"]
+    panel = Panel(
+        sessions=wide.index.to_numpy().astype("datetime64[D]"),
+        tickers=tuple(wide.columns),
+        **{name: np.ascontiguousarray(table.to_numpy(dtype=np.float64)) for name, table in cells.items()},
+    )
+    flags = examine(panel, 0, 5, {})
+    assert {flag.rule for flag in flags} == {quality.GAP, quality.NO_VOLUME}
+    assert {flag.ticker for flag in flags if flag.rule == quality.GAP} == {"AGN", "CELG", "RTN", "UTX"}
+    assert len(flags) == 24
