@@ -20,18 +20,7 @@ if TYPE_CHECKING:
 SHORT = 8
 """Characters of a hash that a table shows."""
 
-COLUMNS = (
-    "critic",
-    "model",
-    "prompts",
-    "asked",
-    "answered",
-    "veto rate",
-    "measured",
-    "value added",
-    "Brier",
-    "seconds",
-)
+COLUMNS = ("critic", "prompts", "asked", "answered", "vetoes", "measured", "value added", "Brier", "seconds")
 
 
 def scorecard_command(
@@ -73,7 +62,7 @@ def _show(found: "Scorecard") -> None:
     title = f"{runs}: {found.entries} entries put to critics; value added in basis points of an entry's notional"
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in COLUMNS:
-        table.add_column(name, justify="left" if name in COLUMNS[:3] else "right", overflow="fold")
+        table.add_column(name, justify="left" if name in COLUMNS[:2] else "right", overflow="fold")
     for card in found.cards:
         table.add_row(*_cells(card))
     results.print(table)
@@ -84,8 +73,7 @@ def _cells(card: "Card") -> tuple[str, ...]:
     key, value = card.key, card.worth.value_bp
     interval = "too few" if math.isnan(value.low) else f"{value.low:+.0f} to {value.high:+.0f}"
     return (
-        f"{key.role}{'' if card.binding else ' (advisory)'}",
-        key.model or "(none)",
+        f"{key.role}{'' if card.binding else '*'}",
         key.template_hash[:SHORT] or "-",
         str(card.asked),
         str(card.answered),
@@ -101,7 +89,8 @@ def _lines(found: "Scorecard") -> Iterator[str]:
     for card in found.cards:
         worth, bins = card.worth, card.calibration.bins
         yield (
-            f"{_name(card.key)}: {counted(card.states)}; took from {worth.measured} entries that ended, "
+            f"{_name(card.key)} by {card.key.model or 'no model'}: {counted(card.states)}; "
+            f"took from {worth.measured} entries that ended, "
             f"{worth.never_filled} that never filled, {worth.still_open} still open; "
             f"{worth.usd:+,.2f} USD, {_signed(worth.equity_bp)} bp of equity; "
             f"p95 {_number(card.seconds_p95)} s, {card.prompt_tokens} + {card.reply_tokens} tokens"
@@ -116,7 +105,7 @@ def _lines(found: "Scorecard") -> Iterator[str]:
         )
     yield (
         f"intervals hold with chance {found.level:.0%} and resample sessions; above zero a critic kept losses away, "
-        "below it cost gains"
+        "below it cost gains; * advisory"
     )
 
 
