@@ -86,7 +86,7 @@ class MarketSettings(Section):
 
 class DataSettings(Section):
     feed: Literal["sip", "iex"] | None
-    overlap_sessions: Annotated[int, Field(ge=1, le=250)]
+    overlap_sessions: Annotated[int, Field(ge=2, le=250)]
     second_source: bool
     close_tolerance_bp: Annotated[float, Field(gt=0.0, le=1000.0)]
     range_tolerance_bp: Annotated[float, Field(gt=0.0, le=1000.0)]

@@ -67,7 +67,8 @@ def ingest(
     """Fetch what the store lacks of `tickers` in `span`, with `overlap` sessions it has, and merge all at once.
 
     Where a stored price of the overlap differs from what the source now says, it has rewritten its history, as it
-    does after a split: then everything stored of that ticker is fetched again. What is asked of the source is asked
+    does after a split: then everything stored of that ticker is fetched again. The newest stored bar alone may differ
+    without that: trades are reported late. What is asked of the source is asked
     before anything is written, so a failure leaves the store as it was. Raises as the source does.
     """
     found = [source.daily(group, start, span.last, at) for start, group in _wanted(store, tickers, span, overlap)]
@@ -197,11 +198,17 @@ def _wanted(
 
 
 def _rewritten(bars: Sequence[Bar], stored: Prices) -> tuple[str, ...]:
+    """Tickers with a changed price before their newest stored session, whose bar is corrected as a matter of course."""
+    newest: dict[str, date] = {}
+    for ticker, session in stored:
+        newest[ticker] = max(session, newest.get(ticker, session))
     changed = set()
     for bar in bars:
         before = stored.get((bar.ticker, bar.session))
+        if before is None or bar.session == newest[bar.ticker]:
+            continue
         now = (bar.open, bar.high, bar.low, bar.close)
-        if before is not None and any(abs(a / b - 1.0) > TOLERANCE for a, b in zip(now, before, strict=True)):
+        if any(abs(a / b - 1.0) > TOLERANCE for a, b in zip(now, before, strict=True)):
             changed.add(bar.ticker)
     return tuple(sorted(changed))
 

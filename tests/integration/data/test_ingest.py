@@ -68,6 +68,15 @@ def test_history_that_a_split_has_rewritten_is_fetched_whole_and_what_it_was_is_
         assert connection.execute("SELECT count(*), max(close) FROM bar_revisions").fetchone() == (10, 409.0)
 
 
+def test_a_late_correction_of_the_newest_bar_is_taken_over_and_no_history_fetched(store: BarStore) -> None:
+    source = Written({"AAA": rising(100.0, 10)})
+    ingest(store, source, ["AAA"], _span(0, 9), AT, 2)
+    source.closes["AAA"][9] = 109.25
+    found = ingest(store, source, ["AAA"], _span(0, 9), AT, 2)
+    assert (found.rewritten, found.merged.revised, len(source.asked)) == ((), 1, 2)
+    assert store.ticker_bars("AAA", DAYS[9], DAYS[9])["close"].tolist() == [109.25]
+
+
 def test_a_source_that_falls_silent_half_way_leaves_the_store_as_it_was(store: BarStore) -> None:
     source = Written({"AAA": rising(100.0), "BBB": rising(50.0)})
     ingest(store, source, ["AAA"], _span(0, 9), AT, 2)

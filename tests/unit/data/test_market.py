@@ -118,6 +118,17 @@ def test_an_equal_bar_again_is_dropped_and_a_different_one_refused() -> None:
         history.with_bars([_bar(3, close=51.0)])
 
 
+def test_rewritten_bars_take_the_place_of_all_there_were_and_news_stays() -> None:
+    end = HOURS[-1].close_at
+    history = _history().with_news([_item(1, end)])
+    whole = _panel(4)
+    halved = replace(whole, **{name: getattr(whole, name) / 2 for name in ("open", "high", "low", "close")})
+    view = history.with_panel(halved, _closes(4)).serve(end)
+    assert view.panel.close.tolist() == (whole.close / 2).tolist()
+    assert view.news == (_item(1, end),)
+    assert history.serve(end).panel.close.shape == (3, 2)
+
+
 def test_a_bar_known_before_its_close_is_refused() -> None:
     known_at = _closes(3)
     known_at[1] -= np.timedelta64(1, "us")
