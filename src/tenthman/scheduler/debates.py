@@ -77,8 +77,9 @@ def debate(
     rung = recalled or allotted.rung
     began = monotonic()
     try:
-        timed = ask if recalled is not None else _until(ask, began + allotted.seconds, monotonic)
-        answer = _on(rung, case, drawdown, timed, agents, standing)
+        # What was debated before comes from the tape in no time; what the tape does not hold may not hang for ever.
+        seconds = allotted.seconds if recalled is None else max(allotted.seconds, agents.ladder.debate_s)
+        answer = _on(rung, case, drawdown, _until(ask, began + seconds, monotonic), agents, standing)
     except TimeUp:
         log.warning("debate broken off", ticker=case.ticker, rung=rung.value, seconds=round(allotted.seconds, 1))
         rung = Rung.UNREVIEWED
