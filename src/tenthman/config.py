@@ -238,6 +238,7 @@ class SignalModelSettings(Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     features: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     labels: Literal["barrier", "thirds"] = "barrier"
+    scaling: Literal["ranks", "winsorised", "robust"] = "ranks"
     history_sessions: Annotated[int, Field(ge=50, le=10_000)]
     min_history_sessions: Annotated[int, Field(ge=50, le=10_000)]
     validation_fraction: Annotated[float, Field(gt=0.0, lt=0.5)]

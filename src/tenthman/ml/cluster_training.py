@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tenthman.config import SignalModelSettings
-from tenthman.domain.errors import DataMissing, SetupError
+from tenthman.domain.errors import ConfigError, DataMissing, SetupError
 from tenthman.domain.market import Floats
 from tenthman.ml.calibration import fit, uncalibrated
 from tenthman.ml.cluster import connected
@@ -73,6 +73,8 @@ def train_on_cluster(client_address: str, parts: Parts, settings: SignalModelSet
     Raises what `cluster.connected` raises, DataMissing with the counts when there are too few rows, a part without any
     or a class without any, and SetupError when the cluster is lost on the way: start again then.
     """
+    if settings.scaling != "ranks":
+        raise ConfigError(f"`signal.scaling` must be 'ranks' on a cluster, was {settings.scaling!r}")
     from distributed import KilledWorker
     from distributed.client import FutureCancelledError
     from distributed.comm.core import CommClosedError

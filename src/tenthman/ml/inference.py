@@ -17,6 +17,7 @@ from tenthman.domain.market import Floats
 from tenthman.domain.opinion import Action, Contribution, Signal
 from tenthman.ml.calibration import Calibration, parse
 from tenthman.ml.labels import BUY, HOLD, SELL
+from tenthman.ml.scaling import as_read
 
 BASE_SCORE = "base_score_of_classes"
 """The booster's attribute that holds p_buy - p_sell of the training rows as a whole."""
@@ -86,12 +87,14 @@ class SignalModel:
     def _matrix(self, values: Floats) -> Any:
         from xgboost import DMatrix
 
-        return DMatrix(values.astype(np.float32), feature_names=list(self.feature_names), nthread=1)
+        return DMatrix(
+            as_read(self.booster, values).astype(np.float32), feature_names=list(self.feature_names), nthread=1
+        )
 
 
 def margins(booster: Any, values: Floats) -> Floats:
     """The trees' margins (rows, 3), float32: the same bits for a row whatever else is in `values` (rows, features)."""
-    return np.asarray(booster.inplace_predict(values.astype(np.float32), predict_type="margin"))
+    return np.asarray(booster.inplace_predict(as_read(booster, values).astype(np.float32), predict_type="margin"))
 
 
 def open_model(

@@ -19,6 +19,7 @@ from tenthman.ml.calibration import Calibration, cross_fitted, fit, uncalibrated
 from tenthman.ml.inference import BASE_SCORE, CALIBRATION, margins
 from tenthman.ml.labels import BUY, SELL, UNKNOWN, Labels, Mask, average_uniqueness
 from tenthman.ml.measures import Integers, Scores, score
+from tenthman.ml.scaling import SCALING, fit_scaling
 
 CODE = "training-2"
 """Changes whenever the same inputs would train another model."""
@@ -238,8 +239,13 @@ def _boost(training: Rows, stopping: Rows, names: tuple[str, ...], settings: Sig
     import xgboost
 
     options = {"feature_names": list(names), "nthread": settings.threads, "max_bin": MAX_BINS}
-    matrix = xgboost.QuantileDMatrix(training.values.astype(np.float32), training.y, weight=training.weight, **options)
-    check = xgboost.QuantileDMatrix(stopping.values.astype(np.float32), stopping.y, ref=matrix, **options)
+    scaling = fit_scaling(settings.scaling, training.values)
+    read, stop = (
+        (part.values if scaling is None else scaling.scaled(part.values)).astype(np.float32)
+        for part in (training, stopping)
+    )
+    matrix = xgboost.QuantileDMatrix(read, training.y, weight=training.weight, **options)
+    check = xgboost.QuantileDMatrix(stop, stopping.y, ref=matrix, **options)
     booster = xgboost.train(
         booster_parameters(settings),
         matrix,
@@ -250,6 +256,8 @@ def _boost(training: Rows, stopping: Rows, names: tuple[str, ...], settings: Sig
     )
     best = booster if settings.early_stopping_rounds is None else booster[: booster.best_iteration + 1]
     best.set_param({"nthread": settings.threads})
+    if scaling is not None:
+        best.set_attr(**{SCALING: scaling.dumped()})
     return best
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 
-from tenthman.config import Config
+from tenthman.config import Config, SignalModelSettings
 from tenthman.data.calendar import sessions_between
 from tenthman.data.market import MarketHistory, MarketView
 from tenthman.db.pool import Pool
@@ -103,7 +103,7 @@ def training_material(config: Config, data_hash: str, view: MarketView) -> Mater
     if view.last_session is None:
         raise DataMissing(f"`view` must hold sessions to train on, held none at {view.as_of}")
     levels = compute_features(view, config)
-    features = levels.select(_read_by_the_model(levels.names, config.models.signal.features))
+    features = levels.select(_read_by_the_model(levels.names, config.models.signal))
     eligible = membership(view.panel, view.universe)
     inputs = TrainingInputs(
         content_hash=_knowledge_hash(config, data_hash),
@@ -174,14 +174,16 @@ def _deciles(config: Config, material: Material) -> dict[str, dict[str, object]]
     return {name: asdict(deciles(rows[:, place])) for place, name in enumerate(material.levels.names)}
 
 
-def _read_by_the_model(names: tuple[str, ...], wanted: tuple[str, ...] | None) -> tuple[str, ...]:
+def _read_by_the_model(names: tuple[str, ...], settings: SignalModelSettings) -> tuple[str, ...]:
+    """Ranks, or levels where these are scaled for the model."""
+    prefix, wanted = PREFIX if settings.scaling == "ranks" else "", settings.features
     if wanted is None:
-        return tuple(name for name in names if name.startswith(PREFIX))
+        return tuple(name for name in names if name.startswith(PREFIX) == bool(prefix))
     unknown = [name for name in wanted if f"{PREFIX}{name}" not in names]
     if unknown:
         known = ", ".join(name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX))
         raise ConfigError(f"models: `signal.features` must name known features, was {unknown}; known: {known}")
-    return tuple(f"{PREFIX}{name}" for name in wanted)
+    return tuple(f"{prefix}{name}" for name in wanted)
 
 
 def _knowledge_hash(config: Config, data_hash: str) -> str:

@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenthman.domain.news import LinkedItem, NewsItem, TimePrecision
@@ -30,6 +30,7 @@ WORDS = st.sampled_from(
 
 
 @given(text=st.one_of(st.text(), st.lists(WORDS, max_size=15).map(" ".join)))
+@settings(deadline=None)
 def test_every_text_scores_between_minus_one_and_one(text: str) -> None:
     score = score_text(text)
     assert -1.0 <= score <= 1.0
@@ -55,6 +56,7 @@ def items(draw: st.DrawFn) -> LinkedItem:
 
 
 @given(news=st.lists(items(), max_size=12), half_life=st.floats(0.01, 60.0))
+@settings(deadline=None)
 def test_features_stay_in_bounds_and_silence_is_zero(news: list[LinkedItem], half_life: float) -> None:
     sessions = np.datetime64("2020-01-06", "D") + np.arange(12)
     cutoffs = sessions.astype("datetime64[us]") + np.timedelta64(14, "h")
