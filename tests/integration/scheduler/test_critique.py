@@ -4,7 +4,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 from tenthman_rehearsal import small_config, small_practice_market
+from tenthman_wire import listening
 
 from tenthman.config import Config, with_sections
 from tenthman.db.pool import Pool
@@ -71,3 +76,32 @@ def test_a_debate_is_told_with_the_entry_the_figures_and_why(config: Config) -> 
         "  The price has risen so far so quickly that a pause is likely.",
         f"  {figure.id}: rsi_14 {figure.value:.3g}",
     ]
+
+
+def test_the_model_is_asked_once_and_the_tape_tells_it_again(config: Config) -> None:
+    asked: list[str] = []
+
+    def answer(_request: Request) -> JSONResponse:
+        asked.append("once")
+        return JSONResponse({"choices": [{"message": {"content": "{}"}, "finish_reason": "stop"}]})
+
+    with (
+        listening(Starlette(routes=[Route("/v1/chat/completions", answer, methods=["POST"])])) as address,
+        open_storage(config) as pool,
+    ):
+        changes = {"backend": "openai", "base_url": address, "parallel": 1}
+        language = config.models.language.model_copy(update=changes)
+        roles = config.agents.roles
+        speaking = roles.model_copy(update={"bear": roles.bear.model_copy(update={"enabled": True})})
+        told = with_sections(
+            config,
+            models=config.models.model_copy(update={"language": language}),
+            agents=config.agents.model_copy(update={"roles": speaking}),
+        )
+        market = known(pool)
+        ticker = market.history.serve(AT).members()[0].ticker
+        first = hold_debate(told, pool, market, AT, ticker)
+        again = hold_debate(told, pool, market, AT, ticker)
+    assert (first.from_tape, again.from_tape, len(asked)) == (False, True, 1)
+    assert again.review == first.review
+    assert f"bear ({language.model}, advisory) gave no opinion: abstained." in list(debate_lines(again))
