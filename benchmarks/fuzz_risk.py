@@ -18,7 +18,8 @@ def main() -> None:
     found = fuzz(books, SEED)
     spent = time.perf_counter() - began
     print(
-        f"{found.books:,} random books, {found.orders:,} orders, {found.tight:,} of them as large as they may be, {len(found.broken)} violations ({spent:.0f} s)"
+        f"{found.books:,} random books, {found.orders:,} orders, {found.tight:,} of them as large as they may be, "
+        f"{len(found.broken)} violations ({spent:.0f} s)"
     )
     for number, rule in found.broken[:10]:
         print(f"book {number} breaks {rule}")

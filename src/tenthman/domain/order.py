@@ -159,7 +159,7 @@ class Denial:
     checks: tuple[Check, ...]
 
     def __post_init__(self) -> None:
-        if not any(check.rule == self.rule and not check.passed for check in self.checks):
+        if self.rule not in [check.rule for check in self.checks if not check.passed]:
             raise ValueError(f"{self.ticker}: `rule` {self.rule!r} must be among the failed `checks`")
 
 

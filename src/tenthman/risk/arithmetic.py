@@ -45,6 +45,9 @@ CAPS = (
     "max_turnover_fraction",
 )
 STATE, EQUITY, DRAWDOWN, ENTRIES, FREE, POSITIONS, ISSUERS, PRICE, LIQUIDITY, DATA, BLACKOUT, COOL_OFF = range(12)
+AT_LEAST = (EQUITY, PRICE, LIQUIDITY, COOL_OFF)
+"""Gates that ask for more, not for less."""
+
 RISK_CAP, OPEN_RISK_CAP, BUDGET_CAP, POSITION_CAP, SECTOR_CAP, GROSS_CAP, CASH_CAP, VOLUME_CAP = range(8)
 CLUSTER_CAP, TURNOVER_CAP = 8, 9
 
@@ -265,7 +268,7 @@ def gates(
     failed = -1
     for place in range(COOL_OFF, -1, -1):
         within = observed[place] <= limits[place] or (place == DATA and limits[DATA] == OFF)
-        if place in (EQUITY, PRICE, LIQUIDITY, COOL_OFF):
+        if place in AT_LEAST:
             within = observed[place] >= limits[place]
         elif place == DRAWDOWN:
             within = observed[place] < limits[place]
@@ -315,8 +318,8 @@ def caps(
         elif place == VOLUME_CAP:
             a_share = 1
         shares[place] = max(0, budgets[place] - used[place]) // a_share if a_share > 0 else 0
-        is_off = place == CLUSTER_CAP and rules.max_cluster_fraction == OFF
-        if is_off or (place == TURNOVER_CAP and rules.max_turnover_fraction == OFF):
+        # Only the budget of a rule that is off can be below nothing.
+        if place >= CLUSTER_CAP and budgets[place] < 0:
             shares[place] = UNLIMITED
         if shares[place] < shares[tightest]:
             tightest = place

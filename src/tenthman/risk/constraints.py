@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tenthman.domain.money import ONE, PRICE_SCALE, ceil_e4, floor_e4, usd
+from tenthman.domain.money import ONE, PRICE_SCALE, ceil_e4, floor_e4
 from tenthman.domain.opinion import Proposal
 from tenthman.domain.order import Check
 from tenthman.risk import arithmetic
@@ -181,6 +181,11 @@ def _gate(place: int, observed: int, limit: int, passed: bool) -> Check:
 def _words(place: int, observed: int, limit: int) -> tuple[str, str]:
     """What a gate saw and what it asks for."""
     match place:
+        case arithmetic.PRICE:
+            return _dollars(observed), f"at least {_dollars(limit)}"
+        case arithmetic.LIQUIDITY:
+            seen = str(observed // PRICE_SCALE) if observed else "unknown"
+            return seen, f"at least {limit // PRICE_SCALE}"
         case arithmetic.STATE:
             return STATES[observed].value, STATES[limit].value
         case arithmetic.EQUITY:
@@ -189,13 +194,8 @@ def _words(place: int, observed: int, limit: int) -> tuple[str, str]:
             return f"{observed / ONE:.4f}", f"below {limit / ONE:g}"
         case arithmetic.FREE:
             return "held or pending" if observed else "free", "free"
-        case arithmetic.PRICE:
-            return str(usd(observed)), f"at least {usd(limit)}"
-        case arithmetic.LIQUIDITY:
-            seen = str(observed // PRICE_SCALE) if observed else "unknown"
-            return seen, f"at least {limit // PRICE_SCALE}"
         case arithmetic.DATA:
-            return f"{observed} bars missing or flagged", f"at most {limit}"
+            return f"{observed} bars at fault", f"at most {limit}"
         case arithmetic.BLACKOUT:
             return "a blackout" if observed else "no blackout", "no blackout"
         case arithmetic.COOL_OFF:

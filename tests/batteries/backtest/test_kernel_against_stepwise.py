@@ -6,6 +6,7 @@ from datetime import date
 
 import numpy as np
 import pytest
+from tenthman_audit import Watcher, broken_in
 from tenthman_rehearsal import small_practice_market
 from tenthman_studies import HISTORY, cash_of, random_market, study_on, with_changes
 
@@ -123,9 +124,12 @@ def seen() -> dict[str, BacktestResult]:
 @pytest.mark.parametrize("case", CASES)
 def test_a_random_market_comes_to_the_same(case: str, seen: dict[str, BacktestResult]) -> None:
     seed, config = CASES[case]
-    study = study_on(random_market(seed), config)
-    slow, _ = run_stepwise(study, config, nobody)
+    study, watcher = study_on(random_market(seed), config), Watcher()
+    slow, record = run_stepwise(study, config, nobody, watcher.step)
     require_equal(compiled(study, config), slow)
+    audited, broken = broken_in(study, config, record, watcher)
+    assert broken == [], "by sums that another hand wrote"
+    assert audited == sum(order["purpose"] == PurposeCode.ENTRY for order in slow.orders) + len(record.refused)
     seen[case] = slow
 
 
@@ -148,6 +152,8 @@ def test_the_random_markets_saw_every_way_in_which_a_trade_and_an_order_can_end(
 def test_the_crash_of_the_practice_market_comes_to_the_same() -> None:
     config = with_changes(BASE, rehearsal={"dividends": False})
     study = study_on(small_practice_market(), config, first_row=337, rows=22)
-    slow, _ = run_stepwise(study, config, nobody)
+    watcher = Watcher()
+    slow, record = run_stepwise(study, config, nobody, watcher.step)
     require_equal(compiled(study, config), slow)
+    assert broken_in(study, config, record, watcher)[1] == []
     assert [move.state for move in slow.latch][:3] == ["reducing", "halted", "active"]

@@ -11,6 +11,7 @@ from tenthman_risk import a_signal
 from tenthman.backtest.memory import MemoryRecord
 from tenthman.db.pool import Pool
 from tenthman.domain.audit import Decision, RunKey, Slot, client_order_id, decision_id
+from tenthman.domain.errors import ConfigError
 from tenthman.domain.market import Period
 from tenthman.domain.opinion import Enter
 from tenthman.domain.order import (
@@ -26,6 +27,7 @@ from tenthman.domain.order import (
     TradingState,
 )
 from tenthman.scheduler.record import Record
+from tenthman.scheduler.recorded_book import recorded_book
 from tenthman.scheduler.state import Ledger
 
 MONDAY, NEXT_MONDAY = date(2020, 1, 6), date(2020, 1, 13)
@@ -106,6 +108,30 @@ def test_a_stop_that_filled_is_remembered_by_its_session_and_a_target_is_not(rec
         record.record_fills([fill(f"{ticker}-b", sent.id, ticker, Side.BUY, at(MONDAY))], {}, at(MONDAY))
         record.record_fills([fill(f"{ticker}-s", f"{sent.id}-{leg}", ticker, Side.SELL, sold_at)], {}, sold_at)
     assert record.look_back(MONDAY).stopped == {"AAPL": MONDAY + timedelta(days=1)}
+
+
+def test_the_book_on_record_is_what_was_last_seen_with_its_stops_and_what_waits(record: Record, pool: Pool) -> None:
+    if not isinstance(record, Ledger):
+        pytest.skip("memory keeps no book for others to read")
+    with pytest.raises(ConfigError, match="no book"):
+        recorded_book(pool, "00000000-0000-4000-8000-000000000000")
+    look(record, MONDAY, 100_000, 100_000, hour=14)
+    held = send(record, "AAPL", 10, "74.50")
+    record.record_fills([fill("b", held.id, "AAPL", Side.BUY, at(MONDAY))], {}, at(MONDAY))
+    done = replace(held, status=OrderStatus.FILLED, filled_quantity=Decimal(10), filled_avg_price=Decimal(74))
+    record.sync_orders([done], at(MONDAY))
+    send(record, "MSFT", 5, "160")
+    holdings = {"AAPL": (Decimal(10), Decimal(75))}
+    record.record_equity(at(MONDAY, 16), MONDAY, Decimal(100_010), Decimal(99_260), CASH, holdings)
+    book = recorded_book(pool, record.run_id)
+    assert (book.equity, book.cash, book.peak_equity, book.week_start_equity) == (100_010, 99_260, 100_010, CASH)
+    assert [(item.ticker, item.quantity, item.current_price, item.stop_price) for item in book.positions] == [
+        ("AAPL", 10, 75, Decimal("72.10"))
+    ]
+    assert [(item.ticker, item.quantity, item.limit_price, item.stop_price) for item in book.pending] == [
+        ("MSFT", 5, 160, Decimal("72.10"))
+    ]
+    assert (book.state, book.bought) == (TradingState.ACTIVE, 745 + 800)
 
 
 def intent(record: Record, ticker: str, quantity: int, limit: str) -> SizedOrder:

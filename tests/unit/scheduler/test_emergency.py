@@ -1,0 +1,158 @@
+"""The drawdown stop from end to end: limits by reference, exits in order, a latch that stays, stops that stay."""
+
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+import pytest
+from tenthman_decision import CONFIG
+from tenthman_markets import at, small_market
+from tenthman_risk import a_book, a_position, a_proposal, assessed, house_rules
+
+from tenthman.backtest.memory import MemoryRecord
+from tenthman.config import Config, with_sections
+from tenthman.domain.audit import Decision, Slot
+from tenthman.domain.opinion import Enter
+from tenthman.domain.order import OrderType, Side, SizedOrder, TradingState
+from tenthman.exchange.in_process import InProcessBroker
+from tenthman.exchange.market import ReplayExchange
+from tenthman.risk.emergency import next_state
+from tenthman.risk.numbers import rule_numbers
+from tenthman.scheduler.intraday import check
+from tenthman.scheduler.orchestrator import Desk, act
+from tenthman.scheduler.timeline import Step, StepKind
+
+FREE = {"half_spread_bp": 0.0, "slippage_bp": 0.0, "open_slippage_bp": 0.0, "stop_slippage_bp": 0.0}
+FALLING = [(100.0, 100.0, 100.0, 100.0)] * 3 + [(100.0, 100.0, 93.0, 93.0), (93.0, 93.0, 93.0, 93.0)] * 2
+
+
+@pytest.mark.parametrize(
+    ("reference", "fallen"),
+    [("peak", {"peak": "100000"}), ("day_start", {"day_start": "100000"}), ("week_start", {"week_start": "100000"})],
+)
+@pytest.mark.parametrize(("own", "equity", "acts"), [(None, "97000", True), (None, "97001", False),
+                                                     (0.05, "95001", False), (0.05, "95000", True)])  # fmt: skip
+def test_each_reference_has_its_limit_and_the_reason_names_it(
+    reference: str, fallen: dict[str, str], own: float | None, equity: str, acts: bool
+) -> None:
+    limits = None if own is None else {reference: own}
+    rules = house_rules(drawdown={"references": (reference,), "own_limits": limits})
+    starts = {"peak": equity, "day_start": equity, "week_start": equity} | fallen
+    change = next_state(a_book(equity=equity, **starts), rule_numbers(rules))
+    assert (change is not None) is acts
+    if change is not None:
+        assert change.state is TradingState.REDUCING
+        assert f"drawdown from {reference} must be below {own or 0.03:g}" in change.reason
+
+
+@pytest.mark.parametrize("reference", ["peak", "day_start", "week_start"])
+def test_a_reference_that_is_not_named_is_not_looked_at(reference: str) -> None:
+    others = tuple(name for name in ("peak", "day_start", "week_start") if name != reference)
+    rules = house_rules(drawdown={"references": others})
+    starts = {"peak": "90000", "day_start": "90000", "week_start": "90000", reference: "100000"}
+    assert next_state(a_book(equity="90000", **starts), rule_numbers(rules)) is None
+
+
+@pytest.mark.parametrize("state", [TradingState.REDUCING, TradingState.HALTED])
+def test_a_latch_stays_however_well_the_book_recovers(state: TradingState) -> None:
+    book = a_book(equity="200000", peak="200000", state=state, positions=(a_position(),))
+    assert next_state(book, rule_numbers(house_rules())) is None
+
+
+def configured() -> Config:
+    settings = CONFIG.settings
+    costs = settings.costs.model_copy(update=FREE)
+    changed = settings.model_copy(update={"costs": costs})
+    return with_sections(CONFIG, settings=changed, risk_rules=house_rules())
+
+
+class World:
+    """A desk that holds ABC behind a bracket and waits to buy ABC2, on a market that falls by 7 %."""
+
+    def __init__(self, quantity: int) -> None:
+        config = configured()
+        self.market = small_market({"ABC": FALLING, "ABC2": FALLING})
+        self.exchange = ReplayExchange(
+            self.market, config.settings.costs, Decimal(100_000), "a", at(self.market, 1, 0.1)
+        )
+        self.record = MemoryRecord(starting_cash=Decimal(100_000), begun=self.exchange.now)
+        self.broker = InProcessBroker(self.exchange)
+        self.desk = Desk(
+            config=config,
+            broker=self.broker,
+            sight=None,  # type: ignore[arg-type]  # checks look at no market
+            ledger=self.record,
+            model_of=lambda _session: _Model(),  # type: ignore[arg-type,return-value]  # only its name is asked
+            holes=None,  # type: ignore[arg-type]  # nor do they ask anybody
+            universe=self.market.universe,
+            hours=self.market.hours,
+            pause=lambda _seconds: None,
+            rearm_after_sessions=None,
+        )
+        self._enter("ABC", "100.00", "50.00", quantity)
+        self._enter("ABC2", "60.00", "50.00", 10)
+
+    def _enter(self, ticker: str, limit: str, stop: str, quantity: int) -> None:
+        from tenthman.decision import Decided
+
+        order = assessed(a_proposal(limit, stop, "190.00", ticker))
+        assert isinstance(order, SizedOrder)
+        order = replace(order, quantity=Decimal(quantity), decision_id=ticker, client_order_id=f"e-{ticker}")
+        decision = Decision(
+            id=ticker, session=self.market.hours[1].session, slot=Slot.MORNING, as_of=self.exchange.now, ticker=ticker,
+            case_hash=None, signal=None, critiques=(), verdict=Enter(size_fraction=1.0), outcome=order, shadow=None,
+            config_hash="c", model_version="v",
+        )  # fmt: skip
+        assert act(self.desk, Decided(decision=decision, case=None), self.exchange.now)
+
+    def check(self, row: int, fraction: float) -> None:
+        when: datetime = at(self.market, row, fraction)
+        self.exchange.advance(when)
+        check(self.desk, Step(kind=StepKind.CHECK, session=self.market.hours[row].session, at=when))
+
+    @property
+    def resting(self) -> set[tuple[str, Side, OrderType]]:
+        found = self.broker.open_orders()
+        flat = [leg for order in found for leg in (order, *order.legs) if not leg.status.is_final]
+        return {(leg.ticker, leg.side, leg.order_type) for leg in flat}
+
+
+class _Model:
+    version = "v"
+
+
+PROTECTION = {("ABC", Side.SELL, OrderType.STOP), ("ABC", Side.SELL, OrderType.LIMIT)}
+
+
+def test_the_stop_withdraws_entries_sells_everything_and_halts_once_flat() -> None:
+    world = World(quantity=600)
+    world.check(2, 0.5)
+    assert world.record.trading_state() is TradingState.ACTIVE
+    assert world.resting > PROTECTION
+    world.check(3, 0.99)
+    assert world.record.trading_state() is TradingState.REDUCING
+    assert {ticker for ticker, side, _ in world.resting if side is Side.BUY} == set(), "nothing more is bought"
+    assert world.broker.positions() == []
+    assert [fill.side for fill, _ in world.record.fills] == [Side.BUY, Side.SELL]
+    world.check(4, 0.5)
+    assert world.record.trading_state() is TradingState.HALTED
+    world.check(4, 0.9)
+    assert world.record.trading_state() is TradingState.HALTED
+    assert [change.state.value for change in world.record.states] == ["active", "reducing", "halted"]
+
+
+def test_a_desk_that_was_halted_by_hand_sells_nothing_and_its_stops_stay_at_the_broker() -> None:
+    world = World(quantity=600)
+    world.check(2, 0.5)
+    world.record.set_trading_state(TradingState.HALTED, "by hand", "person: tester", world.exchange.now)
+    world.check(3, 0.99)
+    assert [item.ticker for item in world.broker.positions()] == ["ABC"]
+    assert world.resting == PROTECTION, "the entry that waited is withdrawn, the bracket stays"
+
+
+def test_a_fall_that_stays_within_the_limit_changes_nothing() -> None:
+    world = World(quantity=400)
+    world.check(2, 0.5)
+    world.check(3, 0.99)
+    assert world.record.trading_state() is TradingState.ACTIVE
+    assert world.resting > PROTECTION
