@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from tenthman_checker import BookFigures, EntryFigures, Held
 from tenthman_markets import INDEX, NEW_YORK, small_market
+from tenthman_settings import busy
 
 from tenthman.agents.committee import NO_MODEL, Standing, review
 from tenthman.config import Agents, Config, load_config
@@ -28,7 +29,7 @@ from tenthman.ml.training import train
 SESSIONS = 150
 TICKERS = tuple(f"T{number:02}" for number in range(14))
 SECTORS = ("Energy", "Health Care", "Utilities")
-CONFIG = load_config(Path(__file__).resolve().parents[2] / "config", {"TENTHMAN_HOME": "/nonexistent"})
+CONFIG = busy(load_config(Path(__file__).resolve().parents[2] / "config", {"TENTHMAN_HOME": "/nonexistent"}))
 BINDING = Standing(model="m", digest="d", binding=True)
 AS_OF = datetime(2020, 1, 6, 14, 0, tzinfo=UTC)
 SESSION = date(2020, 1, 6)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
+from tenthman_settings import busy
 
 from tenthman.config import Config, RiskRules, load_config, with_sections
 from tenthman.data.alpaca import read_story
@@ -48,8 +49,8 @@ def small_practice_market() -> MarketData:
 
 
 def small_config(home: Path, database_url: str | None = None, **rules: object) -> Config:
-    """The shipped configuration with fewer checks a day and a quickly trained model; `rules` change risk_rules."""
-    config = load_config(CONFIG_FOLDER, {"TENTHMAN_HOME": str(home)})
+    """A busy desk with fewer checks a day and a quickly trained model; `rules` change risk_rules."""
+    config = busy(load_config(CONFIG_FOLDER, {"TENTHMAN_HOME": str(home)}))
     schedule = config.settings.schedule.model_copy(update={"check_every_minutes": 120})
     settings = config.settings.model_copy(update={"schedule": schedule})
     models = config.models.model_copy(update={"signal": config.models.signal.model_copy(update=FEW_ROUNDS)})

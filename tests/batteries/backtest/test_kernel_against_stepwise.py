@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tenthman_audit import Watcher, broken_in
 from tenthman_rehearsal import small_practice_market
+from tenthman_settings import busy
 from tenthman_studies import HISTORY, cash_of, random_market, study_on, with_changes
 
 from tenthman.backtest.build import Study, inputs_of
@@ -18,7 +19,7 @@ from tenthman.config import Config, load_config
 from tenthman.scheduler.holes import nobody
 
 BASE = with_changes(
-    load_config(None, os.environ),
+    busy(load_config(None, os.environ)),
     signal={"entry_fraction": 0.4, "exit_fraction": 0.2, "min_history_sessions": 60},
     drawdown={"rearm_after_sessions": 4},
     rehearsal={"dividends": True},

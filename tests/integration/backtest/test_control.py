@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import pytest
+from tenthman_settings import busy
 
 from tenthman.backtest.control import ControlSettings, Outcome, run_control, study_key, summarise
 from tenthman.config import Config, load_config
@@ -23,7 +24,7 @@ class Cut:
 @pytest.fixture(scope="module")
 def config() -> Config:
     """A model that is trained in half a second on little history."""
-    whole = load_config(None, {})
+    whole = busy(load_config(None, {}))
     signal = whole.models.signal.model_copy(
         update={"min_history_sessions": 80, "max_rounds": 30, "min_child_weight": 20.0, "learning_rate": 0.1}
     )

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from pathlib import Path
 
+from tenthman_settings import busy
 from tenthman_studies import random_market, study_on, with_changes
 
 from tenthman.backtest.memory import MemoryRecord, purpose_of
@@ -14,7 +15,7 @@ from tenthman.scheduler.holes import nobody
 from tenthman.scheduler.rows import bracket_of
 from tenthman.scheduler.shadows import ShadowMarket
 
-BASE = load_config(Path(__file__).parents[3] / "config", {"TENTHMAN_HOME": "/nonexistent"})
+BASE = busy(load_config(Path(__file__).parents[3] / "config", {"TENTHMAN_HOME": "/nonexistent"}))
 ENDS = {Purpose.STOP: "stop", Purpose.TARGET: "target"}
 
 

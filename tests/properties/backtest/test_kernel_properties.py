@@ -8,13 +8,14 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tenthman_backtests import toy_inputs
+from tenthman_settings import busy
 
 from tenthman.backtest.inputs import Inputs
 from tenthman.backtest.kernel import simulate
 from tenthman.backtest.result import PRICE_SCALE, BacktestResult, OrderEnd, PurposeCode
 from tenthman.config import load_config
 
-CONFIG = load_config(None, os.environ)
+CONFIG = busy(load_config(None, os.environ))
 CASH = 100_000
 WORST = 0.0006
 TICK = 100

@@ -10,13 +10,14 @@ from decimal import Decimal
 import numpy as np
 import pytest
 from tenthman_backtests import toy_inputs
+from tenthman_settings import busy
 
 from tenthman.backtest import kernel
 from tenthman.backtest.inputs import Inputs
 from tenthman.backtest.result import BacktestResult
 from tenthman.config import CostSettings, RiskRules, load_config
 
-CONFIG = load_config(None, os.environ)
+CONFIG = busy(load_config(None, os.environ))
 INPUTS = toy_inputs(count=120)
 CASH = Decimal(100_000)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tenthman_settings import busy
 from tenthman_sweep import settings_of, toy_material
 
 from tenthman.backtest.evaluation import Trials
@@ -26,7 +27,7 @@ FEW = {"risk_rules.max_positions": [2, 3, 5], "settings.costs.slippage_bp": [0.0
 
 @pytest.fixture(scope="module")
 def config() -> Config:
-    return load_config(None, {})
+    return busy(load_config(None, {}))
 
 
 @pytest.fixture(scope="module")
