@@ -299,18 +299,6 @@ class Position:
     sessions_held: int
     decision_id: str
 
-    @property
-    def market_value(self) -> Decimal:
-        """quantity x current price, USD."""
-        return self.quantity * self.current_price
-
-    @property
-    def open_risk_usd(self) -> Decimal:
-        """What is lost from here if the stop fills at its price; the whole value when nothing protects it."""
-        if self.stop_price is None:
-            return self.market_value
-        return max(Decimal(0), self.current_price - self.stop_price) * self.quantity
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingEntry:
