@@ -18,6 +18,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from tenthman.agents.prose import RATIONALE_CHARACTERS, shown_id, shown_rationale
 from tenthman.agents.text import clean
 from tenthman.agents.vocabulary import VOCABULARY
 from tenthman.config import RoleSettings
@@ -27,8 +28,6 @@ from tenthman.domain.opinion import Case, Critique, Figure, Prompt, Reply, Reply
 
 HEADLINE_CHARACTERS = 140
 NAME_CHARACTERS = 40
-RATIONALE_CHARACTERS = 240
-CITATION_CHARACTERS = 16
 REPLY_CHARACTERS = 20_000
 """A reply longer than this is not an answer to a question of a few codes."""
 
@@ -58,7 +57,6 @@ SHOWN = (
 AGENT_ROLES = (Role.ANALYST, Role.BULL, Role.BEAR, Role.RISK, Role.COMMITTEE)
 
 _PLACE = re.compile(r"\{\{([a-z_]+)\}\}")
-_NUMBER = re.compile(r"(?<![A-Za-z0-9_.])[-+]?\d+(?:\.\d+)?(?![A-Za-z0-9_])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +181,10 @@ def read(
     if not points.reasons:
         return _silent(reply, prompt, brief, binding, ReplyState.INVALID, points.told, points.invented)
     stance = Stance(answer.stance)
-    rationale = _rationale(answer, prompt) if isinstance(answer, _ProseAnswer) else ""
+    rationale = ""
+    if isinstance(answer, _ProseAnswer):
+        own = f"{split(prompt)[0]}\n{prompt.instruction}"
+        rationale = shown_rationale(answer.rationale, case=prompt.shared, own=own)
     return Critique(
         role=brief.role,
         model=reply.model,
@@ -237,27 +238,9 @@ def points_of(answer: "_Answer", case: Case) -> Points:
     return Points(
         reasons=tuple(dict.fromkeys(code for code in answer.reasons if code not in struck)),
         cited=tuple(id_ for id_ in cited if id_ in known),
-        invented=tuple(clean(id_, CITATION_CHARACTERS) for id_ in cited if id_ not in known),
+        invented=tuple(dict.fromkeys(shown_id(id_) for id_ in cited if id_ not in known)),
         struck=tuple(dict.fromkeys(struck)),
     )
-
-
-def invented_numbers(text: str, prompt: Prompt) -> tuple[str, ...]:
-    """Numbers in `text` that `prompt` shows neither as they are nor as a share in per cent, to the digits given."""
-    shown = [abs(float(number)) for number in _NUMBER.findall(prompt.shared)]
-    values = [*shown, *(100.0 * value for value in shown)]
-    return tuple(number for number in _NUMBER.findall(text) if not any(_quotes(number, value) for value in values))
-
-
-def _quotes(number: str, value: float) -> bool:
-    decimals = len(number.partition(".")[2])
-    return abs(abs(float(number)) - value) <= 0.5 * 10.0**-decimals + 1e-9
-
-
-def _rationale(answer: "_ProseAnswer", prompt: Prompt) -> str:
-    text = clean(answer.rationale, RATIONALE_CHARACTERS)
-    invented = invented_numbers(text, prompt)
-    return f"rationale left out, not in the case: {', '.join(invented)[:NAME_CHARACTERS]}" if invented else text
 
 
 class _Answer(BaseModel):
@@ -286,23 +269,28 @@ def _parse(text: str, brief: Brief, *, prose: bool) -> _Answer | None:
     try:
         answer = (_ProseAnswer if prose else _Answer).model_validate(raw)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise ValueError(f"`{'.'.join(str(part) for part in first['loc'])}`: {first['msg']}") from None
+        raise ValueError(_flaw(error)) from None
     if answer.stance == "abstain":
         return None
     if answer.stance not in brief.stances:
         raise ValueError(f"`stance` must be one of {brief.stances}, was {answer.stance!r}")
-    foreign = [code for code in answer.reasons if code not in brief.reasons]
-    if foreign:
-        raise ValueError(f"`reasons` must be among {brief.reasons}, were also {foreign}")
+    if any(code not in brief.reasons for code in answer.reasons):
+        raise ValueError(f"`reasons` must be codes offered to the {brief.role.value}, were also others")
     return answer
+
+
+def _flaw(error: ValidationError) -> str:
+    """What is wrong with an answer, in words of ours: a key or a value of the model's own making is not quoted."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = str(first["loc"][0]) if first["loc"] else "answer"
+    return f"`{place if place in _ProseAnswer.model_fields else 'answer'}`: {first['msg']}"
 
 
 def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """Parsers disagree about which of two equal keys counts, so an answer with both is none."""
     keys = [key for key, _ in pairs]
     if len(set(keys)) != len(keys):
-        raise ValueError(f"keys must be given once, were {keys}")
+        raise ValueError(f"keys must be given once, were {len(keys)} of which {len(set(keys))} differ")
     return dict(pairs)
 
 

@@ -114,7 +114,7 @@ def test_a_good_reply_is_read_whole() -> None:
 def test_a_citation_that_the_case_does_not_have_is_dropped_and_listed() -> None:
     critique = _read(GOOD.replace('"f1"', '"n9\\u0000<x>"'))
     assert critique.cited == ("n1",)
-    assert critique.invalid_citations == ("n9 (x)",)
+    assert critique.invalid_citations == ("no id",)
     assert critique.state is ReplyState.ANSWERED
 
 
