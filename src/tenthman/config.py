@@ -168,8 +168,8 @@ class NewsSettings(Section):
 
     @model_validator(mode="after")
     def _publishers_know_whom_to_write_to(self) -> Self:
-        if self.feeds and not (self.contact and "@" in self.contact):
-            raise ValueError(f"`contact` must be an e-mail address when `feeds` names any, was {self.contact!r}")
+        if self.feeds and not (self.contact and "@" in self.contact and self.contact.isascii()):
+            raise ValueError(f"`contact` must be an e-mail address (ASCII) if `feeds` names any, was {self.contact!r}")
         named = [feed.address for feed in self.feeds]
         twice = next((address for address in named if named.count(address) > 1), None)
         if twice is not None:

@@ -192,7 +192,7 @@ def retry_after(header: str | None, seen_at: datetime) -> timedelta | None:
         return min(LONGEST_REST, timedelta(seconds=min(int(text[:9]), 10**8)))
     try:
         until = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     until = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
     return min(LONGEST_REST, max(timedelta(), until - seen_at))

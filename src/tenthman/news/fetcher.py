@@ -117,7 +117,8 @@ class FeedFetcher:
         bytes, an encoding other than gzip).
         """
         conditions = {"If-None-Match": etag, "If-Modified-Since": last_modified}
-        headers = {name: value for name, value in conditions.items() if value is not None}
+        # A validator is the server's own text: what could not be sent back is left out, and the feed comes whole.
+        headers = {name: value for name, value in conditions.items() if value is not None and value.isascii()}
         here, home, settled = _parse(url, None), url, True
         deadline = time.monotonic() + self._limits.total_s
         for _ in range(MAX_REDIRECTS + 1):
@@ -141,6 +142,7 @@ class FeedFetcher:
             raise DataMissing(f"{url}: must answer in {self._limits.total_s} s, was still redirecting")
         address = self._public_address(url, deadline)
         pinned = url.copy_with(host=address)
+        name = url.raw_host.decode("ascii")
         watch = _Watch()
         alarm = threading.Timer(max(0.0, deadline - time.monotonic()), watch.shut)
         alarm.daemon = True
@@ -149,8 +151,8 @@ class FeedFetcher:
             with self._client.stream(
                 "GET",
                 pinned,
-                headers={**headers, "Host": url.host},
-                extensions={"sni_hostname": url.host, "trace": watch.trace},
+                headers={**headers, "Host": name},
+                extensions={"sni_hostname": name, "trace": watch.trace},
             ) as response:
                 return self._read(url, response, deadline)
         except httpx.HTTPError as error:
@@ -205,12 +207,12 @@ class FeedFetcher:
         if url.scheme != "https" or url.port not in (None, 443) or url.userinfo or not url.host:
             raise DataCorrupt(f"{url}: a feed must have an https address without user or port")
         try:
-            addresses = _within(lambda: self._resolver(url.host), deadline)
+            addresses = _within(lambda: self._resolver(url.raw_host.decode("ascii")), deadline)
         except TimeoutError as error:
             raise DataMissing(
                 f"{url}: must answer in {self._limits.total_s} s, was still looking up the host"
             ) from error
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             raise DataMissing(f"{url}: the host has no address: {error}") from error
         if not addresses:
             raise DataMissing(f"{url}: the host has no address")
@@ -256,12 +258,12 @@ class _Watch:
 def _within(call: Callable[[], Sequence[str]], deadline: float) -> Sequence[str]:
     """What `call` returns or raises; TimeoutError when it is not done by `deadline` (the system offers no time-out)."""
     done: list[Sequence[str]] = []
-    failed: list[OSError] = []
+    failed: list[OSError | UnicodeError] = []
 
     def run() -> None:
         try:
             done.append(call())
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the second where a label of the name is too long
             failed.append(error)
 
     thread = threading.Thread(target=run, daemon=True)

@@ -1,5 +1,6 @@
 """Waiting out a rate limit by what the server says of it."""
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
@@ -51,6 +52,6 @@ def wait_of(headers: Mapping[str, str]) -> float:
             told = float(headers["Retry-After"])
         else:
             told = float(headers["X-RateLimit-Reset"]) - parsedate_to_datetime(headers["Date"]).timestamp()
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         return UNTOLD_WAIT_S
-    return min(max(told, 0.0), LONGEST_WAIT_S)
+    return UNTOLD_WAIT_S if math.isnan(told) else min(max(told, 0.0), LONGEST_WAIT_S)

@@ -109,6 +109,7 @@ def test_a_server_that_asks_for_time_gets_it(pool: Pool, server: Server, opened:
         ("Fri, 10 Jul 2020 13:00:00 GMT", timedelta(0)),
         ("99999999999999999999", timedelta(hours=24)),
         ("soon", None),
+        ("Fri, 10 Jul 2020 99999999999999999999:00:00 GMT", None),
         ("-5", None),
     ],
 )

@@ -164,6 +164,31 @@ def test_a_host_without_an_address_is_missing() -> None:
         opened.fetch("https://n.example.org/feed")
 
 
+def test_a_host_that_no_resolver_takes_has_no_address() -> None:
+    address = f"https://{'a' * 64}.example.org/feed"
+    with FeedFetcher(user_agent="t") as opened, pytest.raises(DataMissing, match="label empty or too long"):
+        opened.fetch(address)
+
+
+def test_a_validator_that_cannot_be_sent_back_is_left_out(server: Server) -> None:
+    server.replies["/feed"] = reply(body=b"<rss/>")
+    with fetcher(server) as opened:
+        got = opened.fetch("https://n.example.org/feed", etag='"caf\xe9"', last_modified="yesterday")
+    assert got.body == b"<rss/>"
+    assert "if-none-match" not in server.seen[0][1]
+    assert server.seen[0][1]["if-modified-since"] == "yesterday"
+
+
+def test_a_host_with_letters_beyond_ascii_is_asked_under_its_ascii_name(server: Server) -> None:
+    server.replies |= {
+        "/feed": reply(302, Location="https://xn--mnchen-3ya.example.org/moved"),
+        "/moved": reply(body=b"<rss/>"),
+    }
+    with fetcher(server) as opened:
+        assert opened.fetch("https://n.example.org/feed").body == b"<rss/>"
+    assert server.seen[1][1]["host"] == "xn--mnchen-3ya.example.org"
+
+
 def test_what_is_no_address_is_refused_before_anything_is_sent() -> None:
     with FeedFetcher(user_agent="t", resolver=lambda _: (PUBLIC,)) as opened:
         for address in ("https://n.example.org:x/", "feeds.example.org/rss", "https:///rss", "http://n.example.org/"):
