@@ -78,7 +78,9 @@ class TraderCall:
     async def _reply(self, account: TradingAccount, scope: Scope, receive: Receive) -> Reply:
         endpoint = self._endpoint
         try:
-            raw = await _raw_body(receive) if endpoint.may_change else b""
+            sent = await _raw_body(receive) if endpoint.may_change else b""
+            # A body that nothing reads is not checked either, and what was not checked must not be kept.
+            raw = sent if endpoint.method in _WITH_BODY else b""
             call = _call(scope, raw)
             async with self._edge.lock:
                 reply = endpoint.handler(account, call)

@@ -62,9 +62,9 @@ def bad_data_request(message: str) -> Refusal:
 
 
 def read_body(raw: bytes) -> Mapping[str, object]:
-    """A JSON object with its numbers exact. Refusal 400 for anything else, NaN, infinity and bottomless nesting."""
+    """A JSON object in UTF-8, its numbers exact. Refusal 400 for anything else, NaN, infinity and bottomless nesting."""
     try:
-        body = json.loads(raw, parse_float=Decimal, parse_constant=_refuse_constant)
+        body = json.loads(raw.decode(), parse_float=Decimal, parse_constant=_refuse_constant)
     except (ValueError, ArithmeticError, RecursionError):
         raise Refusal(400, Code.INVALID, "request body format is invalid") from None
     if not isinstance(body, dict):

@@ -78,7 +78,10 @@ class Addresses:
 
 
 def serve(serving: Serving, ready: Callable[[Addresses], None]) -> None:
-    """Serve until SIGINT or SIGTERM; `ready` is called once connections are taken. SetupError: no port, or no state."""
+    """Serve until SIGINT or SIGTERM; `ready` is called once connections are taken. SetupError: no port, or no state.
+
+    So it ends, too, when time runs and the state can no longer be kept.
+    """
     with listening(serving.port) as listener, prepared(serving) as (served, repeated):
         venue = served.edge.venue
         ready(addresses(listener.getsockname()[1], venue, repeated))
@@ -172,10 +175,11 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._leave)
+            loop.add_signal_handler(number, self.leave)
         yield
 
-    def _leave(self) -> None:
+    def leave(self, *_: object) -> None:
+        """End in good order; at the second call at once."""
         self.force_exit = self.should_exit
         self.should_exit = True
 
@@ -193,9 +197,22 @@ async def _run(served: ServedExchange, listener: socket.socket, speed: float | N
         )
     )
     ticking = None if speed is None else asyncio.create_task(_tick(served, speed))
+    if ticking is not None:
+        ticking.add_done_callback(server.leave)
     await server.serve(sockets=[listener])
     if ticking is not None:
-        ticking.cancel()
+        await _stop(ticking)
+
+
+async def _stop(ticking: asyncio.Task[None]) -> None:
+    """End the clock; SetupError where it had ended by itself, since the state could not be kept."""
+    ticking.cancel()
+    try:
+        await ticking
+    except asyncio.CancelledError:
+        return
+    except OSError as error:
+        raise SetupError(f"the exchange stopped, since its state could not be kept: {error}") from error
 
 
 async def _tick(served: ServedExchange, speed: float) -> None:

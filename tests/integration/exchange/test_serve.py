@@ -1,6 +1,7 @@
 """The exchange in the foreground: accounts, parallel clients, its clock, and state that outlives its process."""
 
 import json
+import resource
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -174,6 +175,32 @@ def test_a_kill_in_the_midst_of_orders_loses_none_that_was_answered(tmp_path: Pa
         found = {order.client_order_id for order in orders}
         assert set(answered) <= found
         assert len(found) <= len(answered) + 1
+
+
+def test_a_body_that_is_not_read_is_not_kept_and_one_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    state = tmp_path / "exchange.state"
+    order = {"symbol": "AAA", "qty": "1", "side": "buy", "type": "market", "time_in_force": "day"}
+    with in_thread(state=state) as server:
+        _rest(server.client(), "resting")
+        url, headers = f"{server.rest}/v2/orders", server.headers()
+        assert requests.delete(url, data=b"\xff is no JSON", headers=headers, timeout=10).status_code == 207
+        refused = requests.post(url, data=json.dumps(order).encode("utf-16"), headers=headers, timeout=10)
+        assert (refused.status_code, refused.json()["message"]) == (400, "request body format is invalid")
+        before = _seen(server)
+    with in_thread(state=state) as server:
+        assert _seen(server) == before
+
+
+def test_an_exchange_whose_clock_can_no_longer_be_kept_ends_and_says_why(tmp_path: Path) -> None:
+    state = tmp_path / "exchange.state"
+    with small(speed=60.0, state=state) as server:
+        process = server.process
+        assert process is not None
+        assert process.stderr is not None
+        size = state.stat().st_size
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, size))
+        assert process.wait(timeout=20) == 1
+        assert "its state could not be kept" in process.stderr.read()
 
 
 def test_a_torn_last_line_is_dropped_and_a_state_of_something_else_is_refused(tmp_path: Path) -> None:
