@@ -37,7 +37,7 @@ class Refused(Exception):
 class Answer:
     """What a server said: ANSWERED or TRUNCATED, the text, and the tokens read and written.
 
-    `read_ms`, `write_ms`: by the server's own clock, 0 where it does not say.
+    `read_ms`, `write_ms`: by the server's own clock, 0 where it does not say. `failure`: why there is no answer.
     """
 
     state: ReplyState
@@ -46,6 +46,7 @@ class Answer:
     reply_tokens: int
     read_ms: int = 0
     write_ms: int = 0
+    failure: str = ""
 
 
 Wire = Callable[[Prompt], Answer]
@@ -172,7 +173,7 @@ def _ollama_answer(response: ollama.ChatResponse, prompt: Prompt, settings: Lang
     if answer.prompt_tokens + prompt.max_tokens > settings.context_tokens:
         raise BadReply(
             f"the prompt must leave {prompt.max_tokens} of `context_tokens` {settings.context_tokens}, "
-            f"had {answer.prompt_tokens} tokens"
+            f"had {answer.prompt_tokens} tokens: raise `context_tokens`, or lower `case_passages` in agents.yaml"
         )
     return answer
 
@@ -192,13 +193,18 @@ def _answer(text: object, reason: object, tokens: tuple[object, object], spent: 
 
 def _milliseconds(value: object) -> int:
     """llama.cpp gives fractions of milliseconds; what is no time counts as not said."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < 2.0**31:
-        return 0
-    return round(value)
+    return _whole_milliseconds(value, 1)
 
 
 def _nanoseconds(value: object) -> int:
-    return _milliseconds(value / 1e6) if isinstance(value, int | float) else 0
+    return _whole_milliseconds(value, 1_000_000)
+
+
+def _whole_milliseconds(value: object, per_millisecond: int) -> int:
+    """The bound comes before the division: a whole number from outside may be too large for a float."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**31 * per_millisecond:
+        return 0
+    return min(round(value / per_millisecond), 2**31 - 1)
 
 
 def _count(value: object) -> int:

@@ -3,6 +3,7 @@
 Yahoo's daily prices are split-adjusted and not dividend-adjusted. Its news is not archived, so there are no headlines.
 """
 
+import math
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -67,7 +68,7 @@ class YahooSource:
             for kind, column in _ACTION_COLUMNS.items()
             if column in frame.columns
             for stamp, value in frame[column].items()
-            if value > 0 and first <= stamp.date() <= last
+            if 0 < value < math.inf and first <= stamp.date() <= last
         ]
         return tuple(sorted(found, key=lambda item: (item.ticker, item.ex_date, item.kind.value)))
 
@@ -93,16 +94,11 @@ def _row(ticker: str, session: date, values: Mapping[str, float], seen_at: datet
     if top > high * (1 + ROUNDING) or bottom < low * (1 - ROUNDING) or bottom <= 0:
         detail = f"open {opened:g}, high {high:g}, low {low:g}, close {close:g}"
         return Flag(ticker=ticker, session=session, rule=IMPOSSIBLE, detail=detail)
-    return Bar(
-        ticker=ticker,
-        session=session,
-        open=opened,
-        high=top,
-        low=bottom,
-        close=close,
-        volume=volume,
-        known_at=seen_at,
-    )
+    prices = {"open": opened, "high": top, "low": bottom, "close": close}
+    try:
+        return Bar(ticker=ticker, session=session, volume=volume, known_at=seen_at, **prices)
+    except ValueError as error:
+        return Flag(ticker=ticker, session=session, rule=IMPOSSIBLE, detail=str(error))
 
 
 def fetch_yahoo_market(

@@ -62,7 +62,7 @@ def bad_data_request(message: str) -> Refusal:
 
 
 def read_body(raw: bytes) -> Mapping[str, object]:
-    """A JSON object in UTF-8, its numbers exact. Refusal 400 for anything else, NaN, infinity and bottomless nesting."""
+    """A JSON object in UTF-8, its numbers exact. Refusal 400 for anything else: NaN, infinity, bottomless nesting."""
     try:
         body = json.loads(raw.decode(), parse_float=Decimal, parse_constant=_refuse_constant)
     except (ValueError, ArithmeticError, RecursionError):

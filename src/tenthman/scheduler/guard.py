@@ -56,11 +56,19 @@ class GuardedSight:
         prepared = self._inner.prepare(at, model, book)
         reasons = {**self._keeper.standing(at), **leaps(prepared)}
         prepared = self._sit_out(prepared, reasons, at)
-        doubt = disagreement(self._ask_clock(), self._hours, self._clock.now())
+        doubt = self._doubt()
         if doubt is None:
             return prepared
         self._alert("calendar disagrees", {"cause": doubt, "entries_refused": len(_bought(prepared))}, at)
         return without_entries(prepared)
+
+    def _doubt(self) -> str | None:
+        """Why the calendar is not to be relied on: the broker's clock says otherwise, or nothing."""
+        try:
+            told = self._ask_clock()
+        except BrokerUnavailable as error:
+            return f"the broker's clock was not told: {error}"
+        return disagreement(told, self._hours, self._clock.now())
 
     def after_close(self, at: datetime) -> MarketView:
         """As `inner` does; then the last bars are examined."""
@@ -69,8 +77,12 @@ class GuardedSight:
         return view
 
     def examine(self, at: datetime) -> None:
-        """Examine the last bars, and tell of those that were flagged."""
-        flags, unchecked = self._keeper.examine(at)
+        """Examine the last bars, and tell of those that were flagged, or that they could not be examined."""
+        try:
+            flags, unchecked = self._keeper.examine(at)
+        except (BrokerUnavailable, DataError) as error:
+            self._alert("bars not examined", {"cause": str(error)}, at)
+            return
         if flags:
             told = [f"{flag.ticker} {flag.session} {flag.rule}: {flag.detail}" for flag in flags[:MOST_TOLD]]
             self._alert("bars flagged", {"number": len(flags), "flags": told}, at)

@@ -95,8 +95,8 @@ def _imported(spec: str, folder: Path) -> Feature:
     sys.path.insert(0, str(folder))
     try:
         found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, SyntaxError) as error:
-        raise ConfigError(f"`--feature` {spec!r} cannot be had: {error}") from None
+    except Exception as error:  # a user's own module may raise anything while it is read
+        raise ConfigError(f"`--feature` {spec!r} cannot be had: {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove(str(folder))
     if not callable(found):

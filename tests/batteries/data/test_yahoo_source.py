@@ -39,6 +39,12 @@ class TestYahooInRecordedForms(SourceBattery):
         assert [bar.session for bar in found.bars] == [DAYS[1]]
         assert [(flag.ticker, flag.session, flag.rule) for flag in found.refused] == [("AAA", DAYS[0], "impossible")]
 
+    def test_a_number_that_is_none_is_refused_too(self, wire: Wire, source: YahooSource) -> None:
+        wire.bend["AAA", DAYS[0]] = (100.0, float("inf"), 98.0, 103.0, 1.0)
+        found = source.daily(["AAA"], *DAYS, SEEN)
+        assert [bar.session for bar in found.bars] == [DAYS[1]]
+        assert "`high`" in found.refused[0].detail
+
     def test_rounding_is_no_contradiction(self, wire: Wire, source: YahooSource) -> None:
         wire.bend["AAA", DAYS[0]] = (100.0, 103.0 * (1 - 1e-6), 98.0, 103.0, 1.0)
         assert source.daily(["AAA"], DAYS[0], DAYS[0], SEEN).bars[0].high == 103.0

@@ -24,6 +24,7 @@ PROMPTS = tuple(render(exam_cases()[0].case, brief, AGENTS.roles.analyst, prose=
 DEADLINE_S = 1.0
 
 OPENAI = {"choices": [{"message": {"content": "{}"}, "finish_reason": "stop"}]}
+ENDLESS = {"timings": {"prompt_ms": 10**400, "predicted_ms": -1}, "prompt_eval_duration": 10**400, "eval_duration": -1}
 OLLAMA = {"model": "m", "message": {"role": "assistant", "content": "{}"}, "done": True, "done_reason": "stop"}
 
 
@@ -65,6 +66,7 @@ def _handler(misbehaviour: Misbehaviour) -> type[BaseHTTPRequestHandler]:
                 "flood": lambda: self._send(b'"' + b"x" * (3 << 20) + b'"'),
                 "drip": self._drip,
                 "pack": lambda: self._send(gzip.compress(b" " * (64 << 20)), encoding="gzip"),
+                "endless": lambda: self._send(json.dumps({**good, **ENDLESS}).encode()),
                 "good": lambda: self._send(json.dumps(good).encode()),
             }
             if act.isdigit():
@@ -121,6 +123,7 @@ def _one(model: LanguageModel, prompt: Prompt = PROMPTS[0]) -> Reply:
     ("act", "state"),
     [
         ("good", ReplyState.ANSWERED),
+        ("endless", ReplyState.ANSWERED),
         ("hang", ReplyState.TIMED_OUT),
         ("drip", ReplyState.TIMED_OUT),
         ("cut", ReplyState.UNREACHABLE),

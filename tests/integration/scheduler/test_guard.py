@@ -1,5 +1,6 @@
 """A live desk enters nothing on data that cannot be trusted; exits go on."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -12,9 +13,11 @@ from tenthman_written_source import AT, DAYS, SETTINGS, Written, rising
 from tenthman.data.bars import BarStore
 from tenthman.data.calendar import sessions_between
 from tenthman.data.market import MarketHistory, MarketView
+from tenthman.data.sources import Daily
 from tenthman.db.pool import Pool
 from tenthman.decision import Prepared
 from tenthman.domain.audit import EventKind
+from tenthman.domain.errors import BrokerUnavailable, DataCorrupt
 from tenthman.domain.market import FIELDS, MarketKind, Panel, Provenance, Universe
 from tenthman.domain.opinion import Action
 from tenthman.domain.order import Book, BrokerClock
@@ -68,6 +71,13 @@ class Told:
         self.alerts.append((subject, payload))
 
 
+class Unreadable(Written):
+    """Answers with what is no bar."""
+
+    def daily(self, tickers: Sequence[str], first: date, last: date, seen_at: datetime) -> Daily:
+        raise DataCorrupt("`t` must be a time")
+
+
 class Guarded:
     """A guarded sight with all its parts at hand."""
 
@@ -78,11 +88,19 @@ class Guarded:
         self.source = source
         self.keeper = BarKeeper(pool, "m", source, second, UNIVERSE, HOURS, SETTINGS)
         self.keeper.fill(AT)
-        self.told, self.inner, self.broker = Told(), Inner({}), OPEN
+        self.told, self.inner = Told(), Inner({})
+        self.broker: BrokerClock | None = OPEN
         self.rebased: list[Panel] = []
         clock = VirtualClock(MORNING, lambda _: None)
-        ask, take = (lambda: self.broker), (lambda panel, _: self.rebased.append(panel))
-        self.sight = GuardedSight(self.inner, self.keeper, take, ask, clock, HOURS, self.told)
+        self.sight = GuardedSight(self.inner, self.keeper, self._take, self._clock, clock, HOURS, self.told)
+
+    def _take(self, panel: Panel, _: object) -> None:
+        self.rebased.append(panel)
+
+    def _clock(self) -> BrokerClock:
+        if self.broker is None:
+            raise BrokerUnavailable("no clock")
+        return self.broker
 
     def actions(self, at: datetime = MORNING) -> dict[str, str]:
         prepared = self.sight.prepare(at, NO_MODEL, a_book())
@@ -159,6 +177,21 @@ def test_a_calendar_that_the_broker_does_not_share_stops_entries_and_no_exits(po
     assert desk.actions() == {"AAA": "hold", "BBB": "hold", "CCC": "sell"}
     cause = "the calendar's next close is 2020-02-03 21:00 UTC, the broker's 2020-02-03 18:00 UTC"
     assert desk.told.alerts == [("calendar disagrees", {"cause": cause, "entries_refused": 2})]
+
+
+def test_a_broker_that_does_not_tell_the_time_stops_entries_and_no_exits(pool: Pool) -> None:
+    desk = Guarded(pool, Written(_sound()))
+    desk.broker = None
+    assert desk.actions() == {"AAA": "hold", "BBB": "hold", "CCC": "sell"}
+    cause = "the broker's clock was not told: no clock"
+    assert desk.told.alerts == [("calendar disagrees", {"cause": cause, "entries_refused": 2})]
+
+
+def test_bars_that_cannot_be_examined_are_told_of_and_stop_nothing(pool: Pool) -> None:
+    desk = Guarded(pool, Written(_sound()), Unreadable(_sound()))
+    desk.sight.after_close(AT)
+    assert desk.told.alerts == [("bars not examined", {"cause": "`t` must be a time"})]
+    assert desk.actions() == {"AAA": "buy", "BBB": "buy", "CCC": "sell"}
 
 
 @pytest.mark.parametrize("price", [10.0, 80.0])

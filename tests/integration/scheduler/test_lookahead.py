@@ -47,5 +47,5 @@ def test_the_command_ends_with_one_and_names_column_ticker_and_date(tmp_path: Pa
     assert "tomorrow of " in answer.out
     assert answer.complaints == ["error: look-ahead in 1 of 1 features: tomorrow"]
     assert command(*asked[:-1], "mine:today").complaints == [
-        "error: `--feature` 'mine:today' cannot be had: module 'mine' has no attribute 'today'"
+        "error: `--feature` 'mine:today' cannot be had: AttributeError: module 'mine' has no attribute 'today'"
     ]
