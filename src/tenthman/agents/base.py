@@ -18,7 +18,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from tenthman.agents.prose import RATIONALE_CHARACTERS, shown_id, shown_rationale
+from tenthman.agents.prose import RATIONALE_CHARACTERS, shown_failure, shown_id, shown_rationale
 from tenthman.agents.text import clean
 from tenthman.agents.vocabulary import VOCABULARY
 from tenthman.config import RoleSettings
@@ -168,7 +168,8 @@ def read(
     show is left out.
     """
     if reply.state is not ReplyState.ANSWERED:
-        return _silent(reply, prompt, brief, binding, reply.state, "")
+        told = shown_failure(reply.failure, own=_own_words(prompt))
+        return _silent(reply, prompt, brief, binding, reply.state, told)
     if reply.prompt_hash != prompt.hash:
         return _silent(reply, prompt, brief, binding, ReplyState.INVALID, "the reply answers another prompt")
     try:
@@ -183,8 +184,7 @@ def read(
     stance = Stance(answer.stance)
     rationale = ""
     if isinstance(answer, _ProseAnswer):
-        own = f"{split(prompt)[0]}\n{prompt.instruction}"
-        rationale = shown_rationale(answer.rationale, case=prompt.shared, own=own)
+        rationale = shown_rationale(answer.rationale, case=prompt.shared, own=_own_words(prompt))
     return Critique(
         role=brief.role,
         model=reply.model,
@@ -200,6 +200,10 @@ def read(
         latency_ms=reply.latency_ms,
         detail="; ".join(text for text in (rationale, points.told) if text),
     )
+
+
+def _own_words(prompt: Prompt) -> str:
+    return f"{split(prompt)[0]}\n{prompt.instruction}"
 
 
 def size_of(stance: Stance, shrink_fraction: float) -> float:

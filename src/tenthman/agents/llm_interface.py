@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -17,6 +17,7 @@ import structlog
 
 from tenthman.agents.bounded_http import BoundedTransport, ReplyTooLarge
 from tenthman.agents.embedded import EmbeddedModelServer
+from tenthman.agents.failures import BUSY, failure_of
 from tenthman.agents.weights import find_weights, weights_digest
 from tenthman.agents.wires import (
     Answer,
@@ -35,10 +36,6 @@ from tenthman.domain.errors import SetupError
 from tenthman.domain.opinion import Ask, Prompt, Reply, ReplyState, Role
 
 log = structlog.get_logger(__name__)
-
-BUSY = frozenset({429, 503})
-UNANSWERABLE = frozenset({400, 413, 422})
-"""Statuses that blame the question: the same one would be refused again, so the refusal is an (invalid) answer."""
 
 TRIES = 3
 FIRST_WAIT_S = 0.25
@@ -113,17 +110,17 @@ def recorded_digest(settings: LanguageModelSettings, home: Path, roles: Roles | 
 
 
 def asking(wire: Wire, settings: LanguageModelSettings, digest: str, parallel: int) -> Ask:
-    """An `ask` that puts every role's question to one `wire`; every failure becomes a reply's state."""
+    """An `ask` that puts every role's question to one `wire`; every failure becomes a reply's state and message."""
     return asking_by_role(lambda _role: Seat(wire=wire, settings=settings, weights=""), digest, parallel)
 
 
 def asking_by_role(seat_of: Callable[[Role], Seat], digest: str, parallel: int) -> Ask:
-    """An `ask` with at most `parallel` questions at once; every failure becomes a reply's state."""
+    """An `ask` with at most `parallel` questions at once; every failure becomes a reply's state and message."""
 
     def put(prompt: Prompt) -> Reply:
         seat = seat_of(prompt.role)
         began = time.monotonic()
-        answer = _outcome(seat.wire, prompt)
+        answer = _outcome(seat, prompt)
         return Reply(
             prompt_hash=prompt.hash,
             state=answer.state,
@@ -135,6 +132,7 @@ def asking_by_role(seat_of: Callable[[Role], Seat], digest: str, parallel: int) 
             latency_ms=round((time.monotonic() - began) * 1000),
             read_ms=answer.read_ms,
             write_ms=answer.write_ms,
+            failure=answer.failure,
             options_json=canonical_json(_options(seat.settings, prompt)),
         )
 
@@ -251,20 +249,16 @@ def _options(settings: LanguageModelSettings, prompt: Prompt) -> dict[str, objec
     }
 
 
-def _outcome(wire: Wire, prompt: Prompt) -> Answer:
+def _outcome(seat: Seat, prompt: Prompt) -> Answer:
     try:
-        return _patiently(wire, prompt)
-    except httpx.ConnectTimeout as error:
-        return _nothing(ReplyState.UNREACHABLE, error)
-    except httpx.TimeoutException as error:
-        return _nothing(ReplyState.TIMED_OUT, error)
-    except (httpx.HTTPError, ConnectionError) as error:
-        return _nothing(ReplyState.UNREACHABLE, error)
-    except Refused as error:
-        state = ReplyState.INVALID if error.status in UNANSWERABLE else ReplyState.UNREACHABLE
-        return _nothing(state, error)
-    except (BadReply, ReplyTooLarge) as error:
-        return _nothing(ReplyState.INVALID, error)
+        answer = _patiently(seat.wire, prompt)
+    except (httpx.HTTPError, ConnectionError, Refused, BadReply, ReplyTooLarge) as error:
+        state, told = failure_of(error, seat.settings)
+        log.warning("a language model gave no answer", state=state.value, cause=told, error=repr(error)[:300])
+        return Answer(state=state, text="", prompt_tokens=0, reply_tokens=0, failure=told)
+    if answer.state is ReplyState.TRUNCATED:
+        return replace(answer, failure=f"cut off at `max_tokens` {prompt.max_tokens}")
+    return answer
 
 
 def _patiently(wire: Wire, prompt: Prompt) -> Answer:
@@ -277,11 +271,6 @@ def _patiently(wire: Wire, prompt: Prompt) -> Answer:
                 raise
             time.sleep(FIRST_WAIT_S * 2**attempt)
     return wire(prompt)
-
-
-def _nothing(state: ReplyState, error: Exception) -> Answer:
-    log.warning("a language model gave no answer", state=state.value, error=repr(error)[:300])
-    return Answer(state=state, text="", prompt_tokens=0, reply_tokens=0)
 
 
 def _address(settings: LanguageModelSettings) -> str:

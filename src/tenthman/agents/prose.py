@@ -11,6 +11,7 @@ from tenthman.agents.text import clean
 
 RATIONALE_CHARACTERS = 240
 NUMBERS_CHARACTERS = 40
+FAILURE_CHARACTERS = 400
 
 RECITED_LETTERS = 24
 """So many letters in a row that are also the prompt's, about five words, count as reciting it."""
@@ -32,6 +33,12 @@ def shown_rationale(text: str, *, case: str, own: str) -> str:
         return "rationale left out, it recites the prompt"
     invented = invented_numbers(line, case)
     return f"rationale left out, not in the case: {', '.join(invented)[:NUMBERS_CHARACTERS]}" if invented else line
+
+
+def shown_failure(text: str, *, own: str) -> str:
+    """Why no answer came, as it is shown; a server's complaint that recites the question is left out."""
+    line = clean(text, FAILURE_CHARACTERS)
+    return "the cause is left out, it recites the prompt" if recites(line, own) else line
 
 
 def shown_id(text: str) -> str:

@@ -73,8 +73,21 @@ def _held(pool: Pool, digest: str, prompts: tuple[Prompt, ...]) -> dict[str, Rep
             read_ms=read_ms,
             write_ms=write_ms,
             options_json=canonical_json(options),
+            failure=failure,
         )
-        for hash_, state, text, model, prompt_tokens, reply_tokens, latency_ms, options, read_ms, write_ms in rows
+        for (
+            hash_,
+            state,
+            text,
+            model,
+            prompt_tokens,
+            reply_tokens,
+            latency_ms,
+            options,
+            read_ms,
+            write_ms,
+            failure,
+        ) in rows
     }
 
 
@@ -105,6 +118,7 @@ def _row(digest: str, prompt: Prompt, reply: Reply) -> dict[str, object]:
         "options": Jsonb(json.loads(reply.options_json)),
         "read_ms": reply.read_ms,
         "write_ms": reply.write_ms,
+        "failure": _storable(reply.failure),
     }
 
 

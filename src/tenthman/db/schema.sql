@@ -397,6 +397,7 @@ CREATE TABLE model_replies (
     options       jsonb NOT NULL DEFAULT '{}',                  -- how it was asked: server, temperature, seed, bounds
     read_ms       integer NOT NULL DEFAULT 0 CHECK (read_ms >= 0),   -- by the server's own clock; 0: it does not say
     write_ms      integer NOT NULL DEFAULT 0 CHECK (write_ms >= 0),
+    failure       text NOT NULL DEFAULT '',                     -- why there is no answer, in words
     PRIMARY KEY (prompt_hash, model_digest)
 );
 
@@ -411,7 +412,8 @@ CREATE TABLE unanswered_prompts (
     options       jsonb NOT NULL,
     state         text NOT NULL CHECK (state IN ('timed_out', 'unreachable', 'over_budget')),
     latency_ms    integer NOT NULL CHECK (latency_ms >= 0),
-    recorded_at   timestamptz NOT NULL DEFAULT now()
+    recorded_at   timestamptz NOT NULL DEFAULT now(),
+    failure       text NOT NULL DEFAULT ''
 );
 CREATE INDEX unanswered_prompts_by_prompt ON unanswered_prompts (prompt_hash, model_digest);
 

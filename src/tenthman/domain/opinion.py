@@ -185,6 +185,7 @@ class Reply:
 
     `latency_ms` is the whole wait; `read_ms` and `write_ms` are what the server says it spent on reading the prompt and
     on writing the reply (0 where it does not say). `options_json` is how it was asked: server, sampling and bounds.
+    `failure` says in words why there is no answer; empty where there is one.
     """
 
     prompt_hash: str
@@ -199,6 +200,7 @@ class Reply:
     read_ms: int = 0
     write_ms: int = 0
     options_json: str = "{}"
+    failure: str = ""
 
 
 Ask = Callable[[tuple[Prompt, ...]], tuple[Reply, ...]]

@@ -79,8 +79,9 @@ def test_a_prompt_beyond_the_context_is_not_answered(model: LanguageModel) -> No
         template_hash="t",
     )
     (reply,) = model.ask((long,))
-    assert reply.state in {ReplyState.INVALID, ReplyState.UNREACHABLE}
+    assert reply.state is ReplyState.INVALID
     assert reply.text == ""
+    assert "context_tokens" in reply.failure
 
 
 def test_five_agents_answer_a_case_within_their_schemas(

@@ -65,7 +65,7 @@ def _handler(misbehaviour: Misbehaviour) -> type[BaseHTTPRequestHandler]:
                 "cut": lambda: self._send(b'{"choices": [', claimed=1000),
                 "flood": lambda: self._send(b'"' + b"x" * (3 << 20) + b'"'),
                 "drip": self._drip,
-                "pack": lambda: self._send(gzip.compress(b" " * (64 << 20)), encoding="gzip"),
+                "pack": lambda: self._send(gzip.compress(b" " * (8 << 20)), encoding="gzip"),
                 "endless": lambda: self._send(json.dumps({**good, **ENDLESS}).encode()),
                 "good": lambda: self._send(json.dumps(good).encode()),
             }
