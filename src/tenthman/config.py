@@ -380,6 +380,7 @@ class Agents(Section):
     unreviewed: Literal["skip", "reduce"]
     unreviewed_size_fraction: Annotated[float, Field(gt=0.0, lt=1.0)]
     case_passages: Annotated[int, Field(ge=0, le=20)]
+    mask: bool = False
     cycle_deadline_s: Seconds
     roles: Roles
     rules_critic: RulesCriticSettings

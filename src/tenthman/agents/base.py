@@ -94,6 +94,11 @@ def templates() -> Templates:
     return Templates(system=texts["system"], instructions=instructions, hash=content_hash(shape))
 
 
+def template_hash(*, mask: bool) -> str:
+    """The version of the prompts: the texts, and whether cases are put masked."""
+    return content_hash([templates().hash, "masked"]) if mask else templates().hash
+
+
 def fill(template: str, values: Mapping[str, str]) -> str:
     """`template` with every `{{name}}` replaced once; what is put in is never looked at again.
 
@@ -106,11 +111,18 @@ def fill(template: str, values: Mapping[str, str]) -> str:
 
 
 def render(
-    case: Case, brief: Brief, settings: RoleSettings, *, prose: bool, extra: Mapping[str, str] | None = None
+    case: Case,
+    brief: Brief,
+    settings: RoleSettings,
+    *,
+    prose: bool,
+    extra: Mapping[str, str] | None = None,
+    mask: bool = False,
 ) -> Prompt:
     """The question to one role about `case`. `extra` fills the places of the role's template other than its stances.
 
-    `prose` asks for a rationale of one line before the choices. Equal arguments give an equal prompt.
+    `prose` asks for a rationale of one line before the choices; `mask` says that `case` is masked, for the record.
+    Equal arguments give an equal prompt.
     """
     loaded = templates()
     fields = (["rationale"] if prose else []) + ["reasons", "cited", "confidence_pct", "stance"]
@@ -122,7 +134,7 @@ def render(
         instruction=fill(loaded.instructions[brief.role], values),
         schema_json=json.dumps(_schema(case, brief, prose=prose), separators=(",", ":")),
         max_tokens=settings.max_tokens,
-        template_hash=loaded.hash,
+        template_hash=template_hash(mask=mask),
     )
 
 

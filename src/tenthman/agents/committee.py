@@ -16,6 +16,7 @@ from tenthman.agents.analyst import ANALYST
 from tenthman.agents.base import Brief, read, render, repaired
 from tenthman.agents.bear import BEAR
 from tenthman.agents.bull import BULL
+from tenthman.agents.masking import Masked, masked, unmasked
 from tenthman.agents.risk import RISK
 from tenthman.agents.rules import rules_critique
 from tenthman.config import Agents, Roles, RoleSettings
@@ -98,14 +99,18 @@ def review(
 def language_critiques(
     case: Case, ask: Ask, settings: Agents, standing: Standing, advisers: tuple[Brief, ...] = ADVISERS
 ) -> tuple[Critique, ...]:
-    """The agents' opinions in the order of speaking; roles switched off are left out."""
+    """The agents' opinions in the order of speaking; roles switched off are left out.
+
+    With `settings.mask` the case is put masked, and what is said of it comes back with the names that it has.
+    """
+    put = as_put(case, settings)
     speaking = tuple(brief for brief in advisers if role_settings(settings.roles, brief).enabled)
-    prompts = tuple(_render(case, brief, settings, standing, None) for brief in speaking)
-    advice = _ask_all(case, ask, speaking, prompts, settings, standing)
+    prompts = tuple(_render(put, brief, settings, standing, None) for brief in speaking)
+    advice = _ask_all(put, ask, speaking, prompts, settings, standing)
     if not settings.roles.committee.enabled:
         return advice
-    last = _render(case, COMMITTEE, settings, standing, {"opinions": _spoken(advice)})
-    return (*advice, *_ask_all(case, ask, (COMMITTEE,), (last,), settings, standing))
+    last = _render(put, COMMITTEE, settings, standing, {"opinions": _spoken(advice)})
+    return (*advice, *_ask_all(put, ask, (COMMITTEE,), (last,), settings, standing))
 
 
 def verdict(critiques: tuple[Critique, ...]) -> Enter | Veto | Abstain:
@@ -123,8 +128,13 @@ def verdict(critiques: tuple[Critique, ...]) -> Enter | Veto | Abstain:
     return Enter(size_fraction=size, reasons=_reasons(shrinks))
 
 
+def as_put(case: Case, settings: Agents) -> Masked:
+    """`case` as models are shown it: masked or not."""
+    return masked(case) if settings.mask else unmasked(case)
+
+
 def _ask_all(
-    case: Case, ask: Ask, briefs: tuple[Brief, ...], prompts: tuple[Prompt, ...], settings: Agents, standing: Standing
+    put: Masked, ask: Ask, briefs: tuple[Brief, ...], prompts: tuple[Prompt, ...], settings: Agents, standing: Standing
 ) -> tuple[Critique, ...]:
     """One critique for each prompt. An answer that came whole and could not be read is asked for once more."""
     if not prompts:
@@ -133,8 +143,9 @@ def _ask_all(
 
     def critique_of(reply: Reply, prompt: Prompt, brief: Brief) -> Critique:
         binding = standing.binding and brief.role is Role.COMMITTEE
-        said = read(reply, prompt, case, brief, binding=binding, shrink_fraction=shrink, prose=standing.prose)
-        return replace(said, model_digest=standing.digest, template_hash=prompt.template_hash)
+        said = read(reply, prompt, put.case, brief, binding=binding, shrink_fraction=shrink, prose=standing.prose)
+        told = put.back(said.detail)
+        return replace(said, detail=told, model_digest=standing.digest, template_hash=prompt.template_hash)
 
     replies = _replies(ask, prompts, standing)
     first = tuple(map(critique_of, replies, prompts, briefs))
@@ -179,8 +190,9 @@ def _unanswered(prompt: Prompt, standing: Standing) -> Reply:
     )
 
 
-def _render(case: Case, brief: Brief, settings: Agents, standing: Standing, extra: Mapping[str, str] | None) -> Prompt:
-    return render(case, brief, role_settings(settings.roles, brief), prose=standing.prose, extra=extra)
+def _render(put: Masked, brief: Brief, settings: Agents, standing: Standing, extra: Mapping[str, str] | None) -> Prompt:
+    own = role_settings(settings.roles, brief)
+    return render(put.case, brief, own, prose=standing.prose, extra=extra, mask=settings.mask)
 
 
 def role_settings(roles: Roles, brief: Brief) -> RoleSettings:

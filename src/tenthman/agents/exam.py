@@ -17,7 +17,7 @@ import structlog
 from psycopg.types.json import Jsonb
 
 from tenthman.agents.base import render
-from tenthman.agents.committee import ADVISERS, COMMITTEE, Standing, language_critiques, role_settings
+from tenthman.agents.committee import ADVISERS, COMMITTEE, Standing, as_put, language_critiques, role_settings
 from tenthman.agents.exam_cases import ExamCase, ExamClass, exam_cases
 from tenthman.agents.exam_marks import Marks, Paper, marks_of, missed
 from tenthman.agents.llm_interface import LanguageModel
@@ -140,7 +140,14 @@ def _key(model: LanguageModel, settings: Agents) -> dict[str, str]:
 def prompts_hash(settings: Agents, *, prose: bool) -> str:
     """Changes with anything that the examined model would be asked: templates, choices, bounds, or a case."""
     prompts = [
-        render(item.case, brief, role_settings(settings.roles, brief), prose=prose, extra=extra).hash
+        render(
+            as_put(item.case, settings).case,
+            brief,
+            role_settings(settings.roles, brief),
+            prose=prose,
+            extra=extra,
+            mask=settings.mask,
+        ).hash
         for item in exam_cases()
         for brief, extra in [*((brief, None) for brief in ADVISERS), (COMMITTEE, {"opinions": ""})]
     ]

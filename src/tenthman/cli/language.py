@@ -33,6 +33,10 @@ BackendOption = Annotated[
     typer.Option(help="Where the model runs; as configured without it."),
 ]
 ModelOption = Annotated[str | None, typer.Option(help="The model's name; as configured without it.")]
+MaskOption = Annotated[
+    bool | None,
+    typer.Option("--mask/--no-mask", help="Whether names and dates are put as tokens; as configured without it."),
+]
 BaseUrlOption = Annotated[str | None, typer.Option(help="The server's address; as configured without it.")]
 
 
@@ -72,6 +76,7 @@ def exam_command(
     backend: BackendOption = None,
     model: ModelOption = None,
     base_url: BaseUrlOption = None,
+    mask: MaskOption = None,
     config_directory: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -79,6 +84,8 @@ def exam_command(
     from tenthman.agents.exam import keep
 
     config = asked_of(start(config_directory), backend, model, base_url)
+    if mask is not None:
+        config = masking(config, mask=mask)
     with _examined(config) as (pool, examined, result):
         keep(pool, examined, config.agents, result, wall_now())
     if as_json:
@@ -86,6 +93,7 @@ def exam_command(
             {
                 "model": result.model,
                 "model_digest": result.digest,
+                "masked": config.agents.mask,
                 "standing": "binding" if result.passed else "advisory",
                 "failed": result.failed,
                 "better_than_rules": result.better_than_rules,
@@ -96,6 +104,8 @@ def exam_command(
         )
         return
     show_lines(_exam_lines(result))
+    if config.agents.mask:
+        typer.echo("names and dates were masked: this is another examination than that of plain cases")
 
 
 def bench_command(
@@ -172,7 +182,7 @@ def check_command(
     )
 
     place = accepted_place()
-    config = start(config_directory)
+    config = masking(start(config_directory), mask=False)
     before = read_accepted(place)
     with _examined(config) as (_, _, result):
         answers = answers_of(result.papers)
@@ -196,6 +206,11 @@ def check_command(
     elif not found.stands:
         complain("the accepted run is outdated: look at what moved, then run `tenthman prompts check --accept`")
         raise typer.Exit(1)
+
+
+def masking(config: Config, *, mask: bool) -> Config:
+    """`config` with cases put to models masked or plain."""
+    return with_sections(config, agents=config.agents.model_copy(update={"mask": mask}))
 
 
 def asked_of(config: Config, backend: str | None, model: str | None, base_url: str | None) -> Config:

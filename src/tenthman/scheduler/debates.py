@@ -14,7 +14,7 @@ from dataclasses import replace
 import structlog
 
 from tenthman.agents.analyst import ANALYST
-from tenthman.agents.base import templates
+from tenthman.agents.base import template_hash
 from tenthman.agents.committee import ADVISERS, Standing, review
 from tenthman.config import Agents
 from tenthman.db.pool import Pool
@@ -57,7 +57,7 @@ class Rungs:
 
 def ladder_hash(agents: Agents, *, prose: bool) -> str:
     """Changes with the time given, the ladder, who is asked and what: under another one a case is debated anew."""
-    asked = [agents.roles.model_dump(mode="json"), templates().hash, prose]
+    asked = [agents.roles.model_dump(mode="json"), template_hash(mask=agents.mask), prose]
     return content_hash([agents.cycle_deadline_s, agents.ladder.model_dump(mode="json"), asked])
 
 

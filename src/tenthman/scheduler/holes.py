@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from tenthman.agents.base import templates
+from tenthman.agents.base import template_hash
 from tenthman.agents.committee import NO_MODEL, Standing, review
 from tenthman.agents.exam import standing_of
 from tenthman.agents.llm_interface import open_language_model
@@ -79,7 +79,7 @@ def committee(
         seconds = min(agents.cycle_deadline_s, cycle.available_s - agents.ladder.before_open_s)
         ladder = Ladder(agents.ladder, seconds, monotonic)
         demoted = {(item.model_digest, item.template_hash) for item in cycle.demoted}
-        is_demoted = (standing.digest, templates().hash) in demoted
+        is_demoted = (standing.digest, template_hash(mask=agents.mask)) in demoted
         known = replace(standing, binding=standing.binding and not is_demoted)
 
         def review_in_time(case: Case, drawdown: float) -> Review:
