@@ -12,8 +12,10 @@ import pytest
 from tenthman_command import CONFIG
 
 from tenthman.agents import prompt_check
+from tenthman.agents.exam import prompts_hash
 from tenthman.agents.exam_cases import exam_cases
 from tenthman.cli.app import app
+from tenthman.config import load_config
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import ConfigError, LLMError, SetupError
 
@@ -24,11 +26,12 @@ class Reader(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1
     mood = "reads"
-    asked = 0
+    asked = named = 0
 
     def do_POST(self) -> None:
         Reader.asked += 1
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        Reader.named += "Halden" in str(body) or "HLDN" in str(body)
         if Reader.mood == "gone":
             self.close_connection = True
             return
@@ -59,7 +62,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fresh_database_url: 
     monkeypatch.setenv("TENTHMAN_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TENTHMAN_CONFIG", str(CONFIG))
     monkeypatch.setenv("DATABASE_URL", fresh_database_url)
-    Reader.mood, Reader.asked = "reads", 0
+    Reader.mood, Reader.asked, Reader.named = "reads", 0, 0
     web = ThreadingHTTPServer(("127.0.0.1", 0), Reader)
     web.daemon_threads = True
     thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -91,6 +94,18 @@ def test_a_model_that_reads_passes_binds_and_is_told_beside_rules_and_coin(
     assert len(told["answers"]) == told["cases"] == len(exam_cases())
     with pool.connection() as connection:
         assert connection.execute("SELECT model, passed FROM examinations").fetchall() == [("m", True)]
+
+
+def test_a_masked_examination_names_nobody_and_is_another_one_than_that_of_plain_cases(
+    server: tuple[str, ...], pool: Pool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = _json(capsys, "models", "exam", "--mask", *server)
+    assert told["masked"] is True
+    assert told["standing"] == "binding"
+    assert (Reader.asked, Reader.named) == (5 * len(exam_cases()), 0)
+    with pool.connection() as connection:
+        (held,) = connection.execute("SELECT prompts_hash FROM examinations").fetchall()
+    assert held[0] != prompts_hash(load_config(CONFIG, {}).agents, prose=False)
 
 
 def test_a_model_that_says_the_same_of_everything_sits_all_cases_and_is_said_to_be_no_better(

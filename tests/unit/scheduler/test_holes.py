@@ -92,6 +92,28 @@ def test_what_no_binding_committee_reviewed_in_time_is_left_to_the_policy_and_ne
     assert passing.review(a_case(), 0.0).verdict == Enter(size_fraction=1.0), "an advisory committee holds nothing up"
 
 
+class Asleep(Model):
+    """Answers after the machine has slept for an hour, the first time."""
+
+    def __init__(self, watch: Watch) -> None:
+        super().__init__()
+        self._watch = watch
+
+    def __call__(self, prompts: tuple[Prompt, ...]) -> tuple[Reply, ...]:
+        self._watch.now += 0.0 if self.asked else 3600.0
+        return super().__call__(prompts)
+
+
+def test_a_clock_that_jumps_in_the_middle_of_a_debate_breaks_it_off_and_the_cycle_goes_on() -> None:
+    watch = Watch()
+    model = Asleep(watch)
+    holes = opened(model, watch)
+    late = Abstain(cause="deadline: not reviewed in time")
+    assert [holes.review(a_case(), 0.0).verdict for _ in range(2)] == [late, late]
+    assert len(model.asked) == 4, "the four who were asked before the jump, and nobody after it"
+    assert roles(opened(model, watch).review(a_case(), 0.0))[-1] == "rules"
+
+
 def test_the_open_is_a_deadline_too() -> None:
     watch, model = Watch(), Model()
     holes = opened(model, watch, Cycle(available_s=30.0))
