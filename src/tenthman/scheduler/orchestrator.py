@@ -33,7 +33,7 @@ from tenthman.ml.inference import SignalModel
 from tenthman.risk.figures import STATES
 from tenthman.scheduler.book import BrokerState, Origin, build_book, flatten
 from tenthman.scheduler.holes import Cycle, CycleHoles
-from tenthman.scheduler.record import Record
+from tenthman.scheduler.record import NEVER_ARRIVED, Record
 from tenthman.scheduler.sight import Sight
 from tenthman.scheduler.timeline import Step, StepKind
 from tenthman.utils.logging import bind
@@ -71,7 +71,6 @@ def run_cycle(desk: Desk, step: Step) -> Book:
     """One full decision run; returns the book it started from."""
     slot = Slot.MORNING if step.kind is StepKind.MORNING else Slot.AFTERNOON
     desk.ledger.event(EventKind.CYCLE_STARTED, f"{step.session}-{slot.value}", {"kind": step.kind.value}, step.at)
-    settle_doubts(desk, step.at)
     book = settle(desk, step)
     model = desk.model_of(step.session)
     prepared = desk.sight.prepare(step.at, model, book)
@@ -106,6 +105,7 @@ def act(desk: Desk, decided: Decided, at: datetime) -> bool:
 
 def settle(desk: Desk, step: Step) -> Book:
     """Take over the broker's truth: orders, fills, cash; record equity; return the book as of now."""
+    settle_doubts(desk, step.at)
     state = observe(desk)
     desk.ledger.sync_orders(_changed_orders(desk, state.orders), step.at)
     fills = desk.broker.fills(step.at - FILLS_LOOK_BACK)
@@ -119,14 +119,17 @@ def settle(desk: Desk, step: Step) -> Book:
 
 
 def settle_doubts(desk: Desk, at: datetime) -> None:
-    """Look up every order that was committed but whose outcome is not known; nothing is ever sent again."""
+    """Look up every order that was committed but whose outcome is not known; nothing is ever sent again.
+
+    A request that was still on its way when its desk died may arrive after the first look: see `OrderInDoubt`.
+    """
     for doubt in desk.ledger.orders_in_doubt():
         client_order_id = doubt.client_order_id
         found = desk.broker.find(client_order_id)
-        if found is None:
-            desk.ledger.record_refused(client_order_id, "the broker never had it", at)
-        else:
+        if found is not None:
             desk.ledger.record_submitted(client_order_id, found, at)
+        elif not doubt.never_arrived:
+            desk.ledger.record_refused(client_order_id, NEVER_ARRIVED, at)
 
 
 def observe(desk: Desk) -> BrokerState:
@@ -188,7 +191,7 @@ def _may_leave(desk: Desk, order: SizedOrder) -> bool:
 
 
 def _submit(desk: Desk, order: SizedOrder, at: datetime) -> bool:
-    match send(desk.broker, order):
+    match send(desk.broker, order, pause=desk.pause):
         case Sent(order=accepted):
             desk.ledger.record_submitted(order.client_order_id, accepted, at)
             return True

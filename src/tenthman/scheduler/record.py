@@ -10,6 +10,9 @@ from tenthman.domain.audit import Decision, EventKind
 from tenthman.domain.opinion import Case
 from tenthman.domain.order import BrokerOrder, Fill, Purpose, TradingState
 
+NEVER_ARRIVED = "the broker never had it"
+"""Why an order is over that the broker did not know when it was looked up."""
+
 _CENT = Decimal("0.01")
 
 
@@ -24,13 +27,17 @@ class OpenTrade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderInDoubt:
-    """An order that may or may not be with the broker: look it up before anything else."""
+    """An order that may or may not be with the broker: look it up before anything else.
+
+    `never_arrived`: it was looked up and not found; a request that was on its way can still bring it.
+    """
 
     client_order_id: str
     decision_id: str
     ticker: str
     purpose: Purpose
     status: str
+    never_arrived: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

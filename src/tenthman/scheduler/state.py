@@ -36,6 +36,7 @@ from tenthman.domain.order import (
 )
 from tenthman.scheduler.demotion import worth_bp
 from tenthman.scheduler.record import (
+    NEVER_ARRIVED,
     CommitteeKey,
     Ending,
     Evidence,
@@ -301,7 +302,13 @@ class Ledger:
         cursor.execute(_SQL["insert_leg"], [*what, *how, *state, self.run_id, parent])
 
     def orders_in_doubt(self) -> tuple[OrderInDoubt, ...]:
-        """Orders that were committed or sent and of which the broker's answer is not known, oldest first."""
+        """Orders that were committed or sent and of which the broker's answer is not known, oldest first.
+
+        Those of the last day that the broker did not know when they were looked up are among them.
+        """
+        asked = {"run": self.run_id, "never_arrived": NEVER_ARRIVED}
+        with self._recording() as cursor:
+            rows = cursor.execute(_SQL["orders_in_doubt"], asked).fetchall()
         return tuple(
             OrderInDoubt(
                 client_order_id=client_order_id,
@@ -309,8 +316,9 @@ class Ledger:
                 ticker=ticker,
                 purpose=Purpose(purpose),
                 status=status,
+                never_arrived=never_arrived,
             )
-            for client_order_id, decision_id, ticker, purpose, status in self._rows("orders_in_doubt")
+            for client_order_id, decision_id, ticker, purpose, status, never_arrived in rows
         )
 
     def unfinished_orders(self) -> tuple[Unfinished, ...]:

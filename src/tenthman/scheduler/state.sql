@@ -133,8 +133,12 @@ WHERE run_id = %s AND client_order_id = %s
 UPDATE orders SET status = %s, error = %s, updated_at = %s WHERE run_id = %s AND client_order_id = %s
 
 -- name: orders_in_doubt
-SELECT client_order_id, decision_id, ticker, purpose, status FROM orders
-WHERE run_id = %s AND status IN ('intent', 'unknown') ORDER BY created_at, client_order_id
+-- What never arrived is asked for once more until a day of market time has passed.
+SELECT client_order_id, decision_id, ticker, purpose, status, status = 'rejected' FROM orders
+WHERE run_id = %(run)s AND (status IN ('intent', 'unknown') OR (
+    status = 'rejected' AND broker_order_id IS NULL AND error = %(never_arrived)s
+    AND created_at > (SELECT max(at) FROM equity WHERE run_id = %(run)s) - interval '1 day'))
+ORDER BY created_at, client_order_id
 
 -- name: unfinished_orders
 SELECT client_order_id, broker_order_id, status FROM orders AS parent
