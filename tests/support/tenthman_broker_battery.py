@@ -21,6 +21,7 @@ from tenthman.domain.order import (
     Check,
     OrderStatus,
     OrderType,
+    PriceChange,
     Purpose,
     Side,
     SizedOrder,
@@ -298,6 +299,26 @@ class BrokerBattery:
         sent = desk.broker.submit(entry("e", "AAA", 10, limit="101.00", stop="95.00", target="120.00"))
         desk.to(0, 0.5)
         assert desk.broker.cancel(sent.id) is False
+
+    def test_the_stop_of_a_holding_can_be_moved_and_fires_where_it_stands_now(self, desk: Desk) -> None:
+        desk.broker.submit(entry("e", "AAA", 10, limit="101.00", stop="95.00", target="120.00"))
+        desk.to(0, 0.5)
+        old = desk.leg("e", OrderType.STOP)
+        change = PriceChange(client_order_id="e-stop-2", stop_price=Decimal("97.00"))
+        new = desk.broker.replace(old.id, change)
+        assert (new.client_order_id, new.stop_price, new.quantity) == ("e-stop-2", Decimal("97.00"), Decimal(10))
+        assert new.id != old.id
+        assert desk.broker.replace(old.id, change).id == new.id, "asked again it is the one there is"
+        desk.to(2, 0.0)
+        assert (desk.found("e-stop-2").status, desk.holding("AAA")) == (OrderStatus.FILLED, 0)
+
+    def test_a_fill_that_comes_first_wins_against_a_replacement(self, desk: Desk) -> None:
+        sent = desk.broker.submit(entry("e", "AAA", 10, limit="101.00", stop="95.00", target="120.00"))
+        desk.to(0, 0.5)
+        with pytest.raises(OrderRejected, match="cannot replace"):
+            desk.broker.replace(sent.id, PriceChange(client_order_id="late", limit_price=Decimal("99.00")))
+        assert desk.broker.find("late") is None
+        assert desk.found("e").status is OrderStatus.FILLED
 
     def test_an_order_that_was_never_sent_is_not_found(self, desk: Desk) -> None:
         assert desk.broker.find("nobody") is None

@@ -8,6 +8,7 @@ from tenthman import __version__
 from tenthman.cli import (
     audit,
     backtest,
+    broker,
     control,
     critiques,
     doctor,
@@ -40,6 +41,7 @@ app = typer.Typer(
 app.command("rehearse")(rehearse.rehearse_command)
 app.command("report")(rehearse.report_command)
 app.command("doctor")(doctor.doctor_command)
+app.add_typer(broker.app, name="broker")
 app.command("trade")(trading.trade_command)
 app.command("halt")(trading.halt_command)
 app.command("rearm")(trading.rearm_command)

@@ -247,6 +247,25 @@ class BrokerClock:
     next_close: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceChange:
+    """Other prices (USD) for an order that rests; None leaves one as it is. The new order is `client_order_id`."""
+
+    client_order_id: str
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        require_text("client_order_id", self.client_order_id)
+        if self.limit_price is None and self.stop_price is None:
+            raise ValueError(f"{self.client_order_id}: a change must hold a `limit_price` or a `stop_price`")
+
+
+def is_changed(order: BrokerOrder, change: PriceChange) -> bool:
+    """Whether `order` has the prices that `change` asks for: the same change asked for again is the one there is."""
+    return (change.limit_price in (None, order.limit_price)) and (change.stop_price in (None, order.stop_price))
+
+
 class Broker(Protocol):
     """The promise that Alpaca through alpaca-py and the in-process matching engine both keep.
 
@@ -273,6 +292,15 @@ class Broker(Protocol):
 
     def cancel(self, order_id: str) -> bool:
         """Ask to cancel; False if it was already final."""
+        ...
+
+    def replace(self, order_id: str, change: PriceChange) -> BrokerOrder:
+        """Ask for other prices; the order that takes its place, under an id and a name of its own.
+
+        OrderRejected: nothing changes; the order is final (a fill won) or unknown, or may not be replaced. The answer
+        is no proof either: a fill may still win, then the old order is filled and the new one is rejected or cancelled.
+        OrderOutcomeUnknown: look `change.client_order_id` up with `find`.
+        """
         ...
 
     def fills(self, after: datetime | None) -> Sequence[Fill]:

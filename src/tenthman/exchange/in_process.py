@@ -12,11 +12,13 @@ from tenthman.domain.order import (
     BrokerOrder,
     BrokerPosition,
     Fill,
+    PriceChange,
     Purpose,
     SizedOrder,
+    is_changed,
 )
 from tenthman.exchange.market import ReplayExchange
-from tenthman.exchange.orders import Code, ExchangeOrder, OrderRequest, Refusal
+from tenthman.exchange.orders import Code, ExchangeOrder, OrderRequest, Refusal, Replacement
 
 
 class InProcessBroker:
@@ -81,6 +83,19 @@ class InProcessBroker:
                 raise OrderRejected(refusal.message) from refusal
             return False
         return True
+
+    def replace(self, order_id: str, change: PriceChange) -> BrokerOrder:
+        """The order that takes the place of another; OrderRejected when the exchange refuses that."""
+        asked = Replacement(
+            limit_price=change.limit_price, stop_price=change.stop_price, client_order_id=change.client_order_id
+        )
+        try:
+            return self._told(self._exchange.replace(order_id, asked))
+        except Refusal as refusal:
+            there = self.find(change.client_order_id)
+            if there is not None and is_changed(there, change):
+                return there
+            raise OrderRejected(f"cannot replace order {order_id}: {refusal.message}") from refusal
 
     def fills(self, after: datetime | None) -> Sequence[Fill]:
         """Executions after that instant (None: all), oldest first."""

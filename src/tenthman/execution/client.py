@@ -27,8 +27,10 @@ from tenthman.domain.order import (
     BrokerOrder,
     BrokerPosition,
     Fill,
+    PriceChange,
     Purpose,
     SizedOrder,
+    is_changed,
 )
 from tenthman.execution.answers import (
     read_account,
@@ -144,6 +146,28 @@ class AlpacaBroker:
 
         return self._read("cancel", ask)
 
+    def replace(self, order_id: str, change: PriceChange) -> BrokerOrder:
+        """Ask for other prices; the same change asked for again is the order that there is.
+
+        OrderRejected: refused, a fill may have won. OrderOutcomeUnknown: look the new name up with `find`.
+        """
+        prices = {"limit_price": change.limit_price, "stop_price": change.stop_price}
+        body = {name: float(price) for name, price in prices.items() if price is not None}
+        what = f"replacement {change.client_order_id}"
+        try:
+            answer = self._client.patch(f"/orders/{order_id}", {**body, "client_order_id": change.client_order_id})
+            return read_order(read_row(answer))
+        except APIError as error:
+            message = self._refused(what, error)
+            there = self._found(change.client_order_id, what, message)
+            if there is not None and is_changed(there, change):
+                return there
+            raise OrderRejected(f"{what}: the broker refused ({error.status_code}): {message}") from error
+        except requests.RequestException as error:
+            raise OrderOutcomeUnknown(f"{what}: no answer from the broker: {_cause(error)}") from error
+        except ValueError as error:
+            raise OrderOutcomeUnknown(f"{what}: the broker's answer is unreadable: {error}") from error
+
     def fills(self, after: datetime | None) -> Sequence[Fill]:
         """Executions after that instant (None: all), oldest first."""
         fills = self._read("fills", lambda: [read_fill(row) for row in self._activities("FILL", after)])
@@ -155,24 +179,29 @@ class AlpacaBroker:
         return sum(paid, Decimal(0))
 
     def _after_refusal(self, order: SizedOrder, error: APIError) -> BrokerOrder:
-        name, status, message = order.client_order_id, error.status_code, _message(error)
+        what = f"order {order.client_order_id}"
+        message = self._refused(what, error)
+        if _DUPLICATE not in message:
+            raise OrderRejected(f"{what}: the broker refused ({error.status_code}): {message}") from error
+        found = self._found(order.client_order_id, what, message)
+        if found is None or (found.ticker, found.side, found.quantity) != (order.ticker, order.side, order.quantity):
+            raise OrderRejected(f"{what}: another order has this id: {message}")
+        return found
+
+    def _refused(self, what: str, error: APIError) -> str:
+        """The broker's words where it refused; SetupError and OrderOutcomeUnknown for any other answer."""
+        status, message = error.status_code, _message(error)
         if status == requests.codes.unauthorized:
             raise SetupError("the broker refuses the keys; check ALPACA_API_KEY and ALPACA_SECRET_KEY") from error
         if status not in _REFUSALS:
-            raise OrderOutcomeUnknown(f"order {name}: the broker answered {status}: {message}") from error
-        if _DUPLICATE in message:
-            return self._same_order(order, message)
-        raise OrderRejected(f"order {name}: the broker refused ({status}): {message}") from error
+            raise OrderOutcomeUnknown(f"{what}: the broker answered {status}: {message}") from error
+        return message
 
-    def _same_order(self, order: SizedOrder, message: str) -> BrokerOrder:
-        name = order.client_order_id
+    def _found(self, client_order_id: str, what: str, message: str) -> BrokerOrder | None:
         try:
-            found = self.find(name)
+            return self.find(client_order_id)
         except BrokerUnavailable as error:
-            raise OrderOutcomeUnknown(f"order {name}: {message}; {error}") from error
-        if found is None or (found.ticker, found.side, found.quantity) != (order.ticker, order.side, order.quantity):
-            raise OrderRejected(f"order {name}: another order has this id: {message}")
-        return found
+            raise OrderOutcomeUnknown(f"{what}: {message}; {error}") from error
 
     def _order_pages(self, query: Mapping[str, object]) -> list[Mapping[str, object]]:
         rows: list[Mapping[str, object]] = []
