@@ -23,13 +23,26 @@ _LEGAL = re.compile(
     re.IGNORECASE,
 )
 _COMMON = re.compile(
-    r"advance|advanced|allied|american|applied|bank|best|capital|charter|citizens|dollar|east|eastern"
-    r"|electronic|energy|exchange|fifth|first|general|global|great|home|international|liberty|national|news"
-    r"|north|northern|public|quest|regions|republic|royal|south|southern|southwest|spirit|standard|state"
-    r"|street|texas|time|tractor|union|united|universal|waste|west|western|world",
+    r"advance|advanced|allied|america|american|applied|bank|best|brands|capital|charter|citizens|dollar"
+    r"|east|eastern|electric|electronic|energy|exchange|express|fifth|first|general|global|great|health"
+    r"|healthcare|holding|home|international|liberty|life|media|mobile|motors|national|news|north"
+    r"|northern|one|open|pacific|parcel|people|power|property|public|quest|real|regions|republic"
+    r"|resources|royal|security|service|services|south|southern|southwest|spirit|standard|state|states"
+    r"|steel|street|target|texas|time|tobacco|tractor|trade|union|united|universal|waste|water|west"
+    r"|western|world|york",
     re.IGNORECASE,
 )
-"""First words of companies' names that are everyday words: alone they do not stand for the company."""
+"""Words of companies' names that are everyday words: alone they do not stand for the company."""
+
+_TRADE = re.compile(
+    r"(?:\s+(?:"
+    r"Bancorp|Bancshares|Brands|Communications|Companies|Controls|Corporation|Dynamics|Electric|Energy"
+    r"|Express|Financial|Foods|Gas|Industries|Instruments|International|Laboratories|Labs|Motor|Motors"
+    r"|Pharma|Pharmaceuticals|Platforms|Products|Properties|Property|Resources|Sciences|Scientific"
+    r"|Service|Services|Software|Solutions|Stores|Systems|Technologies|Technology|Trust|Worldwide"
+    r"))+$"
+)
+"""What a company does, at the end of its name: headlines leave it out."""
 
 _MONTH = (
     r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?"
@@ -58,12 +71,13 @@ class Masked:
     originals: Mapping[str, str]
 
     def back(self, text: str) -> str:
-        """`text` with every token of the case, however its hyphen and letters were written, as it was before."""
+        """`text` with the originals of the case's tokens: in any letters with their hyphen, as given without it."""
         if not self.originals:
             return text
         tokens = {_plain(token): original for token, original in self.originals.items()}
-        found = "|".join(token.replace("-", "[- ]") for token in sorted(self.originals, key=len, reverse=True))
-        return re.sub(rf"\b(?:{found})\b", lambda match: tokens[_plain(match.group())], text, flags=re.IGNORECASE)
+        spelt = "|".join(self.originals)
+        spaced = spelt.replace("-", " ")
+        return re.sub(rf"\b(?:(?i:{spelt})|{spaced})\b", lambda match: tokens[_plain(match.group())], text)
 
 
 def unmasked(case: Case) -> Masked:
@@ -127,17 +141,22 @@ def _split(part: tuple[str, bool], pattern: re.Pattern[str], token: Callable[[st
 
 
 def _names(name: str) -> re.Pattern[str] | None:
-    """The company's name with and without its legal form, and its first word where that is its own, longest first.
+    """The forms of the company's name, longest first; as they are spelt, or in capitals: "apple" is a fruit."""
+    forms = _forms(clean(name, READ_CHARACTERS))
+    spelt = {*forms, *map(str.upper, forms), *(form.capitalize() for form in forms if form.isalpha() and len(form) > 3)}
+    longest = sorted(spelt, key=lambda form: (-len(form), form))
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest))})(?!\w)") if longest else None
 
-    As it is spelt, or all in capitals: "apple" is a fruit.
-    """
-    whole = clean(name, READ_CHARACTERS)
-    core = _LEGAL.sub("", whole.removeprefix("The ")).strip()
-    first = core.split(" ", 1)[0].strip(".,&")
-    own = len(first) >= 4 and (first == core or not _COMMON.fullmatch(first))
-    forms = {whole, core, *([first] if own else [])} - {""}
-    written = sorted({*forms, *map(str.upper, forms)}, key=lambda form: (-len(form), form))
-    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, written))})(?!\w)") if written else None
+
+def _forms(name: str) -> set[str]:
+    """`name` whole, without its legal form, without its trade; its first and last word, and the initials of a pair."""
+    core = _LEGAL.sub("", name.removeprefix("The ")).strip()
+    short = _TRADE.sub("", core.removesuffix(".com"))
+    words = [word.strip(".,&'") for word in (short.split(" ")[0], short.split(" ")[-1])]
+    own = {word for word in words if len(word) >= 4 and not _COMMON.fullmatch(word)}
+    pair = re.fullmatch(r"([A-Z])\w+ & ([A-Z])\w+", short)
+    forms = {name, core, *own, *([f"{pair[1]}&{pair[2]}"] if pair else [])}
+    return {*forms, *([short] if not _COMMON.fullmatch(short) else [])} - {""}
 
 
 def _ticker(ticker: str) -> re.Pattern[str] | None:

@@ -56,6 +56,17 @@ def test_names_tickers_and_dates_become_tokens(text: str, expected: str) -> None
         ("AT&T Inc.", "T", "AT&T cuts T shirts, $T falls", "Company-A cuts T shirts, $TKR-A falls"),
         ("Alphabet Inc. Class A", "GOOGL", "Alphabet splits", "Company-A splits"),
         ("General Motors Company", "GM", "General strike hits General Motors", "General strike hits Company-A"),
+        ("Amazon.com Inc.", "AMZN", "Amazon.com or Amazon", "Company-A or Company-A"),
+        ("The Walt Disney Company", "DIS", "Disney and Walt Disney", "Company-A and Company-A"),
+        ("QUALCOMM Incorporated", "QCOM", "Qualcomm sues, QUALCOMM says", "Company-A sues, Company-A says"),
+        ("Johnson & Johnson", "JNJ", "J&J vaccine, Johnson & Johnson", "Company-A vaccine, Company-A"),
+        (
+            "Capital One Financial Corporation",
+            "COF",
+            "Capital One hacked, Capital fled",
+            "Company-A hacked, Capital fled",
+        ),
+        ("Target Corporation", "TGT", "Target misses its target", "Company-A misses its target"),
         ("", "HLDN", "Halden or HLDN", "Halden or TKR-A"),
     ],
 )
@@ -72,9 +83,12 @@ def test_nothing_of_the_company_is_left_in_a_prompt_of_a_fixed_case() -> None:
 
 def test_what_a_model_writes_of_tokens_is_mapped_back() -> None:
     put = masked(_case("Halden falls after 3 March 2020, $ABCD too"))
-    told = "Company-A and company A and COMPANY-A fell on Date-A with TKR-B, Company-AB did not"
+    told = (
+        "Company-A and Company A and COMPANY-A fell on Date-A with TKR-B, Company-AB had the company a date a day off"
+    )
     assert put.back(told) == (
-        "Halden Corp and Halden Corp and Halden Corp fell on 3 March 2020 with ABCD, Company-AB did not"
+        "Halden Corp and Halden Corp and Halden Corp fell on 3 March 2020 with ABCD, "
+        "Company-AB had the company a date a day off"
     )
     assert unmasked(CASE).back(told) == told
 
