@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from tenthman.cli.options import RunOption
 from tenthman.cli.output import ConfigOption, JsonOption, show_json, show_lines
 from tenthman.cli.session import start
 
@@ -28,7 +29,7 @@ def verify_command(config_directory: ConfigOption = None, as_json: JsonOption = 
 @app.command("trade")
 def trade_command(
     identity: Annotated[str, typer.Argument(help="A trade's id (its decision), its ticker, or a client order id.")],
-    run: Annotated[str | None, typer.Option(help="The run's id; the newest run without it.")] = None,
+    run: RunOption = None,
     config_directory: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -48,7 +49,7 @@ def trade_command(
 
 @app.command("trades")
 def trades_command(
-    run: Annotated[str | None, typer.Option(help="The run's id; the newest run without it.")] = None,
+    run: RunOption = None,
     config_directory: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:

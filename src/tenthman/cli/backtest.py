@@ -1,12 +1,22 @@
 """`tenthman backtest`: the live decision over history, its figures, and whether they say anything."""
 
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from tenthman.cli.display import Display, open_progress, require_place
+from tenthman.cli.options import (
+    DAY,
+    HistoryOption,
+    JobsOption,
+    PackOption,
+    ScenarioOption,
+    ToOption,
+    day,
+    require_jobs,
+)
 from tenthman.cli.output import ConfigOption, counted, say, show_table
 from tenthman.cli.session import start
 from tenthman.config import Config
@@ -20,28 +30,22 @@ if TYPE_CHECKING:
 
 MOST_COSTS = 10.0
 
-FromOption = Annotated[
-    datetime | None,
+FirstOption = Annotated[
+    date | None,
     typer.Option(
-        "--from", formats=["%Y-%m-%d"], help="First session; with it alone the run goes on to the market's last."
+        "--from",
+        parser=day,
+        metavar=DAY,
+        help="First session; with it alone the run goes on to the market's last.",
     ),
 ]
-ToOption = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last session.")]
-ScenarioOption = Annotated[
-    str, typer.Option(help="A period that the market names, such as `crash`; without --from and --to.")
-]
-MarketOption = Annotated[
-    Literal["auto", "pack", "yahoo", "practice"] | None,
-    typer.Option(help="Which market; `auto` takes a named pack, else Yahoo, else the practice market."),
-]
-PackOption = Annotated[Path | None, typer.Option(help="Folder of a data pack.")]
 
 
 def backtest_command(
-    first: FromOption = None,
+    first: FirstOption = None,
     last: ToOption = None,
     scenario: ScenarioOption = "default",
-    market: MarketOption = None,
+    market: HistoryOption = None,
     pack: PackOption = None,
     costs: Annotated[float, typer.Option(help="Multiplies spread and slippage, 0 to 10.")] = 1.0,
     committee: Annotated[
@@ -50,7 +54,7 @@ def backtest_command(
     ] = "off",
     nulls: Annotated[int, typer.Option(help="Random-entry runs beside the run; 0 for none.")] = 1000,
     ablation: Annotated[bool, typer.Option("--ablation", help="Run it again with parts of the desk left out.")] = False,
-    jobs: Annotated[int, typer.Option(help="Processes for the random entries; -1: one a core.")] = 1,
+    jobs: JobsOption = 1,
     json: Annotated[Path | None, typer.Option(help="Where to write the report as JSON.")] = None,
     html: Annotated[Path | None, typer.Option(help="Where to write the HTML report.")] = None,
     config_directory: ConfigOption = None,
@@ -63,7 +67,7 @@ def backtest_command(
     config = start(config_directory)
     require_place(json)
     require_place(html)
-    chosen, period = chosen_history(config, market, pack, first and first.date(), last and last.date(), scenario)
+    chosen, period = chosen_history(config, market, pack, first, last, scenario)
     from tenthman.backtest.run import Options, backtest
     from tenthman.dashboard.backtest_html import write_backtest_html, write_backtest_json
     from tenthman.dashboard.backtest_report import report_of
@@ -108,8 +112,7 @@ def _require_options(costs: float, nulls: int, jobs: int) -> None:
         raise ConfigError(f"`--costs` must lie in 0..{MOST_COSTS:g}, was {costs:g}")
     if nulls < 0:
         raise ConfigError(f"`--nulls` must be at least 0, was {nulls}")
-    if jobs < 1 and jobs != -1:
-        raise ConfigError(f"`--jobs` must be at least 1, or -1 for one a core, was {jobs}")
+    require_jobs(jobs)
 
 
 def _rows(report: "BacktestReport") -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from tenthman.cli.options import JobsOption, require_jobs
 from tenthman.cli.output import ConfigOption, JsonOption, say, show_json, show_lines
 from tenthman.cli.session import start
 from tenthman.domain.errors import ConfigError, SetupError
@@ -24,7 +25,7 @@ def control_command(
     strength: Annotated[float, typer.Option(help="Multiplies the planted edge, above 0 to 10.")] = 1.0,
     nulls: Annotated[int, typer.Option(help="Random-entry runs beside each market.")] = 199,
     first_seed: Annotated[int, typer.Option(help="Seed of the first market; the others follow.")] = 1000,
-    jobs: Annotated[int, typer.Option(help="Processes; -1: one a core.")] = -1,
+    jobs: JobsOption = -1,
     folder: Annotated[
         Path | None, typer.Option(help="Where outcomes are kept.", show_default="TENTHMAN_HOME/control")
     ] = None,
@@ -38,8 +39,7 @@ def control_command(
     from tenthman.backtest.control import ControlSettings, run_control, study_key, summarise
     from tenthman.domain.canonical import plain
 
-    if jobs == 0 or jobs < -1:
-        raise ConfigError(f"`--jobs` must be at least 1, or -1 for one a core, was {jobs}")
+    require_jobs(jobs)
     if not 0.0 < strength <= 10.0:
         raise ConfigError(f"`--strength` must be above 0 and at most 10, was {strength}")
     if first_seed < 0 or market_sessions > _STANDARD_SESSIONS:

@@ -1,15 +1,25 @@
 """`tenthman critique`: one debate to read. `critiques`: those on record. `committee`: who lost its veto, and back."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from tenthman.cli.options import (
+    AsOfOption,
+    FromOption,
+    MarketOption,
+    PackOption,
+    PaperRunOption,
+    ReasonOption,
+    ToOption,
+    desk_market,
+    market_known,
+    newest_close,
+    person,
+)
 from tenthman.cli.output import ConfigOption, JsonOption, show_json, show_lines
 from tenthman.cli.session import start
-from tenthman.cli.signals import instant
-from tenthman.cli.train import MarketOption, PackOption, chosen_market, market_known, person
 from tenthman.domain.errors import ConfigError
 from tenthman.scheduler.clock import wall_now
 
@@ -19,14 +29,11 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Committees that lost their veto by their own record.", no_args_is_help=True)
 
 Agent = Literal["analyst", "bull", "bear", "risk", "committee", "rules"]
-RunOption = Annotated[str | None, typer.Option("--run", help="A run's id; the newest paper run without it.")]
 
 
 def critique_command(
     ticker: Annotated[str, typer.Argument(help="A member of the market.")],
-    as_of: Annotated[
-        str | None, typer.Option(help="As known then: 2019-06-03T13:00:00Z; without it, as of the newest data.")
-    ] = None,
+    as_of: AsOfOption = None,
     market: MarketOption = None,
     pack: PackOption = None,
     config_directory: ConfigOption = None,
@@ -37,10 +44,8 @@ def critique_command(
     from tenthman.scheduler.storage import open_storage
 
     config = start(config_directory)
-    asked = None if as_of is None else instant(as_of)
-    named = chosen_market(config, market, pack)
-    newest = wall_now() if named is None else named.hours[len(named.panel.sessions) - 1].close_at
-    at = asked or newest
+    named = desk_market(config, market, pack)
+    at = as_of or newest_close(named)
     with open_storage(config) as pool:
         debate = hold_debate(config, pool, market_known(config, pool, named, at), at, ticker.upper())
     if as_json:
@@ -58,8 +63,8 @@ def critiques_command(
     verdict: Annotated[
         Literal["enter", "veto", "abstain"] | None, typer.Option(help="Only on entries that came to this.")
     ] = None,
-    first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First session.")] = None,
-    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last session.")] = None,
+    first: FromOption = None,
+    last: ToOption = None,
     run: Annotated[str | None, typer.Option(help="Only of this run, by the beginning of its id.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many, the newest first.")] = 50,
     config_directory: ConfigOption = None,
@@ -70,15 +75,15 @@ def critiques_command(
     from tenthman.scheduler.storage import open_storage
 
     if first and last and last < first:
-        raise ConfigError(f"`--to` must not be before `--from` {first:%Y-%m-%d}, was {last:%Y-%m-%d}")
+        raise ConfigError(f"`--to` must not be before `--from` {first}, was {last}")
     search = Search(
         ticker=ticker and ticker.upper(),
         role=agent,
         stance=stance,
         verdict=verdict,
         run=run,
-        first=first and first.date(),
-        last=last and last.date(),
+        first=first,
+        last=last,
         limit=limit,
     )
     config = start(config_directory)
@@ -92,7 +97,9 @@ def critiques_command(
 
 
 @app.command("status")
-def status_command(run: RunOption = None, config_directory: ConfigOption = None, as_json: JsonOption = False) -> None:
+def status_command(
+    run: PaperRunOption = None, config_directory: ConfigOption = None, as_json: JsonOption = False
+) -> None:
     """Show every demotion and reinstatement of a run or, where it trades an account, of the account."""
     from tenthman.scheduler.standings import standings
     from tenthman.scheduler.storage import open_storage
@@ -114,9 +121,9 @@ def status_command(run: RunOption = None, config_directory: ConfigOption = None,
 
 @app.command("reinstate")
 def reinstate_command(
-    reason: Annotated[str, typer.Option(help="Why; it is recorded.")],
+    reason: ReasonOption,
     model: Annotated[str, typer.Option(help="The beginning of the digest, as `committee status` shows it.")] = "",
-    run: RunOption = None,
+    run: PaperRunOption = None,
     config_directory: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:

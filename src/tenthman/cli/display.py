@@ -12,20 +12,27 @@ from tenthman.domain.order import Book
 from tenthman.scheduler.timeline import Step
 
 
-class Display:
-    """The live progress of a run on standard error; quiet when that is not a terminal."""
+class StageDisplay:
+    """The live progress of a long command on standard error; plain lines when that is not a terminal."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._task = progress.add_task("", total=None, status="starting")
         self._interactive = errors.is_terminal
-        self._session: date | None = None
 
     def stage(self, text: str) -> None:
-        """A part of the preparation begins."""
+        """A part of the work begins."""
         self._progress.update(self._task, status=text, total=None, completed=0)
         if not self._interactive:
             say(f"{text} ...")
+
+
+class Display(StageDisplay):
+    """The live progress of a run: its book at each step; a line a session when that is not a terminal."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__(progress)
+        self._session: date | None = None
 
     def step(self, step: Step, book: Book, done: int, total: int) -> None:
         """A step of trading is done."""

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from tenthman.cli.output import ConfigOption, JsonOption, results, show_json
@@ -29,5 +30,5 @@ def _show(findings: "tuple[Finding, ...]") -> None:
     table = Table(show_header=False)
     for item in findings:
         mark = "[green]well[/]" if item.well else "[bold red]not well[/]"
-        table.add_row(mark, item.part, item.found if item.well else f"{item.found}\nto mend: {item.mend}")
+        table.add_row(mark, item.part, escape(item.found if item.well else f"{item.found}\nto mend: {item.mend}"))
     results.print(table)

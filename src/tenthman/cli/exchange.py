@@ -2,13 +2,14 @@
 
 import sys
 from dataclasses import asdict, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from tenthman.cli.options import DAY, PackOption, day
 from tenthman.cli.output import ConfigOption, JsonOption, say, show_json, show_table
 from tenthman.cli.session import start
 from tenthman.config import Config
@@ -33,9 +34,10 @@ def serve_command(
         Literal["pack", "practice"] | None,
         typer.Option(help="Which market; without it the pack that is named, else the practice market."),
     ] = None,
-    pack: Annotated[Path | None, typer.Option(help="Folder of a data pack.")] = None,
+    pack: PackOption = None,
     first: Annotated[
-        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First session; time starts at its opening.")
+        date | None,
+        typer.Option("--from", parser=day, metavar=DAY, help="First session; time starts at its opening."),
     ] = None,
     speed: Annotated[str, typer.Option(help="How many times real time, or `step`: only the control moves time.")] = "1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0: any free one.")] = 8765,
@@ -87,11 +89,11 @@ def _rules(latency: float, volume_share: float | None, partial_fills: float) -> 
     from tenthman.exchange.orders import ALPACA_RULES
 
     if not 0.0 <= latency <= _SLOWEST_S:
-        raise ConfigError(f"--latency must lie in 0..{_SLOWEST_S:g} seconds, was {latency}")
+        raise ConfigError(f"`--latency` must lie in 0..{_SLOWEST_S:g} seconds, was {latency}")
     if volume_share is not None and not 0.0 < volume_share <= 1.0:
-        raise ConfigError(f"--volume-share must lie above 0 and at most 1, was {volume_share}")
+        raise ConfigError(f"`--volume-share` must lie above 0 and at most 1, was {volume_share}")
     if not 0.0 <= partial_fills <= 1.0:
-        raise ConfigError(f"--partial-fills must lie in 0..1, was {partial_fills}")
+        raise ConfigError(f"`--partial-fills` must lie in 0..1, was {partial_fills}")
     waits = timedelta(seconds=latency)
     return replace(ALPACA_RULES, latency=waits, volume_share=volume_share, partial_chance=partial_fills)
 
@@ -116,10 +118,10 @@ def _market(config: Config, source: Literal["pack", "practice"] | None, pack: Pa
     return chosen.market
 
 
-def _opening(market: "MarketData", first: datetime | None) -> datetime:
+def _opening(market: "MarketData", first: date | None) -> datetime:
     from tenthman.scheduler.markets import choose_period
 
-    period = choose_period(market, first and first.date(), None, "default", 1)
+    period = choose_period(market, first, None, "default", 1)
     return next(item.open_at for item in market.hours if item.session == period.first)
 
 

@@ -1,17 +1,15 @@
 """`tenthman features`: build a market's feature set, and look at it by ticker and date."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
-from tenthman.cli.output import ConfigOption, JsonOption, complain, results, say, show_json, show_lines
+from tenthman.cli.options import FromOption, MarketOption, PackOption, ToOption, chosen_market, market_known
+from tenthman.cli.output import ConfigOption, JsonOption, complain, headed_table, results, say, show_json, show_lines
 from tenthman.cli.session import start
-from tenthman.cli.train import MarketOption, PackOption, chosen_market, market_known
 from tenthman.config import Config
 from tenthman.domain.errors import ConfigError
 from tenthman.scheduler.clock import wall_now
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
     from tenthman.domain.market import MarketData
     from tenthman.features.sets import FeatureRow, FeatureSet, FeatureStore
 
-FromOption = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First session.")]
-ToOption = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last session.")]
 SetOption = Annotated[
     str | None, typer.Option("--set", help="Beginning of a set's hash; without it, the one that reaches furthest.")
 ]
@@ -53,7 +49,7 @@ def build_command(
     with open_storage(config) as pool:
         known = market_known(config, pool, named, until)
         say(f"{known.headline}: computing features ...")
-        built = build_features(config, pool, known, until, first and first.date(), last and last.date())
+        built = build_features(config, pool, known, until, first, last)
     if as_json:
         show_json({"market": known.headline, "built": built})
         return
@@ -124,8 +120,7 @@ def show_command(
     with open_storage(config) as pool:
         store = _store(pool, named)
         chosen = _chosen(store, set_hash)
-        since, until = first.date() if first else date.min, last.date() if last else date.max
-        sessions, values = store.read(chosen.set_hash, ticker.upper(), since, until)
+        sessions, values = store.read(chosen.set_hash, ticker.upper(), first or date.min, last or date.max)
     if not len(sessions):
         raise ConfigError(
             f"no features of {ticker.upper()} are stored there; the set holds {chosen.first} to {chosen.last}"
@@ -205,7 +200,7 @@ def _show(chosen: "FeatureSet", rows: "Sequence[FeatureRow]", only: Sequence[str
         show_json({"set": chosen.set_hash, "definitions": chosen.definitions, "rows": told})
         return
     shown = len(names) if only else min(SHOWN, len(names))
-    table = Table(title=f"set {chosen.set_hash[:12]}", title_justify="left", box=SIMPLE_HEAD)
+    table = headed_table(f"set {chosen.set_hash[:12]}")
     for name in ("ticker", "session"):
         table.add_column(name, no_wrap=True)
     for name in names[:shown]:

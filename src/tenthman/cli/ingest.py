@@ -1,13 +1,14 @@
 """`tenthman ingest`: bring market data into the store that the live desk reads."""
 
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import typer
 
+from tenthman.cli.options import FromOption, ToOption
 from tenthman.cli.output import ConfigOption, JsonOption, counted, say, show_json, show_lines, show_table
 from tenthman.cli.session import start
 from tenthman.config import Config
@@ -25,8 +26,6 @@ NEW_YORK = ZoneInfo("America/New_York")
 app = typer.Typer(help="Bring market data into the store that the live desk reads.", no_args_is_help=True)
 
 DaysOption = Annotated[int | None, typer.Option(min=1, max=20_000, help="So many days back; 30 without --from.")]
-FromOption = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")]
-ToOption = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day; today without it.")]
 TickersOption = Annotated[
     str | None, typer.Option(help="Tickers with commas between them; without it the S&P 100 of the day and its index.")
 ]
@@ -112,8 +111,8 @@ def _from_sources(
 
 def _require_sense(
     days: int | None,
-    first: datetime | None,
-    last: datetime | None,
+    first: date | None,
+    last: date | None,
     tickers: str | None,
     source: str | None,
     file: Path | None,
@@ -127,14 +126,14 @@ def _require_sense(
         raise ConfigError(f"`--minutes` goes with `--source alpaca` or `--file`, was {source!r}")
 
 
-def _span(days: int | None, first: datetime | None, last: datetime | None) -> "Span":
+def _span(days: int | None, first: date | None, last: date | None) -> "Span":
     from tenthman.data.calendar import FIRST_DAY
     from tenthman.data.ingest import Span
 
     now = wall_now()
     today = now.astimezone(NEW_YORK).date()
-    until = min(today, last.date()) if last is not None else today
-    since = first.date() if first is not None else until - timedelta(days=days or DEFAULT_DAYS)
+    until = min(today, last) if last is not None else today
+    since = first if first is not None else until - timedelta(days=days or DEFAULT_DAYS)
     if not FIRST_DAY <= since <= until:
         raise ConfigError(f"`--from` must lie in {FIRST_DAY}..{until}, was {since}")
     return Span.closed(since, until, now)

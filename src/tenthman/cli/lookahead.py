@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from tenthman.cli.options import MarketOption, PackOption, chosen_market
 from tenthman.cli.output import ConfigOption, JsonOption, complain, say, show_json, show_lines
 from tenthman.cli.session import start
-from tenthman.cli.train import MarketOption, PackOption, chosen_market
 from tenthman.domain.errors import ConfigError
 
 CUTS = 8

@@ -5,19 +5,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tenthman.cli.output import ConfigOption, JsonOption, complain, show_json, show_lines
-from tenthman.cli.session import start
-from tenthman.cli.signals import instant
-from tenthman.cli.train import (
+from tenthman.cli.options import (
+    AsOfOption,
     MarketOption,
     PackOption,
-    check_lines,
+    ReasonOption,
     chosen_market,
     market_known,
+    newest_close,
     person,
-    refusal,
-    score_lines,
 )
+from tenthman.cli.output import ConfigOption, JsonOption, complain, show_json, show_lines
+from tenthman.cli.session import start
+from tenthman.cli.train import check_lines, refusal, score_lines
 from tenthman.domain.errors import ConfigError, DataMissing
 from tenthman.scheduler.clock import wall_now
 
@@ -32,7 +32,6 @@ LONG = ("walk_forward", "metrics.baselines", "metrics.uncalibrated")
 """Differences that only JSON shows."""
 
 OnOption = Annotated[str | None, typer.Option("--on", help="A market's id, as `models list` shows it.")]
-ReasonOption = Annotated[str, typer.Option(help="Why; it is recorded.")]
 VersionArgument = Annotated[str, typer.Argument(help="A model's version, as `models list` shows it.")]
 
 
@@ -169,7 +168,7 @@ def diff_command(
 @app.command("drift")
 def drift_command(
     version: VersionArgument,
-    as_of: Annotated[str | None, typer.Option(help="As known then; without it, as of the newest data.")] = None,
+    as_of: AsOfOption = None,
     market: MarketOption = None,
     pack: PackOption = None,
     config_directory: ConfigOption = None,
@@ -181,21 +180,20 @@ def drift_command(
     from tenthman.scheduler.storage import open_storage
 
     config = start(config_directory)
-    asked = None if as_of is None else instant(as_of)
     named = chosen_market(config, market, pack)
-    newest = wall_now() if named is None else named.hours[len(named.panel.sessions) - 1].close_at
+    at = as_of or newest_close(named)
     with open_storage(config) as pool:
         registry = registry_of(config, pool)
         model, manifest = registry.load(version), registry.manifest(version)
-        known = market_known(config, pool, named, asked or newest)
+        known = market_known(config, pool, named, at)
         if known.market_id != manifest["market_id"]:
             raise ConfigError(
                 f"model {version} is of market {manifest['market_id']}, {known.headline} is {known.market_id}: name "
                 "the model's own with --market or --pack"
             )
-        found = drift_of(config, model, manifest, known.history.serve(asked or newest))
+        found = drift_of(config, model, manifest, known.history.serve(at))
     if as_json:
-        show_json({"version": version, "as_of": asked or newest, "drift": found})
+        show_json({"version": version, "as_of": at, "drift": found})
     else:
         show_lines(_drift_lines(found))
     if found.alerts:

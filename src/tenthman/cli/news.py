@@ -5,20 +5,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
+from rich.markup import escape
 
-from tenthman.cli.output import ConfigOption, JsonOption, complain, results, say, show_json
+from tenthman.cli.options import AsOfOption, MarketOption, PackOption, TickerOption, desk_market
+from tenthman.cli.output import ConfigOption, JsonOption, complain, headed_table, results, say, show_json
 from tenthman.cli.session import start
-from tenthman.cli.signals import instant
-from tenthman.cli.train import MarketName, MarketOption, PackOption, chosen_market
 from tenthman.config import Config
 from tenthman.domain.errors import ConfigError
 from tenthman.scheduler.clock import wall_now
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tenthman.db.pool import Pool
     from tenthman.domain.market import MarketData
     from tenthman.news.feeds import FeedReport
@@ -33,10 +29,8 @@ EMBEDDED_AT_ONCE = 500
 @app.command("search")
 def search_command(
     text: Annotated[str, typer.Argument(help="What to look for, in words or a sentence.")],
-    ticker: Annotated[list[str] | None, typer.Option(help="Only on this one; may be given several times.")] = None,
-    as_of: Annotated[
-        str | None, typer.Option(help="As known then: 2019-06-03T13:00:00Z; without it, as of the newest data.")
-    ] = None,
+    ticker: TickerOption = None,
+    as_of: AsOfOption = None,
     limit: Annotated[int, typer.Option(min=1, max=50, help="At most so many passages.")] = 10,
     half_life: Annotated[float, typer.Option(min=0.01, help="Days over which being new loses half its worth.")] = 30.0,
     market: MarketOption = None,
@@ -51,10 +45,9 @@ def search_command(
     config = start(config_directory)
     if not text.strip():
         raise ConfigError("TEXT must say what to look for, was empty")
-    asked = None if as_of is None else instant(as_of)
-    named = _market(config, market, pack)
+    named = desk_market(config, market, pack)
     tickers = tuple(name.upper() for name in ticker or ())
-    at = asked or _newest(named)
+    at = as_of or _newest(named)
     with open_storage(config) as pool:
         searcher = _searcher(config, pool, named)
         found = searcher.search(Question(text=text, as_of=at, tickers=tickers, limit=limit, half_life_days=half_life))
@@ -79,7 +72,7 @@ def index_command(
 
     config = start(config_directory)
     with open_storage(config) as pool:
-        searcher = _searcher(config, pool, _market(config, market, pack))
+        searcher = _searcher(config, pool, desk_market(config, market, pack))
         todo = min(limit, searcher.missing())
 
         def told(done: int) -> None:
@@ -117,13 +110,6 @@ def fetch_command(config_directory: ConfigOption = None, as_json: JsonOption = F
         sys.exit(1)
 
 
-def _market(config: Config, market: MarketName | None, pack: "Path | None") -> "MarketData | None":
-    """The market that the options name; on paper, and with nothing said, the live one."""
-    if market is None and pack is None and config.settings.broker.endpoint == "paper":
-        market = "live"
-    return chosen_market(config, market, pack)
-
-
 def _newest(named: "MarketData | None") -> datetime:
     """When the market's last headline became known; now for the live one."""
     if named is None:
@@ -147,8 +133,7 @@ def _show(found: "tuple[Found, ...]", text: str, at: datetime) -> None:
     if not found:
         typer.echo(f"nothing found that was known at {at:%Y-%m-%d %H:%M} UTC")
         return
-    title = f"{text}\nas known at {at:%Y-%m-%d %H:%M} UTC"
-    table = Table(title=title.replace("[", "\\["), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = headed_table(f"{text}\nas known at {at:%Y-%m-%d %H:%M} UTC")
     for name in ("id", "known", "tickers", "relevance", "ranks"):
         table.add_column(name, no_wrap=True)
     table.add_column("headline", overflow="fold")
@@ -164,13 +149,13 @@ def _show(found: "tuple[Found, ...]", text: str, at: datetime) -> None:
             " ".join(item.tickers) or "-",
             f"{passage.relevance:.3f}",
             ranks,
-            f"{passage.text} | {', '.join(item.sources)}{copies} | {passage.item_id}".replace("[", "\\["),
+            escape(f"{passage.text} | {', '.join(item.sources)}{copies} | {passage.item_id}"),
         )
     results.print(table)
 
 
 def _show_feeds(reports: "tuple[FeedReport, ...]") -> None:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = headed_table()
     table.add_column("feed", overflow="fold")
     table.add_column("new", justify="right")
     table.add_column("spoke last", no_wrap=True)
@@ -178,9 +163,9 @@ def _show_feeds(reports: "tuple[FeedReport, ...]") -> None:
     for report in reports:
         state = report.state
         table.add_row(
-            state.address.replace("[", "\\["),
+            escape(state.address),
             str(report.new),
             f"{state.spoke_at:%Y-%m-%d %H:%M}",
-            state.outcome.replace("[", "\\["),
+            escape(state.outcome),
         )
     results.print(table)

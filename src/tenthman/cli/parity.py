@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tenthman.cli.backtest import FromOption, MarketOption, PackOption, ScenarioOption, ToOption, chosen_history
+from tenthman.cli.backtest import FirstOption, chosen_history
 from tenthman.cli.display import Display, open_progress
+from tenthman.cli.options import HistoryOption, PackOption, ScenarioOption, ToOption
 from tenthman.cli.output import ConfigOption, JsonOption, show_json, show_lines
 from tenthman.cli.session import start
 
@@ -16,10 +17,10 @@ MOST_SHOWN = 50
 
 
 def parity_command(
-    first: FromOption = None,
+    first: FirstOption = None,
     last: ToOption = None,
     scenario: ScenarioOption = "default",
-    market: MarketOption = None,
+    market: HistoryOption = None,
     pack: PackOption = None,
     committee: Annotated[
         Literal["off", "on"],
@@ -35,7 +36,7 @@ def parity_command(
     from tenthman.backtest.parity import check_parity
 
     config = start(config_directory)
-    chosen, period = chosen_history(config, market, pack, first and first.date(), last and last.date(), scenario)
+    chosen, period = chosen_history(config, market, pack, first, last, scenario)
     with open_progress() as progress:
         found = check_parity(config, chosen, period, Display(progress), committee)
     headline = f"{chosen.provenance.headline}, {period.first} to {period.last}"

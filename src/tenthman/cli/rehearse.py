@@ -1,12 +1,12 @@
 """`tenthman rehearse`: four weeks of trading on stored data, and `tenthman report`: look at a finished run again."""
 
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from tenthman.cli.display import Display, open_progress, require_place
+from tenthman.cli.options import FromOption, HistoryOption, PackOption, ScenarioOption, ToOption
 from tenthman.cli.output import ConfigOption, JsonOption, counted, say, show_json, show_table
 from tenthman.cli.session import start
 from tenthman.config import Config
@@ -16,16 +16,11 @@ from tenthman.scheduler.clock import wall_now
 
 
 def rehearse_command(
-    first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First session.")] = None,
-    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last session.")] = None,
-    scenario: Annotated[
-        str, typer.Option(help="A period that the market names, such as `crash`; without --from and --to.")
-    ] = "default",
-    market: Annotated[
-        Literal["auto", "pack", "yahoo", "practice"] | None,
-        typer.Option(help="Which market to trade; `auto` takes a named pack, else Yahoo, else the practice market."),
-    ] = None,
-    pack: Annotated[Path | None, typer.Option(help="Folder of a data pack.")] = None,
+    first: FromOption = None,
+    last: ToOption = None,
+    scenario: ScenarioOption = "default",
+    market: HistoryOption = None,
+    pack: PackOption = None,
     report: Annotated[Path | None, typer.Option(help="Where to write the HTML report.")] = None,
     config_directory: ConfigOption = None,
     as_json: JsonOption = False,
@@ -40,9 +35,7 @@ def rehearse_command(
     require_place(report)
     source = market or config.settings.market.source
     chosen = choose_market(config, source, pack, wall_now().date(), say)
-    period = choose_period(
-        chosen.market, first and first.date(), last and last.date(), scenario, config.settings.rehearsal.sessions
-    )
+    period = choose_period(chosen.market, first, last, scenario, config.settings.rehearsal.sessions)
     say(f"{chosen.market.provenance.headline} ({chosen.why}), {period.first} to {period.last}")
     with open_progress() as progress:
         done = rehearse(config, chosen.market, period, Display(progress))

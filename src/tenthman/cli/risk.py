@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from tenthman.cli.options import PaperRunOption
 from tenthman.cli.output import ConfigOption, JsonOption, say, show_json, show_lines, show_table
 from tenthman.cli.session import start
 from tenthman.config import Config
@@ -28,7 +29,7 @@ def risk() -> None:
 
 @app.command("explain")
 def explain_command(
-    run: Annotated[str | None, typer.Option("--run", help="The run's id; the newest paper run without it.")] = None,
+    run: PaperRunOption = None,
     empty: Annotated[bool, typer.Option("--empty", help="No book: the starting cash of settings.yaml.")] = False,
     config_directory: ConfigOption = None,
     as_json: JsonOption = False,
@@ -39,7 +40,7 @@ def explain_command(
     """
     config = start(config_directory)
     if empty and run is not None:
-        raise ConfigError("--empty and --run exclude one another")
+        raise ConfigError("`--empty` is for no run: leave out --run")
     book = None if empty else _recorded(config, run)
     numbers = rule_numbers(config.risk_rules)
     figures = figures_of(book or _empty(config), numbers)

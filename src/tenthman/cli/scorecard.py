@@ -5,12 +5,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
-from tenthman.cli.output import ConfigOption, JsonOption, counted, results, show_json, show_lines
+from tenthman.cli.output import ConfigOption, JsonOption, counted, headed_table, results, show_json, show_lines
 from tenthman.cli.session import start
-from tenthman.domain.canonical import plain
 from tenthman.domain.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,26 +38,15 @@ def scorecard_command(
     with open_storage(config) as pool:
         found = scorecard(config, pool, run, every_run=every)
     if as_json:
-        show_json(finite(plain(found)))
+        show_json(found)
         return
     _show(found)
 
 
-def finite(value: object) -> object:
-    """JSON types of `value` with NaN as null, which JSON has no word for."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {name: finite(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return value
-
-
 def _show(found: "Scorecard") -> None:
     runs = found.runs[0] if len(found.runs) == 1 else f"{len(found.runs)} runs"
-    title = f"{runs}: {found.entries} entries put to critics; value added in basis points of an entry's notional"
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    told = f"{found.entries} entries put to critics; value added in basis points of an entry's notional"
+    table = headed_table(f"{runs}: {told}")
     for name in COLUMNS:
         table.add_column(name, justify="left" if name in COLUMNS[:2] else "right", overflow="fold")
     for card in found.cards:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from tenthman.cli.output import ConfigOption, JsonOption, errors, say, show_json, show_lines
+from tenthman.cli.display import open_progress
+from tenthman.cli.output import ConfigOption, JsonOption, say, show_json, show_lines
 from tenthman.cli.session import start
 
 if TYPE_CHECKING:
@@ -97,7 +97,6 @@ def _lines(figures: "Sequence[Figures]") -> Iterator[str]:
 
 @contextmanager
 def _embedding() -> "Iterator[Callable[[int, int], None]]":
-    columns = TextColumn("reading sentences"), BarColumn(), MofNCompleteColumn()
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
-        task = progress.add_task("", total=None)
+    with open_progress() as progress:
+        task = progress.add_task("", total=None, status="reading sentences")
         yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -1,22 +1,26 @@
 """`tenthman signals`: what the model says of every member, and why; nothing is decided or sent."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
-from tenthman.cli.output import ConfigOption, JsonOption, results, say, show_json
+from tenthman.cli.options import (
+    AsOfOption,
+    MarketOption,
+    PackOption,
+    TickerOption,
+    desk_market,
+    market_known,
+    newest_close,
+)
+from tenthman.cli.output import ConfigOption, JsonOption, headed_table, results, say, show_json
 from tenthman.cli.session import start
-from tenthman.cli.train import MarketOption, PackOption, chosen_market, market_known
 from tenthman.config import Config
 from tenthman.domain.errors import ConfigError
-from tenthman.scheduler.clock import wall_now
 
 if TYPE_CHECKING:
     from tenthman.db.pool import Pool
-    from tenthman.domain.market import MarketData
     from tenthman.domain.opinion import Signal
     from tenthman.scheduler.forecast import Forecast
 
@@ -26,10 +30,8 @@ SHOWN = 3
 
 def signals_command(
     top: Annotated[int, typer.Option(min=1, help="So many, the best first.")] = 50,
-    as_of: Annotated[
-        str | None, typer.Option(help="As known then: 2019-06-03T13:00:00Z; without it, as of the newest data.")
-    ] = None,
-    ticker: Annotated[list[str] | None, typer.Option(help="Only this one; may be given several times.")] = None,
+    as_of: AsOfOption = None,
+    ticker: TickerOption = None,
     model: Annotated[
         str | None, typer.Option(help="A version; without it the champion, or the configuration's.")
     ] = None,
@@ -43,13 +45,10 @@ def signals_command(
     from tenthman.scheduler.storage import open_storage
 
     config = start(config_directory)
-    asked = None if as_of is None else instant(as_of)
-    if market is None and pack is None and config.settings.broker.endpoint == "paper":
-        market = "live"
-    named = chosen_market(config, market, pack)
-    at = asked or _newest(named)
+    named = desk_market(config, market, pack)
+    at = as_of or newest_close(named)
     with open_storage(config) as pool:
-        if named is None and asked is None:
+        if named is None and as_of is None:
             _catch_up(config, pool, at)
         known = market_known(config, pool, named, at)
         found = forecast(config, pool, known, at, model)
@@ -62,20 +61,6 @@ def signals_command(
         )
         return
     _show(known.headline, found, chosen)
-
-
-def instant(text: str) -> datetime:
-    """An ISO instant or day; without a zone it is UTC. ConfigError when it is neither."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(f"`--as-of` must be an instant such as 2019-06-03T13:00:00Z, was {text!r}") from None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
-
-
-def _newest(named: "MarketData | None") -> datetime:
-    """The close of the market's last session; now for the live one."""
-    return wall_now() if named is None else named.hours[len(named.panel.sessions) - 1].close_at
 
 
 def _catch_up(config: Config, pool: "Pool", at: datetime) -> None:
@@ -113,8 +98,7 @@ def _told(item: "Signal") -> dict[str, object]:
 
 
 def _show(headline: str, found: "Forecast", chosen: "list[Signal]") -> None:
-    title = f"{headline}\nafter {found.session}, model {found.model_version} ({found.chosen})"
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = headed_table(f"{headline}\nafter {found.session}, model {found.model_version} ({found.chosen})")
     for name in ("ticker", "action", "p buy", "p hold", "p sell", "excess"):
         table.add_column(name, justify="left" if name in ("ticker", "action") else "right", no_wrap=True)
     table.add_column("why (log-odds of BUY against SELL)", overflow="fold")

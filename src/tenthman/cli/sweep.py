@@ -4,13 +4,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import Progress
 
-from tenthman.cli.backtest import FromOption, MarketOption, PackOption, ScenarioOption, ToOption, chosen_history
-from tenthman.cli.display import open_progress, require_place
-from tenthman.cli.output import ConfigOption, JsonOption, errors, say, show_json, show_table
+from tenthman.cli.backtest import FirstOption, chosen_history
+from tenthman.cli.display import StageDisplay, open_progress, require_place
+from tenthman.cli.options import HistoryOption, JobsOption, PackOption, ScenarioOption, ToOption, require_jobs
+from tenthman.cli.output import ConfigOption, JsonOption, say, show_json, show_table
 from tenthman.cli.session import start
-from tenthman.domain.errors import ConfigError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -22,19 +21,8 @@ if TYPE_CHECKING:
     from tenthman.backtest.workers import Workers
 
 
-class SweepDisplay:
-    """The progress of a sweep on standard error; a line for each tenth when that is not a terminal."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._task = progress.add_task("", total=None, status="starting")
-        self._interactive = errors.is_terminal
-
-    def stage(self, text: str) -> None:
-        """A part of the preparation begins."""
-        self._progress.update(self._task, status=text, total=None, completed=0)
-        if not self._interactive:
-            say(f"{text} ...")
+class SweepDisplay(StageDisplay):
+    """The progress of a sweep; a line for each tenth when standard error is not a terminal."""
 
     def outcome(self, outcome: "Outcome", done: int, total: int) -> None:
         """A setting is done and on disk."""
@@ -46,12 +34,12 @@ class SweepDisplay:
 
 def sweep_command(
     grid: Annotated[Path, typer.Argument(help="YAML file with keys and lists of values; see docs/scale.md.")],
-    first: FromOption = None,
+    first: FirstOption = None,
     last: ToOption = None,
     scenario: ScenarioOption = "default",
-    market: MarketOption = None,
+    market: HistoryOption = None,
     pack: PackOption = None,
-    jobs: Annotated[int, typer.Option(help="Processes on this machine; -1: one a core.")] = -1,
+    jobs: JobsOption = -1,
     cluster: Annotated[
         str | None, typer.Option(help="Run on the Dask cluster whose scheduler is at tcp://host:port instead.")
     ] = None,
@@ -67,13 +55,12 @@ def sweep_command(
     """
     from tenthman.backtest.grid import read_grid
 
-    if jobs < 1 and jobs != -1:
-        raise ConfigError(f"`--jobs` must be at least 1, or -1 for one a core, was {jobs}")
+    require_jobs(jobs)
     config = start(config_directory)
     require_place(out)
     settings = read_grid(grid, config)
     with _workers(jobs, cluster) as workers:
-        chosen, period = chosen_history(config, market, pack, first and first.date(), last and last.date(), scenario)
+        chosen, period = chosen_history(config, market, pack, first, last, scenario)
         from tenthman.backtest.sweep_market import sweep_market
 
         with open_progress() as progress:

@@ -1,6 +1,5 @@
 """`tenthman trade`, `halt` and `rearm`: run the desk on a paper account, stop it, and let it trade again."""
 
-import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tenthman.cli.options import PaperRunOption, ReasonOption, person
 from tenthman.cli.output import ConfigOption, JsonOption, say, show_json
 from tenthman.cli.session import start
 from tenthman.config import Config
@@ -18,9 +18,6 @@ from tenthman.scheduler.kill_switch import pull, release, switch_path
 
 if TYPE_CHECKING:
     from tenthman.scheduler.state import Ledger
-
-RunOption = Annotated[str | None, typer.Option("--run", help="The run's id; the newest paper run without it.")]
-ReasonOption = Annotated[str, typer.Option(help="Why; it is recorded.")]
 
 
 def trade_command(
@@ -35,9 +32,9 @@ def trade_command(
 
 
 def halt_command(
-    reason: Annotated[str, typer.Option(help="Why; it is recorded.")] = "by hand",
+    reason: ReasonOption = "by hand",
     flatten: Annotated[bool, typer.Option("--flatten", help="Close all positions first.")] = False,
-    run: RunOption = None,
+    run: PaperRunOption = None,
     config_directory: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -52,7 +49,7 @@ def halt_command(
     path = None if run is not None else _pulled(config, state, reason)
     try:
         with _ledger(config, run) as ledger:
-            ledger.set_trading_state(state, reason, _person(), wall_now())
+            ledger.set_trading_state(state, reason, person(), wall_now())
             _show(ledger, as_json, path)
     except ValueError as error:
         raise ConfigError(f"{error}; `tenthman rearm` comes first") from error
@@ -64,7 +61,7 @@ def halt_command(
 
 def rearm_command(
     reason: ReasonOption,
-    run: RunOption = None,
+    run: PaperRunOption = None,
     config_directory: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -74,7 +71,7 @@ def rearm_command(
     """
     config = start(config_directory)
     with _ledger(config, run) as ledger:
-        ledger.rearm(reason, _person(), wall_now())
+        ledger.rearm(reason, person(), wall_now())
         path = switch_path(config)
         if run is None and release(path):
             say(f"removed {path}")
@@ -85,7 +82,7 @@ def _pulled(config: Config, state: TradingState, reason: str) -> Path | None:
     """The file that now stops every order; None when it cannot be written, which is said."""
     path = switch_path(config)
     try:
-        pull(path, state, reason, _person(), wall_now())
+        pull(path, state, reason, person(), wall_now())
     except OSError as error:
         say(f"{path} cannot be written ({error.strerror}); only the latch can stop the desk")
         return None
@@ -121,7 +118,3 @@ def _show_file(path: Path, state: TradingState, cause: str, as_json: bool) -> No
         return
     typer.echo(f"{path}: no order passes it")
     say(f"the latch was not set ({cause}); a running desk sets it at its next step")
-
-
-def _person() -> str:
-    return f"person: {getpass.getuser()}"

@@ -1,23 +1,18 @@
 """`tenthman train`: a signal model by command, judged beside its baselines, kept, and promoted past the gate."""
 
-import getpass
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import date, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tenthman.cli.output import ConfigOption, JsonOption, complain, errors, say, show_json, show_lines
+from tenthman.cli.display import StageDisplay, open_progress
+from tenthman.cli.options import DAY, MarketOption, PackOption, chosen_market, day, market_known, person
+from tenthman.cli.output import ConfigOption, JsonOption, complain, say, show_json, show_lines
 from tenthman.cli.session import start
-from tenthman.config import Config
-from tenthman.domain.errors import ConfigError
 from tenthman.scheduler.clock import wall_now
 
 if TYPE_CHECKING:
-    from tenthman.db.pool import Pool
     from tenthman.domain.market import MarketData
     from tenthman.ml.manifest import Manifest
     from tenthman.ml.promotion import GateCheck
@@ -25,26 +20,9 @@ if TYPE_CHECKING:
     from tenthman.scheduler.known import KnownMarket
     from tenthman.scheduler.trainer import Span, Trained
 
-MarketName = Literal["auto", "pack", "yahoo", "practice", "live"]
-MarketOption = Annotated[
-    MarketName | None,
-    typer.Option(help="Which market, as `rehearse` chooses; `live` is what the live desk has stored."),
-]
-PackOption = Annotated[Path | None, typer.Option(help="Folder of a data pack.")]
 
-
-class TrainingDisplay:
-    """The live progress of a training on standard error; plain lines when that is not a terminal."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._task = progress.add_task("", total=None, status="starting")
-
-    def stage(self, text: str) -> None:
-        """A part begins."""
-        self._progress.update(self._task, status=text, total=None, completed=0)
-        if not errors.is_terminal:
-            say(f"{text} ...")
+class TrainingDisplay(StageDisplay):
+    """The live progress of a training: its trials."""
 
     def trial(self, trial: "Trial", total: int) -> None:
         """A trial of the tuning is done."""
@@ -52,17 +30,17 @@ class TrainingDisplay:
         how = "given up early" if trial.pruned else f"{trial.value:+.4f}"
         status = f"trial {trial.number} of {total}: {how}, best {best}"
         self._progress.update(self._task, status=status, total=total, completed=trial.number)
-        if not errors.is_terminal:
+        if not self._interactive:
             say(status)
 
 
 def train_command(
     first: Annotated[
-        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First session to learn from.")
+        date | None, typer.Option("--from", parser=day, metavar=DAY, help="First session to learn from.")
     ] = None,
-    until: Annotated[
-        datetime | None,
-        typer.Option("--until", formats=["%Y-%m-%d"], help="Last session; nothing after it is touched."),
+    last: Annotated[
+        date | None,
+        typer.Option("--until", "--to", parser=day, metavar=DAY, help="Last session; nothing after it is touched."),
     ] = None,
     tune: Annotated[int | None, typer.Option(min=1, help="Try so many settings first, and take the best.")] = None,
     market: MarketOption = None,
@@ -79,16 +57,15 @@ def train_command(
     from tenthman.scheduler.trainer import span_of, train_market
 
     config = start(config_directory)
-    since, last = first and first.date(), until and until.date()
     named = chosen_market(config, market, pack)
-    span = None if named is None else span_of(_sessions(named), since, last, config)
+    span = None if named is None else span_of(_sessions(named), first, last, config)
     with open_storage(config) as pool:
         known = market_known(config, pool, named, wall_now() if span is None else _next_morning(span.last))
-        span = span or span_of(_stored_sessions(known), since, last, config)
+        span = span or span_of(_stored_sessions(known), first, last, config)
         say(f"{known.headline}, {span.first} to {span.last}, {span.count} sessions")
-        with _progress() as progress:
+        with open_progress() as progress:
             display = TrainingDisplay(progress)
-            done = train_market(config, pool, known, span, whole=since is None, tune_trials=tune, watcher=display)
+            done = train_market(config, pool, known, span, whole=first is None, tune_trials=tune, watcher=display)
         if promote:
             promote_model(config, registry_of(config, pool), done.version, "trained and promoted", person())
     promoted = promote and passes(done.checks)
@@ -99,32 +76,6 @@ def train_command(
     if promote and not promoted:
         complain(refusal(done.version, done.checks))
         raise typer.Exit(1)
-
-
-def chosen_market(config: Config, market: MarketName | None, pack: Path | None) -> "MarketData | None":
-    """The market that the options name; None for the live one, which only the database holds."""
-    from tenthman.scheduler.markets import choose_market
-
-    name = market or config.settings.market.source
-    if name == "live":
-        if pack is not None:
-            raise ConfigError("`--pack` goes with `--market` auto or pack, was 'live'")
-        return None
-    return choose_market(config, name, pack, wall_now().date(), say).market
-
-
-def market_known(config: Config, pool: "Pool", named: "MarketData | None", until: datetime) -> "KnownMarket":
-    """All that was known of the market up to `until`."""
-    from tenthman.scheduler.known import known_market, live_market
-    from tenthman.scheduler.scoring import open_scorer
-
-    score = open_scorer(config)
-    return live_market(pool, until, score) if named is None else known_market(pool, named, until, score)
-
-
-def person() -> str:
-    """Who gave the command."""
-    return f"person: {getpass.getuser()}"
 
 
 def refusal(version: str, checks: "tuple[GateCheck, ...]") -> str:
@@ -254,10 +205,3 @@ def _next_morning(last: date) -> datetime:
     from tenthman.scheduler.trainer import start_after
 
     return start_after(last)
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    columns = TextColumn("{task.fields[status]}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
-        yield progress

@@ -34,9 +34,9 @@ def test_an_option_out_of_its_bounds_is_refused_before_anything_is_opened(option
 
 def test_time_starts_at_the_opening_of_the_session_that_is_named() -> None:
     day = MARKET.hours[2]
-    assert _opening(MARKET, day.open_at.replace(tzinfo=None)) == day.open_at
+    assert _opening(MARKET, day.session) == day.open_at
     with pytest.raises(ConfigError, match="`--from` must lie in the market's sessions"):
-        _opening(MARKET, (MARKET.hours[-1].open_at + timedelta(days=30)).replace(tzinfo=None))
+        _opening(MARKET, MARKET.hours[-1].session + timedelta(days=30))
 
 
 def test_a_port_that_is_taken_is_told_and_nothing_is_kept(tmp_path: Path) -> None:

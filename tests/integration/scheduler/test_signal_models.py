@@ -16,7 +16,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tenthman_rehearsal import small_config
 
-from tenthman.cli.signals import instant
+from tenthman.cli.options import instant
 from tenthman.config import Config
 from tenthman.data.bars import BarStore
 from tenthman.data.calendar import sessions_between

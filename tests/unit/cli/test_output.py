@@ -1,0 +1,35 @@
+"""What the terminal is told: JSON that any parser reads, text from outside as it is."""
+
+import json
+
+import pytest
+import typer
+
+from tenthman.cli.options import day, require_jobs
+from tenthman.cli.output import headed_table, results, show_json, show_table
+from tenthman.domain.errors import ConfigError
+
+
+def test_what_is_no_number_is_null_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    show_json({"a": [float("nan"), 1.5], "b": {"c": (float("inf"), "NaN")}})
+    assert json.loads(capsys.readouterr().out) == {"a": [None, 1.5], "b": {"c": [None, "NaN"]}}
+
+
+@pytest.mark.parametrize("text", ["[red]up[/red]", r"\[red]up", "[/]", "a[b", "trailing\\"])
+def test_a_text_from_outside_is_shown_as_it_is(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    show_table("title", [("name", text)])
+    results.print(headed_table(text))
+    assert capsys.readouterr().out.count(text) >= 1
+
+
+def test_a_day_is_spelt_in_one_way() -> None:
+    assert day("2019-06-03").isoformat() == "2019-06-03"
+    for text in ("2019-06-31", "20190603", "yesterday", "2019-06-03T12:00"):
+        with pytest.raises(typer.BadParameter, match="must be a day such as 2019-06-03"):
+            day(text)
+
+
+@pytest.mark.parametrize("jobs", [0, -2])
+def test_a_number_of_processes_that_there_cannot_be_is_refused(jobs: int) -> None:
+    with pytest.raises(ConfigError, match=f"`--jobs` must be at least 1, or -1 for one a core, was {jobs}"):
+        require_jobs(jobs)
