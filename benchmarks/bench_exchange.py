@@ -34,6 +34,7 @@ from tenthman.execution.client import AlpacaBroker
 REQUESTS = 300
 ROUNDS = 9
 BROKER_REQUESTS = 1_000
+RESTING = 1_000
 
 Ask = Callable[[int], None]
 
@@ -84,13 +85,17 @@ class Caller:
 
         return ask
 
+    def send(self, symbol: str, name: str) -> str:
+        """Send an order that rests; its id."""
+        wanted = {"symbol": symbol, "qty": 1, "side": "buy", "type": "limit", "limit_price": 0.01}
+        body = json.dumps({**wanted, "time_in_force": "gtc", "client_order_id": name})
+        return str(json.loads(self("POST", "/v2/orders", body))["id"])
+
     def order(self, symbol: str) -> Ask:
         """An order that rests, and its cancellation: two requests, four events."""
-        wanted = {"symbol": symbol, "qty": 1, "side": "buy", "type": "limit", "limit_price": 0.01}
 
         def ask(number: int) -> None:
-            body = json.dumps({**wanted, "time_in_force": "gtc", "client_order_id": f"bench-{number}"})
-            self("DELETE", f"/v2/orders/{json.loads(self('POST', '/v2/orders', body))['id']}")
+            self("DELETE", f"/v2/orders/{self.send(symbol, f'bench-{number}')}")
 
         return ask
 
@@ -145,6 +150,10 @@ def _compare(ours: Caller, pid: int, headers: dict[str, str], symbol: str) -> No
         for name, found in rates.items():
             ratio = statistics.median(a / b for a, b in zip(found, rates["bare endpoint"], strict=True))
             print(f"{name}: {statistics.median(found):,.0f} requests/s, {ratio:.2f} of the bare endpoint")
+        for number in range(RESTING):
+            ours.send(symbol, f"resting-{number}")
+        again = [2 / _cost(ours.order(symbol), pid, (ROUNDS + turn) * REQUESTS) for turn in range(3)]
+        print(f"the same beside {RESTING:,} orders that rest: {statistics.median(again):,.0f} requests/s")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 Each function raises Refusal, in Alpaca's codes, naming the parameter and what is wrong with it.
 """
 
+import contextlib
 import json
 import re
 import uuid
@@ -47,6 +48,13 @@ _MOST_SYMBOLS = 1000
 _SYMBOL = re.compile(r"[A-Za-z0-9.]{1,16}")
 _TRUTH = {"true": True, "false": False, "1": True, "0": False}
 
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant)
+
 ChoiceT = TypeVar("ChoiceT", bound=Enum)
 DayT = TypeVar("DayT", bound=date)
 
@@ -64,7 +72,7 @@ def bad_data_request(message: str) -> Refusal:
 def read_body(raw: bytes) -> Mapping[str, object]:
     """A JSON object in UTF-8, its numbers exact. Refusal 400 for anything else: NaN, infinity, bottomless nesting."""
     try:
-        body = json.loads(raw.decode(), parse_float=Decimal, parse_constant=_refuse_constant)
+        body = _DECODER.decode(raw.decode())
     except (ValueError, ArithmeticError, RecursionError):
         raise Refusal(400, Code.INVALID, "request body format is invalid") from None
     if not isinstance(body, dict):
@@ -278,14 +286,11 @@ def _read_client_order_id(value: object) -> str | None:
 
 
 def _choice(name: str, value: object, kind: type[ChoiceT]) -> ChoiceT:
-    known = [str(item.value) for item in kind]
-    if not isinstance(value, str) or value not in known:
-        raise invalid(f"{name} must be one of {', '.join(known)} here, was {_show(value)}")
-    return kind(value)
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(name)
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return kind(value)
+    known = ", ".join(str(item.value) for item in kind)
+    raise invalid(f"{name} must be one of {known} here, was {_show(value)}")
 
 
 def _show(value: object) -> str:

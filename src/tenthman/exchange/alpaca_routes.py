@@ -46,22 +46,23 @@ def _data(path: str, handler: Callable[[ReplayExchange, Call], Reply]) -> Endpoi
     return Endpoint(method="GET", path=path, handler=_on_exchange(handler), service="data")
 
 
+# In the order in which they are looked through: what is asked all the time comes first.
 ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint(method="POST", path="/v2/orders", handler=account.post_order),
+    _trading("DELETE", "/v2/orders/{order_id}", trading.delete_order),
     _trading("GET", "/v2/account", account.get_account),
+    _trading("GET", "/v2/clock", trading.get_clock),
+    _trading("GET", "/v2/orders/{order_id}", trading.get_order),
+    _trading("GET", "/v2/orders", trading.get_orders),
+    _trading("DELETE", "/v2/orders", trading.delete_orders),
+    _trading("PATCH", "/v2/orders/{order_id}", trading.patch_order),
+    _trading("GET", "/v2/orders:by_client_order_id", trading.get_order_by_client_id),
     Endpoint(method="GET", path="/v2/account/configurations", handler=account.get_configurations),
     Endpoint(method="PATCH", path="/v2/account/configurations", handler=account.patch_configurations),
     _trading("GET", "/v2/account/portfolio/history", history.get_portfolio_history),
     _trading("GET", "/v2/account/activities", account.get_activities),
     _trading("GET", "/v2/account/activities/{kind}", account.get_activities),
-    _trading("GET", "/v2/clock", trading.get_clock),
     _trading("GET", "/v2/calendar", trading.get_calendar),
-    _trading("GET", "/v2/orders:by_client_order_id", trading.get_order_by_client_id),
-    _trading("GET", "/v2/orders", trading.get_orders),
-    Endpoint(method="POST", path="/v2/orders", handler=account.post_order),
-    _trading("DELETE", "/v2/orders", trading.delete_orders),
-    _trading("GET", "/v2/orders/{order_id}", trading.get_order),
-    _trading("DELETE", "/v2/orders/{order_id}", trading.delete_order),
-    _trading("PATCH", "/v2/orders/{order_id}", trading.patch_order),
     _trading("GET", "/v2/positions", positions.get_positions),
     _trading("DELETE", "/v2/positions", positions.delete_positions),
     _trading("GET", "/v2/positions/{symbol}", positions.get_position),

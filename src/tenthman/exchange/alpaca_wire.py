@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from tenthman.domain.market import Listing, SessionHours
@@ -26,6 +27,7 @@ _RATIO = Decimal("0.000001")
 _CENT = Decimal("0.01")
 
 
+@lru_cache(maxsize=4096)
 def asset_id(symbol: str) -> str:
     """The same id for the same symbol, always."""
     return str(uuid.uuid5(ASSETS, symbol))

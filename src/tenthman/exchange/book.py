@@ -1,5 +1,6 @@
 """Orders at work, and how they belong together. Pure."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
@@ -80,10 +81,15 @@ class Resting:
 
 
 class Book:
-    """Orders at work, by id."""
+    """Orders at work, by id. What one order is asked about costs no more the more others there are."""
 
     def __init__(self) -> None:
         self._working: dict[str, Resting] = {}
+        self._entries: dict[str, str] = {}
+        self._groups: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        self._sells: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        self._reserved = Decimal(0)
+        self._exponents: Counter[int] = Counter()
 
     def __iter__(self) -> Iterator[Resting]:
         return iter(tuple(self._working.values()))
@@ -97,54 +103,99 @@ class Book:
 
     def place(self, order: Resting) -> None:
         """Put `order` to work, or in the place of what it was; its legs wait inside it."""
+        former = self._working.get(order.id)
+        if former is not None:
+            self._leave_out(former)
         self._working[order.id] = order
+        self._note(order)
 
     def take(self, order_id: str) -> Resting | None:
         """Remove one order and nothing of its family; None if it is not at work."""
-        return self._working.pop(order_id, None)
+        taken = self._working.pop(order_id, None)
+        if taken is not None:
+            self._leave_out(taken)
+        return taken
 
     def find(self, order_id: str) -> Resting | None:
         """The order, at work or waiting inside its entry; None if it is neither."""
-        for order in self._working.values():
-            for member in (order, *order.legs):
-                if member.id == order_id:
-                    return member
-        return None
+        entry = self._entry(order_id)
+        if entry is None or entry.id == order_id:
+            return entry
+        return next(leg for leg in entry.legs if leg.id == order_id)
 
     def swap(self, order_id: str, other: Resting) -> None:
         """Put `other` in the place of an order, at work or waiting; its group and legs follow it under its new id."""
-        for order in self:
-            if order.id == order_id:
-                self.take(order_id)
-                self.place(replace(other, legs=tuple(replace(leg, group=other.id) for leg in order.legs)))
-            elif any(leg.id == order_id for leg in order.legs):
-                self.place(replace(order, legs=tuple(other if leg.id == order_id else leg for leg in order.legs)))
-            elif order.group == order_id:
-                self.place(replace(order, group=other.id))
+        entry = self._entry(order_id)
+        followers = [self._working[name] for name in self._groups.get(order_id, ()) if name != order_id]
+        if entry is not None and entry.id == order_id:
+            self.take(order_id)
+            self.place(replace(other, legs=tuple(replace(leg, group=other.id) for leg in entry.legs)))
+        elif entry is not None:
+            self.place(replace(entry, legs=tuple(other if leg.id == order_id else leg for leg in entry.legs)))
+        for follower in followers:
+            self.place(replace(follower, group=other.id))
 
     def family(self, order_id: str) -> tuple[Resting, ...]:
         """The order and all that lives and dies with it, in order of submission; empty if it is not at work."""
-        for order in self._working.values():
-            if order_id == order.id or any(leg.id == order_id for leg in order.legs):
-                return (order, *order.legs, *self.siblings(order))
-        return ()
+        entry = self._entry(order_id)
+        return () if entry is None else (entry, *entry.legs, *self.siblings(entry))
 
     def siblings(self, order: Resting) -> tuple[Resting, ...]:
         """The other living members of the same group."""
         if order.group is None:
             return ()
-        return tuple(o for o in self._working.values() if o.group == order.group and o.id != order.id)
+        return tuple(self._working[name] for name in self._groups.get(order.group, ()) if name != order.id)
 
     @property
     def reserved(self) -> Decimal:
         """USD held back for all buys at work."""
-        return sum((order.reserve for order in self._working.values()), Decimal(0))
+        return self._reserved.quantize(Decimal(1).scaleb(min(self._exponents, default=0)))
 
     def held(self, symbol: str) -> Decimal:
         """Shares of `symbol` promised to sells at work; the members of one group promise the same shares once."""
         promised: dict[str, Decimal] = {}
-        for order in self._working.values():
-            if order.symbol == symbol and order.side is Side.SELL:
-                family = order.group or order.id
-                promised[family] = max(promised.get(family, Decimal(0)), order.quantity)
+        for name in self._sells.get(symbol, ()):
+            order = self._working[name]
+            family = order.group or order.id
+            promised[family] = max(promised.get(family, Decimal(0)), order.quantity)
         return sum(promised.values(), Decimal(0))
+
+    def _entry(self, order_id: str) -> Resting | None:
+        """The order at work that has this id, or that a leg of this id waits in."""
+        return self._working.get(self._entries.get(order_id, order_id))
+
+    def _note(self, order: Resting) -> None:
+        for leg in order.legs:
+            self._entries[leg.id] = order.id
+        if order.group is not None:
+            self._groups[order.group][order.id] = None
+        if order.side is Side.SELL:
+            self._sells[order.symbol][order.id] = None
+        self._reserved += order.reserve
+        self._exponents[_exponent(order.reserve)] += 1
+
+    def _leave_out(self, order: Resting) -> None:
+        for leg in order.legs:
+            del self._entries[leg.id]
+        if order.group is not None:
+            _drop(self._groups, order.group, order.id)
+        if order.side is Side.SELL:
+            _drop(self._sells, order.symbol, order.id)
+        self._reserved -= order.reserve
+        exponent = _exponent(order.reserve)
+        self._exponents[exponent] -= 1
+        if self._exponents[exponent] == 0:
+            del self._exponents[exponent]
+
+
+def _drop(names: defaultdict[str, dict[str, None]], key: str, name: str) -> None:
+    del names[key][name]
+    if not names[key]:
+        del names[key]
+
+
+def _exponent(amount: Decimal) -> int:
+    """The place of its last digit, at most that of the ones: a sum has the finest of its terms."""
+    exponent = amount.as_tuple().exponent
+    assert isinstance(exponent, int)
+    return min(exponent, 0)

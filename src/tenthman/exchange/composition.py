@@ -12,6 +12,7 @@ from tenthman.exchange.orders import ExchangeOrder, OrderRequest
 from tenthman.exchange.register import NAMES
 
 _CHEAP = Decimal(50)
+_NOTHING = Decimal(0)
 _AT = {TimeInForce.OPG: 0.0, TimeInForce.CLS: 1.0}
 _NINE_PLACES = Decimal("0.000000001")
 
@@ -75,7 +76,7 @@ def compose(
         kind = OrderType.STOP if request.stop_loss_limit is None else OrderType.STOP_LIMIT
         stop = _leg(entry, f"{name}/stop", kind)
         legs.append(replace(stop, limit_price=request.stop_loss_limit, stop_price=request.stop_loss_stop))
-    return replace(entry, legs=tuple(leg.id for leg in legs)), *legs
+    return (replace(entry, legs=tuple(leg.id for leg in legs)), *legs) if legs else (entry,)
 
 
 def _leg(entry: ExchangeOrder, name: str, kind: OrderType) -> ExchangeOrder:
@@ -101,13 +102,21 @@ def at_work(family: Sequence[ExchangeOrder], sequence: int, reserve: Decimal, no
     """
     order, *legs = family
     resting = [resting_of(leg, sequence + place) for place, leg in enumerate(reversed(legs), 1)]
-    first = replace(resting_of(order, sequence), reserve=reserve, only_at=_only_at(order.time_in_force, now))
+    only_at = _only_at(order.time_in_force, now)
     if order.order_class == "oco":
+        first = resting_of(order, sequence, reserve=reserve, only_at=only_at)
         return [replace(first, group=order.id), *resting]
-    return [replace(first, legs=tuple(resting))]
+    return [resting_of(order, sequence, reserve=reserve, only_at=only_at, legs=tuple(resting))]
 
 
-def resting_of(order: ExchangeOrder, sequence: int) -> Resting:
+def resting_of(
+    order: ExchangeOrder,
+    sequence: int,
+    *,
+    reserve: Decimal = _NOTHING,
+    only_at: float | None = None,
+    legs: tuple[Resting, ...] = (),
+) -> Resting:
     """One order as matching sees it: what is left of it. A buy stop is bounded by its collar."""
     is_trailing = order.order_type is OrderType.TRAILING_STOP
     limit = order.limit_price
@@ -127,6 +136,9 @@ def resting_of(order: ExchangeOrder, sequence: int) -> Resting:
         notional=order.notional if order.side is Side.BUY else None,
         whole=order.time_in_force is TimeInForce.FOK,
         group=order.parent_id,
+        reserve=reserve,
+        only_at=only_at,
+        legs=legs,
     )
 
 

@@ -45,6 +45,7 @@ class Floor:
         self.liquidity = liquidity
         self._costs = costs
         self._pending: list[Pending] = []
+        self._fresh: list[str] = []
 
     @property
     def buying_power(self) -> Decimal:
@@ -53,7 +54,7 @@ class Floor:
 
     def admit(self, request: OrderRequest, price: Decimal | None) -> Decimal:
         """What a buy has to hold back, USD; Refusal when the account or its other orders do not allow the order."""
-        standing.require_no_wash(request, self.register.open())
+        standing.require_no_wash(request, self.register.against(request.symbol, request.side))
         if request.side is Side.BUY:
             reserve = standing.reserve(request, price)
             standing.require_cash(reserve, self.buying_power)
@@ -70,17 +71,37 @@ class Floor:
             self.register.keep(member)
         for resting in at_work(family, self.register.place(order.id), reserve, now):
             self.book.place(resting)
+            self._fresh.append(resting.id)
         self.register.tell("accepted" if now is None else "pending_new", order)
         if now is not None:
             self.register.change("new", order.id, order.updated_at, OrderStatus.NEW)
 
     def walk(self, paths: Mapping[str, Path], start: float, stop: float, instant: Callable[[float], datetime]) -> None:
         """Let the book trade from `start` to `stop` of a session, whose fractions `instant` turns into time."""
+        self._walk(None, paths, start, stop, instant)
+
+    def fresh(self) -> list[Resting]:
+        """What came to work since the book traded last: at the instant of then nothing else has anything to do."""
+        return [resting for name in self._fresh if (resting := self.book.get(name)) is not None]
+
+    def walk_fresh(self, paths: Mapping[str, Path], at: float, instant: Callable[[float], datetime]) -> None:
+        """Let what is fresh trade at one instant of a session, up to which the book has traded."""
+        self._walk(self.fresh(), paths, at, at, instant)
+
+    def _walk(
+        self,
+        only: list[Resting] | None,
+        paths: Mapping[str, Path],
+        start: float,
+        stop: float,
+        instant: Callable[[float], datetime],
+    ) -> None:
+        self._fresh.clear()
         if paths:
-            steps = match(self.book, paths, start, stop, self._costs, self.holdings.cash, self.liquidity)
-            for step in steps:
+            cash = self.holdings.cash
+            for step in match(self.book, paths, start, stop, self._costs, cash, self.liquidity, only):
                 self._apply(step, instant(step.fraction))
-        for resting in self.book:
+        for resting in self.book if only is None else filter(None, (self.book.get(order.id) for order in only)):
             if resting.trail is not None:
                 self._follow(resting)
 
@@ -161,7 +182,8 @@ class Floor:
         assert successor.replaces is not None
         old = self.register[successor.replaces]
         resting = self.book.find(old.id)
-        assert resting is not None
+        if resting is None:
+            raise Refusal(422, Code.RULE, f'cannot replace order in "{old.status.value}" state', {"id": old.id})
         reserve = self._admit_successor(successor, resting)
         if due <= at:
             self.put_in_place(successor, change, at)
@@ -196,7 +218,8 @@ class Floor:
 
     def _admit_successor(self, successor: ExchangeOrder, resting: Resting) -> Decimal:
         kin = (successor.replaces, successor.parent_id)
-        others = (order for order in self.register.open() if order.id not in kin)
+        against = self.register.against(successor.symbol, successor.side)
+        others = (order for order in against if order.id not in kin)
         standing.require_no_wash(successor, others)
         if successor.side is Side.SELL:
             mine = resting.quantity
@@ -223,6 +246,7 @@ class Floor:
         told = replace(old, status=OrderStatus.REPLACED, replaced_by=new.id, replaced_at=at, updated_at=at)
         self._adopt(old, new)
         self.book.swap(old.id, self._successor_at_work(new, resting))
+        self._fresh.append(new.id)
         self.register.tell("replaced", told)
         if new.status is OrderStatus.HELD:
             self.register.write(new)

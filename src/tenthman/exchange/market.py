@@ -5,7 +5,7 @@ before anything trades, what is left of the corporate actions happens: dividends
 before, where they are wanted and known, and delisted names are closed out. Settlement is immediate.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
@@ -16,6 +16,7 @@ from tenthman.domain.money import e4
 from tenthman.domain.news import NewsItem
 from tenthman.domain.order import Account, BrokerClock, BrokerPosition, Fill, OrderStatus, TimeInForce
 from tenthman.exchange import admission
+from tenthman.exchange.book import Resting
 from tenthman.exchange.composition import compose
 from tenthman.exchange.corporate import close_out, pay_dividends
 from tenthman.exchange.floor import Floor
@@ -109,10 +110,10 @@ class ReplayExchange:
 
         Inside hours it is at work at once; outside it is `accepted` and waits for the next opening.
         """
-        request, reserve = self._admit(request)
+        request, price, reserve = self._admit(request)
         now = self._fraction()
         status = OrderStatus.ACCEPTED if now is None else OrderStatus.PENDING_NEW
-        number, price = len(self._floor.register), self.price(request.symbol)
+        number = len(self._floor.register)
         family = compose(request, number, status, price, self._now, self._expiry(request.time_in_force))
         self._floor.take(family, reserve, now)
         if now is not None:
@@ -158,8 +159,8 @@ class ReplayExchange:
 
     def resume(self, symbol: str) -> None:
         """Trade `symbol` again, at where its path is by now."""
-        if self._halted.pop(symbol, None) is not None:
-            self._trade_now()
+        if self._halted.pop(symbol, None) is not None and self._timetable.open_row(self._now) is not None:
+            self._walk(self._now, self._now)
 
     def order(self, order_id: str) -> ExchangeOrder:
         """The order as it stands; Refusal 404."""
@@ -281,8 +282,8 @@ class ReplayExchange:
         """Sessions dated `first`..`last`, past and future."""
         return self._timetable.between(first, last)
 
-    def _admit(self, request: OrderRequest) -> tuple[OrderRequest, Decimal]:
-        """The request with what it leaves unsaid, and what it has to hold back; Refusal."""
+    def _admit(self, request: OrderRequest) -> tuple[OrderRequest, Decimal | None, Decimal]:
+        """The request with what it leaves unsaid, the price now, and what it has to hold back; Refusal."""
         request = admission.normalised(request)
         admission.require_well_formed(request)
         self._floor.register.require_unused(request.client_order_id)
@@ -298,7 +299,7 @@ class ReplayExchange:
             raise Refusal(422, Code.RULE, f"no price is known for {request.symbol}")
         base = request.limit_price if request.limit_price is not None else request.stop_price
         admission.require_legs(request, price if base is None else base)
-        return request, self._floor.admit(request, price)
+        return request, price, self._floor.admit(request, price)
 
     def _expiry(self, lasts: TimeInForce) -> datetime | None:
         """When an order sent now ends by itself: at a close, or at 16:15 after so many days; None: never."""
@@ -340,8 +341,12 @@ class ReplayExchange:
         return None if row is None else self._timetable.fraction(row, self._now)
 
     def _trade_now(self) -> None:
-        if self._timetable.open_row(self._now) is not None:
-            self._walk(self._now, self._now)
+        """Let what has just come to work trade; all else has traded up to now."""
+        row = self._timetable.open_row(self._now)
+        if row is not None:
+            at = self._timetable.fraction(row, self._now)
+            paths = self._paths(row, self._floor.fresh())
+            self._floor.walk_fresh(paths, at, lambda fraction: self._timetable.instant(row, fraction))
 
     def _open(self, session: SessionHours) -> None:
         self._opened = self._row
@@ -365,10 +370,12 @@ class ReplayExchange:
     def _walk(self, begin: datetime, end: datetime) -> None:
         row = self._row
         start, stop = self._timetable.fraction(row, begin), self._timetable.fraction(row, end)
-        self._floor.walk(self._paths(row), start, stop, lambda fraction: self._timetable.instant(row, fraction))
+        self._floor.walk(
+            self._paths(row, self._floor.book), start, stop, lambda fraction: self._timetable.instant(row, fraction)
+        )
 
-    def _paths(self, row: int) -> dict[str, Path]:
-        symbols = {order.symbol for order in self._floor.book} - self._halted.keys()
+    def _paths(self, row: int, orders: Iterable[Resting]) -> dict[str, Path]:
+        symbols = {order.symbol for order in orders} - self._halted.keys()
         found = ((symbol, self._prices.path(row, symbol)) for symbol in symbols)
         return {symbol: path for symbol, path in found if path is not None}
 

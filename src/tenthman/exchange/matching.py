@@ -16,7 +16,7 @@ Both the backtest and the exchange server trade through this module. The rules:
 """
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, Decimal
 from enum import Enum
@@ -95,12 +95,14 @@ def match(
     costs: FillCosts,
     cash: Decimal,
     liquidity: Liquidity | None = None,
+    only: Iterable[Resting] | None = None,
 ) -> list[Step]:
     """Walk `start`..`stop` (fractions of the session, both included) and let `book` trade; steps in order of time.
 
-    `book` is left holding what still works. `cash` is what the account has at `start`.
+    `book` is left holding what still works. `cash` is what the account has at `start`. `only` are the orders of the
+    book that may trade, with what becomes of them (None: all).
     """
-    return _Walk(book, paths, stop, costs, cash, liquidity).run(start)
+    return _Walk(book, paths, stop, costs, cash, liquidity).run(start, book if only is None else only)
 
 
 class _Walk:
@@ -123,8 +125,8 @@ class _Walk:
         self._liquidity = liquidity
         self._queue: list[tuple[float, int, str, Touch]] = []
 
-    def run(self, start: float) -> list[Step]:
-        for order in self._book:
+    def run(self, start: float, orders: Iterable[Resting]) -> list[Step]:
+        for order in orders:
             self._watch(order, start)
         steps: list[Step] = []
         while self._queue:

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID, uuid5
 
-from tenthman.domain.order import Fill, OrderStatus
+from tenthman.domain.order import Fill, OrderStatus, Side
 from tenthman.exchange.book import Resting
 from tenthman.exchange.orders import Code, EventName, ExchangeOrder, OrderEvent, Refusal
 
@@ -20,6 +20,7 @@ class Register:
     def __init__(self) -> None:
         self._orders: dict[str, ExchangeOrder] = {}
         self._open: dict[str, None] = {}
+        self._open_by_side: defaultdict[tuple[str, Side], dict[str, None]] = defaultdict(dict)
         self._ids: dict[str, str] = {}
         self._places: dict[str, int] = {}
         self._executions: defaultdict[str, list[Fill]] = defaultdict(list)
@@ -63,6 +64,11 @@ class Register:
         """Orders that are not final, oldest first."""
         return [self._orders[order_id] for order_id in self._open]
 
+    def against(self, symbol: str, side: Side) -> list[ExchangeOrder]:
+        """Orders in `symbol` of the side other than `side` that are not final, oldest first."""
+        other = Side.SELL if side is Side.BUY else Side.BUY
+        return [self._orders[order_id] for order_id in self._open_by_side.get((symbol, other), ())]
+
     def family(self, order: ExchangeOrder) -> list[ExchangeOrder]:
         """The head of an order's family, which may be itself, and the head's legs."""
         head = order if order.parent_id is None else self._orders[order.parent_id]
@@ -73,6 +79,7 @@ class Register:
         self._ids[order.client_order_id] = order.id
         self._places[order.id] = len(self._orders) + 1
         self._open[order.id] = None
+        self._open_by_side[order.symbol, order.side][order.id] = None
         self.write(order)
 
     def write(self, order: ExchangeOrder) -> None:
@@ -80,6 +87,7 @@ class Register:
         self._orders[order.id] = order
         if order.status.is_final:
             self._open.pop(order.id, None)
+            self._open_by_side[order.symbol, order.side].pop(order.id, None)
 
     def tell(self, event: EventName, order: ExchangeOrder) -> None:
         """Write an order and tell that `event` happened to it when it was updated."""
@@ -88,7 +96,7 @@ class Register:
 
     def change(self, event: EventName, order_id: str, at: datetime, status: OrderStatus) -> None:
         """Give an order another status, and tell."""
-        self.tell(event, _dated(replace(self._orders[order_id], status=status, updated_at=at)))
+        self.tell(event, _changed(self._orders[order_id], status, at))
 
     def fill_of(self, resting: Resting, price: Decimal, quantity: Decimal, at: datetime) -> Fill:
         """The next execution of an order, which is not entered yet."""
@@ -140,16 +148,15 @@ class Register:
         return events
 
 
-def _dated(order: ExchangeOrder) -> ExchangeOrder:
-    at = order.updated_at
-    match order.status:
+def _changed(order: ExchangeOrder, status: OrderStatus, at: datetime) -> ExchangeOrder:
+    match status:
         case OrderStatus.CANCELED:
-            return replace(order, canceled_at=at)
+            return replace(order, status=status, updated_at=at, canceled_at=at)
         case OrderStatus.EXPIRED:
-            return replace(order, expired_at=at)
+            return replace(order, status=status, updated_at=at, expired_at=at)
         case OrderStatus.REJECTED:
-            return replace(order, failed_at=at)
+            return replace(order, status=status, updated_at=at, failed_at=at)
         case OrderStatus.REPLACED:
-            return replace(order, replaced_at=at)
+            return replace(order, status=status, updated_at=at, replaced_at=at)
         case _:
-            return order
+            return replace(order, status=status, updated_at=at)

@@ -1,8 +1,10 @@
 """The replayed market: refusals in Alpaca's words, the life of orders, what can be seen, and when."""
 
+import sys
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from types import FrameType
 
 import pytest
 from tenthman_markets import HALT, OHLC, at, small_market
@@ -282,3 +284,29 @@ def test_the_calendar_knows_early_closes_and_the_clock_goes_on_after_the_last_se
         market.hours[0].open_at + timedelta(days=7),
         market.hours[0].close_at + timedelta(days=7),
     )
+
+
+def test_an_order_costs_as_many_steps_in_a_full_book_as_in_an_empty_one(exchange: ReplayExchange) -> None:
+    exchange.advance(at(exchange.market, 0, 0.5))
+    far = replace(SIMPLE, quantity=Decimal(1), limit_price=Decimal(1), time_in_force=TimeInForce.GTC)
+
+    def steps(number: int) -> int:
+        """Calls of functions while an order is sent and cancelled."""
+        count = 0
+
+        def profile(_frame: FrameType, event: str, _argument: object) -> None:
+            nonlocal count
+            count += event == "call"
+
+        sys.setprofile(profile)
+        try:
+            exchange.cancel(exchange.submit(replace(far, client_order_id=f"counted-{number}")).id)
+        finally:
+            sys.setprofile(None)
+        return count
+
+    steps(0)
+    empty = steps(1)
+    for number in range(100):
+        exchange.submit(replace(far, client_order_id=f"resting-{number}"))
+    assert steps(2) <= empty + 10
