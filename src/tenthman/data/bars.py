@@ -180,6 +180,7 @@ class BarStore:
     def _analyse(self) -> None:
         """Tell the planner at once: of a market that it takes for empty it makes plans that never end."""
         with self._pool.connection() as connection:
+            connection.execute(_SQL["small_sample"])
             connection.execute(_SQL["analyse"])
 
     def append(self, bars: Sequence[Bar]) -> int:
@@ -283,9 +284,10 @@ class BarStore:
         until = date.max if last is None else last
         with self._pool.connection() as connection, connection.cursor() as cursor:
             cursor.execute(_SQL["snapshot"])
-            found = cursor.execute(_SQL["tickers"], [self._market_id, until]).fetchall()
+            found = cursor.execute(_SQL["tickers"], {"market_id": self._market_id, "until": until}).fetchall()
             tickers = tuple(sorted(str(row[0]) for row in found))
-            rows = read_binary(cursor, _SQL["read"], [list(tickers), self._market_id, until], _COLUMNS)
+            asked = [list(tickers), self._market_id, until]
+            rows = read_binary(cursor, _SQL["read"], asked, _COLUMNS, block="place")
         return _panel(tickers, rows)
 
 

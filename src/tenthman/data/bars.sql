@@ -26,6 +26,9 @@ SELECT DISTINCT session FROM bars WHERE market_id = %s
 -- name: room_to_load
 SET LOCAL work_mem = '96MB'
 
+-- name: small_sample
+SET LOCAL default_statistics_target = 10
+
 -- name: analyse
 ANALYZE bars (market_id, ticker, session, fetch_id)
 
@@ -83,7 +86,14 @@ INSERT INTO bars SELECT * FROM incoming ON CONFLICT DO NOTHING
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY
 
 -- name: tickers
-SELECT DISTINCT ticker FROM bars WHERE market_id = %s AND session <= %s
+WITH RECURSIVE stored AS (
+    (SELECT ticker FROM bars WHERE market_id = %(market_id)s ORDER BY ticker LIMIT 1)
+    UNION ALL
+    SELECT (SELECT ticker FROM bars WHERE market_id = %(market_id)s AND ticker > stored.ticker ORDER BY ticker LIMIT 1)
+    FROM stored WHERE ticker IS NOT NULL
+)
+SELECT ticker FROM stored
+WHERE EXISTS (SELECT FROM bars WHERE market_id = %(market_id)s AND ticker = stored.ticker AND session <= %(until)s)
 
 -- name: read
 SELECT session, place::int4, open, high, low, close, volume, known_at

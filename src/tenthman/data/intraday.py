@@ -92,7 +92,10 @@ class IntradayStore:
     def bars(self, tickers: tuple[str, ...], minutes: int, since: datetime, until: datetime) -> IntradayTable:
         """Stored bars of `minutes` that begin in `since`..`until` (until excluded), by ticker and time."""
         with self._pool.connection() as connection, connection.cursor() as cursor:
-            rows = read_binary(cursor, _SQL["read"], [list(tickers), self._market_id, minutes, since, until], _COLUMNS)
+            asked = [list(tickers), self._market_id, minutes, since, until]
+            found = read_binary(cursor, _SQL["read"], asked, _COLUMNS, block="place")
+        order = np.lexsort((found["begins_at"], found["place"]))
+        rows = {name: values[order] for name, values in found.items()}
         codes = rows.pop("place").astype(np.intp) - 1
         return IntradayTable(tickers=tickers, codes=codes, begins=rows.pop("begins_at"), **rows)
 

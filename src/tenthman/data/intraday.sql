@@ -13,4 +13,3 @@ WHERE (intraday_bars.open, intraday_bars.high, intraday_bars.low, intraday_bars.
 SELECT place::int4, begins_at, open, high, low, close, volume
 FROM intraday_bars JOIN unnest(%s::text[]) WITH ORDINALITY AS columns (ticker, place) USING (ticker)
 WHERE market_id = %s AND minutes = %s AND begins_at >= %s AND begins_at < %s
-ORDER BY place, begins_at

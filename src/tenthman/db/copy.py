@@ -58,29 +58,50 @@ def copy_binary(cursor: Cursor, table: str, columns: Mapping[str, Column]) -> in
 
 
 def read_binary(
-    cursor: Cursor, query: LiteralString, parameters: Sequence[object], columns: Mapping[str, str]
+    cursor: Cursor,
+    query: LiteralString,
+    parameters: Sequence[object],
+    columns: Mapping[str, str],
+    *,
+    block: str | None = None,
 ) -> dict[str, NDArray[Any]]:
     """The rows of `query` as one array a column; `columns` names each with its type, in order.
 
     Types: "float8", "int4", "date" (datetime64[D]), "timestamptz" (datetime64[us], UTC). A NULL raises ValueError.
+    The server sends all rows as one, which has room for ten million of them, or one for each value of the column
+    `block`, by that value; the order of rows within a block is then any.
     """
-    parts: list[tuple[str, str]] = [("count", ">i2")]
-    for name, kind in columns.items():
-        parts += [(f"{name}:size", ">i4"), (name, _WIRE[kind])]
-    layout = np.dtype(parts)
-    with cursor.copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(sql.SQL(query)), parameters) as copy:
-        raw = b"".join(bytes(block) for block in copy)
-    body = memoryview(raw)[len(_HEADER) : -len(_TRAILER)]
-    if len(body) % layout.itemsize:
-        raise ValueError(f"a row must have {layout.itemsize} bytes without NULL, {len(body)} bytes came")
-    rows = np.frombuffer(body, dtype=layout)
-    for name in columns:
-        if not bool(np.all(rows[f"{name}:size"] == layout[name].itemsize)):
-            raise ValueError(f"column `{name}` must hold {columns[name]} without NULL")
-    return {name: _decode(rows[name], kind) for name, kind in columns.items()}
+    blocks: dict[str, list[NDArray[Any]]] = {name: [np.empty(0, dtype=_WIRE[kind])] for name, kind in columns.items()}
+    with cursor.copy(_in_blocks(query, columns, block), parameters) as copy:
+        raw = memoryview(b"".join(bytes(part) for part in copy))
+    place = len(_HEADER)
+    while raw[place : place + 2] != _TRAILER:
+        [rows] = struct.unpack_from(">q", raw, place + 6)
+        place += 14
+        for name, kind in columns.items():
+            [size] = struct.unpack_from(">i", raw, place)
+            width = np.dtype(_WIRE[kind]).itemsize
+            if rows and size != rows * width:
+                raise ValueError(f"column `{name}` must hold {kind} without NULL")
+            place += 4 + max(size, 0)
+            blocks[name].append(np.frombuffer(raw[place - max(size, 0) : place], dtype=_WIRE[kind]))
+    return {name: _decode(np.concatenate(blocks[name]), kind) for name, kind in columns.items()}
 
 
 _WIRE = {"float8": ">f8", "int4": ">i4", "date": ">i4", "timestamptz": ">i8"}
+_SEND = {"float8": "float8send", "int4": "int4send", "date": "date_send", "timestamptz": "timestamptz_send"}
+
+
+def _in_blocks(query: LiteralString, columns: Mapping[str, str], block: str | None) -> sql.Composed:
+    """A column's values, one after the other, as one value: a message a row would cost more than all the rest."""
+    strung = [
+        sql.SQL("string_agg({}({}), ''::bytea)").format(sql.Identifier(_SEND[kind]), sql.Identifier(name))
+        for name, kind in columns.items()
+    ]
+    grouped = sql.SQL("") if block is None else sql.SQL("GROUP BY {0} ORDER BY {0}").format(sql.Identifier(block))
+    return sql.SQL("COPY (SELECT count(*), {} FROM ({}) AS found ({}) {}) TO STDOUT (FORMAT BINARY)").format(
+        sql.SQL(", ").join(strung), sql.SQL(query), sql.SQL(", ").join(map(sql.Identifier, columns)), grouped
+    )
 
 
 def _decode(values: NDArray[Any], kind: str) -> NDArray[Any]:

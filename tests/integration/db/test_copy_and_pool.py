@@ -56,6 +56,19 @@ def test_rows_beyond_one_chunk_arrive_in_order(pool: Pool) -> None:
         )
 
 
+def test_rows_come_block_by_block_and_none_at_all_are_empty_columns(pool: Pool) -> None:
+    query = "SELECT * FROM (VALUES (2, 0.5::float8), (1, 1.5), (2, 0.25)) AS rows (place, value)"
+    kinds = {"place": "int4", "value": "float8"}
+    with pool.connection() as connection, connection.cursor() as cursor:
+        found = read_binary(cursor, query, [], kinds, block="place")
+        none = read_binary(cursor, "SELECT 1, 0.5::float8 WHERE false", [], kinds)
+        grouped = read_binary(cursor, "SELECT 1, 0.5::float8 WHERE false", [], kinds, block="place")
+    assert found["place"].tolist() == [1, 2, 2]
+    assert found["value"][0] == 1.5
+    assert sorted(found["value"][1:]) == [0.25, 0.5]
+    assert [len(column) for column in (*none.values(), *grouped.values())] == [0, 0, 0, 0]
+
+
 @pytest.mark.parametrize(
     ("column", "message"),
     [
