@@ -11,14 +11,14 @@ from tenthman.cli.app import app
 PARTS = {"configuration", "disk", "database", "language model", "embedding model", "broker and calendar"}
 
 
-def _commands() -> list[tuple[str, ...]]:
-    """Every command and group of commands, by the words that name it."""
-    found: list[tuple[str, ...]] = [()]
+def _commands() -> list[tuple[tuple[str, ...], bool]]:
+    """Every command and group of commands, by the words that name it, and whether it is a group."""
+    found: list[tuple[tuple[str, ...], bool]] = [((), True)]
     open_: list[tuple[tuple[str, ...], Any]] = [((), typer.main.get_command(app))]
     while open_:
         words, command = open_.pop()
         for name, inner in getattr(command, "commands", {}).items():
-            found.append((*words, name))
+            found.append(((*words, name), hasattr(inner, "commands")))
             open_.append(((*words, name), inner))
     return sorted(found)
 
@@ -47,14 +47,15 @@ def test_a_part_that_does_not_answer_is_named_with_how_to_mend_it(tenthman: Inst
     assert "s3cr3t-word" not in answer.out + answer.err
 
 
-@pytest.mark.parametrize("words", _commands(), ids=lambda words: " ".join(words) or "tenthman")
-def test_every_command_has_help(tenthman: Installed, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("words", "is_group"), _commands(), ids=lambda part: " ".join(part) if isinstance(part, tuple) else ""
+)
+def test_every_command_has_help_and_tells_json(tenthman: Installed, words: tuple[str, ...], is_group: bool) -> None:
     answer = tenthman(*words, "--help")
     assert answer.code == 0
     assert answer.err == ""
     assert f"Usage: {' '.join(('tenthman', *words))}" in answer.out
-    reports = words and words not in {("audit",), ("models",), ("pack",), ("trade",)}
-    assert ("--json" in answer.out) is bool(reports)
+    assert ("--json" in answer.out) is not (is_group or words == ("trade",))
 
 
 def test_the_version_is_told(tenthman: Installed) -> None:

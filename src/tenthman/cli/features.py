@@ -87,6 +87,7 @@ def forget_command(
     market: MarketOption = None,
     pack: PackOption = None,
     config_directory: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Remove a stored set with its rows."""
     from tenthman.scheduler.storage import open_storage
@@ -96,7 +97,11 @@ def forget_command(
     with open_storage(config) as pool:
         store = _store(pool, named)
         chosen = _chosen(store, set_hash)
-        show_lines([f"set {chosen.set_hash[:12]}: {store.forget(chosen.set_hash):,} rows removed"])
+        removed = store.forget(chosen.set_hash)
+    if as_json:
+        show_json({"set": chosen.set_hash, "removed": removed})
+        return
+    show_lines([f"set {chosen.set_hash[:12]}: {removed:,} rows removed"])
 
 
 @app.command("show")

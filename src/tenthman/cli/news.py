@@ -66,6 +66,7 @@ def index_command(
     market: MarketOption = None,
     pack: PackOption = None,
     config_directory: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Give every stored headline its vector (about 100 a second); interrupted, it goes on where it stopped."""
     from tenthman.scheduler.storage import open_storage
@@ -79,8 +80,11 @@ def index_command(
             if done % 2_000 == 0:
                 say(f"{done:,} of {todo:,}")
 
-        done = searcher.index(limit, told)
-    typer.echo(f"{done:,} headlines got their vectors")
+        done, missing = searcher.index(limit, told), searcher.missing()
+    if as_json:
+        show_json({"embedded": done, "without_vector": missing})
+    else:
+        typer.echo(f"{done:,} headlines got their vectors")
 
 
 @app.command("fetch")
