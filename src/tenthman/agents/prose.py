@@ -12,6 +12,7 @@ from tenthman.agents.text import clean
 RATIONALE_CHARACTERS = 240
 NUMBERS_CHARACTERS = 40
 FAILURE_CHARACTERS = 400
+PRINTED_CHARACTERS = 2_000
 
 RECITED_LETTERS = 24
 """So many letters in a row that are also the prompt's, about five words, count as reciting it."""
@@ -45,6 +46,14 @@ def shown_id(text: str) -> str:
     """An id that no case has, for the record; NO_ID for what has not even the shape of one."""
     line = clean(text, NUMBERS_CHARACTERS)
     return line if _ID.fullmatch(line) else NO_ID
+
+
+def printable(text: str) -> str:
+    """A raw reply for a terminal: what steers one or cannot be seen is replaced, and a long one is cut and says so."""
+    seen = "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text[:PRINTED_CHARACTERS]
+    )
+    return seen if len(text) <= PRINTED_CHARACTERS else f"{seen}... ({len(text)} characters)"
 
 
 def recites(text: str, own: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from psycopg.rows import dict_row
 
+from tenthman.agents.prose import printable
 from tenthman.agents.vocabulary import VOCABULARY
 from tenthman.db.pool import Pool
 from tenthman.db.sql import load_queries
@@ -220,7 +221,7 @@ def _critique_lines(critique: Row) -> Iterator[str]:
         yield f"  cites what is not there: {', '.join(critique['invalid_citations'])}"
     if critique["prompt"] is not None:
         yield f"  prompt {critique['prompt_hash']}: {critique['prompt'].get('instruction', '')}"
-        yield f"  raw reply: {critique['reply']}"
+        yield f"  raw reply: {printable(critique['reply'])}"
 
 
 def _check_line(check: Row) -> str:

@@ -11,7 +11,7 @@ from tenthman.agents.analyst import ANALYST
 from tenthman.agents.base import CASE_CLOSES, CASE_OPENS, HEADLINE_CHARACTERS, render, split
 from tenthman.agents.committee import NO_MODEL, review
 from tenthman.agents.exam_cases import exam_cases
-from tenthman.agents.prose import recites, shown_id, shown_rationale
+from tenthman.agents.prose import printable, recites, shown_id, shown_rationale
 from tenthman.config import load_config
 from tenthman.domain.opinion import Abstain, Critique, Enter, Review, Veto
 
@@ -94,6 +94,14 @@ def test_a_rationale_in_the_models_own_words_is_shown(told: str) -> None:
     own = f"{split(CALM)[0]}\n{CALM.instruction}"
     assert not recites(told, own)
     assert shown_rationale(told, case=CALM.shared, own=own) == told
+
+
+def test_a_raw_reply_steers_no_terminal_and_fills_none() -> None:
+    assert printable('{"stance":"veto"}') == '{"stance":"veto"}'
+    hostile = printable("\x1b]0;owned\a\x1b[2J\r\nveto lifted \u202edetfil\x9b31m")
+    assert hostile.isprintable()
+    assert "veto lifted" in hostile
+    assert printable("x" * 1_000_000) == f"{'x' * 2_000}... (1000000 characters)"
 
 
 def test_an_id_that_is_none_is_recorded_without_its_words() -> None:
