@@ -4,7 +4,6 @@ from collections import Counter
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
-from zoneinfo import ZoneInfo
 
 import typer
 
@@ -14,6 +13,7 @@ from tenthman.cli.session import start
 from tenthman.config import Config
 from tenthman.domain.errors import ConfigError
 from tenthman.scheduler.clock import wall_now
+from tenthman.scheduler.timeline import NEW_YORK
 
 if TYPE_CHECKING:
     from tenthman.data.ingest import Span
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 DEFAULT_DAYS = 30
 MOST_FLAGS_SHOWN = 20
-NEW_YORK = ZoneInfo("America/New_York")
 
 app = typer.Typer(help="Bring market data into the store that the live desk reads.", no_args_is_help=True)
 

@@ -12,11 +12,12 @@ from tenthman.cli.session import start
 from tenthman.config import Config
 from tenthman.domain.errors import ConfigError
 from tenthman.domain.money import ONE, usd
-from tenthman.domain.order import Book, TradingState
+from tenthman.domain.order import Book
 from tenthman.risk.arithmetic import LOST, LOST_MOST, NEAREST, REFERENCES
 from tenthman.risk.explain import Explanation, Size, explain
 from tenthman.risk.figures import STATES, BookFigures, figures_of
 from tenthman.risk.numbers import rule_numbers
+from tenthman.scheduler.book import empty_book
 from tenthman.scheduler.clock import wall_now
 
 app = typer.Typer(help="What the rules of risk come to.", no_args_is_help=True)
@@ -43,7 +44,7 @@ def explain_command(
         raise ConfigError("`--empty` is for no run: leave out --run")
     book = None if empty else _recorded(config, run)
     numbers = rule_numbers(config.risk_rules)
-    figures = figures_of(book or _empty(config), numbers)
+    figures = figures_of(book or empty_book(wall_now(), Decimal(config.settings.rehearsal.starting_cash_usd)), numbers)
     try:
         found = explain(figures, numbers)
     except ValueError as error:
@@ -56,34 +57,15 @@ def explain_command(
 
 def _recorded(config: Config, run: str | None) -> Book | None:
     from tenthman.scheduler.recorded_book import recorded_book
-    from tenthman.scheduler.state import newest_run
     from tenthman.scheduler.storage import open_storage
-    from tenthman.scheduler.story import latest_run
+    from tenthman.scheduler.story import paper_run
 
     with open_storage(config) as pool:
-        found = newest_run(pool, world="paper") if run is None else latest_run(pool, run).run_id
+        found = paper_run(pool, run)
         if found is not None:
             return recorded_book(pool, found)
     say("there is no paper run: the sums are for an empty book with the starting cash of settings.yaml")
     return None
-
-
-def _empty(config: Config) -> Book:
-    cash = Decimal(config.settings.rehearsal.starting_cash_usd)
-    return Book(
-        as_of=wall_now(),
-        equity=cash,
-        cash=cash,
-        day_start_equity=cash,
-        week_start_equity=cash,
-        peak_equity=cash,
-        bought=Decimal(0),
-        since_stop={},
-        positions=(),
-        pending=(),
-        exiting=frozenset(),
-        state=TradingState.ACTIVE,
-    )
 
 
 def _as_json(book: BookFigures, found: Explanation) -> dict[str, object]:

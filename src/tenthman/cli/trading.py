@@ -91,15 +91,12 @@ def _pulled(config: Config, state: TradingState, reason: str) -> Path | None:
 
 @contextmanager
 def _ledger(config: Config, run: str | None) -> "Iterator[Ledger]":
-    from tenthman.scheduler.state import Ledger, newest_run
+    from tenthman.scheduler.state import Ledger
     from tenthman.scheduler.storage import open_storage
-    from tenthman.scheduler.story import latest_run
+    from tenthman.scheduler.story import require_paper_run
 
     with open_storage(config) as pool:
-        found = newest_run(pool, world="paper") if run is None else latest_run(pool, run).run_id
-        if found is None:
-            raise ConfigError("there is no paper run yet; name another run with --run")
-        yield Ledger.attach(pool, found)
+        yield Ledger.attach(pool, require_paper_run(pool, run))
 
 
 def _show(ledger: "Ledger", as_json: bool, path: Path | None) -> None:

@@ -130,3 +130,21 @@ def _pending(order: BrokerOrder, universe: Universe) -> PendingEntry | None:
         limit_price=order.limit_price,
         stop_price=max(stops) if stops else Decimal("0.01"),
     )
+
+
+def empty_book(as_of: datetime, cash: Decimal) -> Book:
+    """An account that holds nothing but `cash` (USD) and may enter."""
+    return Book(
+        as_of=as_of,
+        equity=cash,
+        cash=cash,
+        day_start_equity=cash,
+        week_start_equity=cash,
+        peak_equity=cash,
+        bought=Decimal(0),
+        since_stop={},
+        positions=(),
+        pending=(),
+        exiting=frozenset(),
+        state=TradingState.ACTIVE,
+    )

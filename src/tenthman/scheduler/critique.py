@@ -21,8 +21,9 @@ from tenthman.decision import Holes, Question, decide, prepare
 from tenthman.domain.audit import Decision, Slot
 from tenthman.domain.errors import ConfigError, DataMissing, TapeMiss
 from tenthman.domain.opinion import Abstain, Action, Ask, Case, Critique, Enter, Hold, ReplyState, Review, Stance, Veto
-from tenthman.domain.order import Book, Denial, SizedOrder, TradingState
+from tenthman.domain.order import Denial, SizedOrder
 from tenthman.news.storage import NewsStore
+from tenthman.scheduler.book import empty_book
 from tenthman.scheduler.clock import wall_now
 from tenthman.scheduler.forecast import last_closes, model_for
 from tenthman.scheduler.holes import asks_a_model, quote_from
@@ -143,24 +144,6 @@ def opinion_lines(critique: Critique, case: Case) -> Iterator[str]:
     yield from (f"  {id_}: {sources[id_]}" for id_ in critique.cited)
     if critique.detail:
         yield f"  {critique.detail}"
-
-
-def empty_book(as_of: datetime, cash: Decimal) -> Book:
-    """An account that holds nothing but `cash` (USD) and may enter."""
-    return Book(
-        as_of=as_of,
-        equity=cash,
-        cash=cash,
-        day_start_equity=cash,
-        week_start_equity=cash,
-        peak_equity=cash,
-        bought=Decimal(0),
-        since_stop={},
-        positions=(),
-        pending=(),
-        exiting=frozenset(),
-        state=TradingState.ACTIVE,
-    )
 
 
 def _put_to_critics(

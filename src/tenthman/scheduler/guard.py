@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -21,8 +20,8 @@ from tenthman.scheduler.challenger import Events, without_entries
 from tenthman.scheduler.clock import Clock
 from tenthman.scheduler.keeper import BarKeeper, Rebase
 from tenthman.scheduler.sight import Sight
+from tenthman.scheduler.timeline import NEW_YORK
 
-NEW_YORK = ZoneInfo("America/New_York")
 MOST_TOLD = 20
 
 log = structlog.get_logger(__name__)

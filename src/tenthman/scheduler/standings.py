@@ -9,8 +9,8 @@ from tenthman.db.pool import Pool
 from tenthman.db.sql import load_queries
 from tenthman.domain.errors import ConfigError
 from tenthman.scheduler.record import CommitteeKey
-from tenthman.scheduler.state import Ledger, newest_run
-from tenthman.scheduler.story import latest_run
+from tenthman.scheduler.state import Ledger
+from tenthman.scheduler.story import require_paper_run
 
 _SQL = load_queries("tenthman.scheduler", "standings.sql")
 
@@ -32,14 +32,14 @@ class StandingChange:
 def standings(pool: Pool, run: str | None) -> tuple[StandingChange, ...]:
     """Every change in `run` (None: the newest paper run), or in all runs of its account, oldest first."""
     with pool.connection() as connection, connection.cursor(row_factory=class_row(StandingChange)) as cursor:
-        return tuple(cursor.execute(_SQL["standings"], {"run": _run(pool, run)}).fetchall())
+        return tuple(cursor.execute(_SQL["standings"], {"run": require_paper_run(pool, run)}).fetchall())
 
 
 def reinstate(
     pool: Pool, run: str | None, digest: str, reason: str, person: str, at: datetime
 ) -> tuple[CommitteeKey, ...]:
     """Reinstate every demoted committee whose model digest begins with `digest`. ConfigError when there is none."""
-    ledger = Ledger.attach(pool, _run(pool, run))
+    ledger = Ledger.attach(pool, require_paper_run(pool, run))
     chosen = [item for item in sorted(ledger.demoted_committees()) if item.model_digest.startswith(digest)]
     if not chosen:
         raise ConfigError(
@@ -48,12 +48,3 @@ def reinstate(
     for committee in chosen:
         ledger.reinstate_committee(committee, reason, person, at)
     return tuple(chosen)
-
-
-def _run(pool: Pool, run: str | None) -> str:
-    if run is not None:
-        return latest_run(pool, run).run_id
-    found = newest_run(pool, world="paper")
-    if found is None:
-        raise ConfigError("there is no paper run yet; name another run with --run")
-    return found

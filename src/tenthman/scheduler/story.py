@@ -15,6 +15,7 @@ from tenthman.db.pool import Pool
 from tenthman.db.sql import load_queries
 from tenthman.domain.canonical import content_hash
 from tenthman.domain.errors import ConfigError
+from tenthman.scheduler.state import newest_run
 
 _SQL = load_queries("tenthman.scheduler", "story.sql")
 
@@ -91,6 +92,19 @@ def latest_run(pool: Pool, run: str | None = None) -> RunRow:
     if not known:
         raise ConfigError("there is no run yet: `tenthman rehearse` makes one")
     raise ConfigError(f"`run` must name a run such as {', '.join(known)}, was {run!r}")
+
+
+def paper_run(pool: Pool, run: str | None) -> str | None:
+    """Id of the run that `run` begins, or (None) of the newest paper run; None where there is none of those."""
+    return newest_run(pool, world="paper") if run is None else latest_run(pool, run).run_id
+
+
+def require_paper_run(pool: Pool, run: str | None) -> str:
+    """As `paper_run`; ConfigError where there is none."""
+    found = paper_run(pool, run)
+    if found is None:
+        raise ConfigError("there is no paper run yet; name another run with --run")
+    return found
 
 
 def list_trades(pool: Pool, run: str | None) -> tuple[TradeRow, ...]:

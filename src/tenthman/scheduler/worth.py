@@ -18,7 +18,7 @@ from datetime import date
 import numpy as np
 
 from tenthman.domain.market import Floats
-from tenthman.domain.opinion import Critique, ReplyState, Role, Stance
+from tenthman.domain.opinion import ReplyState, Role, Stance
 from tenthman.ml.resampling import Interval, block_length, bootstrap_interval
 
 BP = 10_000.0
@@ -144,16 +144,6 @@ class Agreement:
     number: int
     share: float
     kappa: float
-
-
-def key_of(critique: Critique) -> AgentKey:
-    """Who spoke."""
-    return AgentKey(
-        role=critique.role.value,
-        model=critique.model,
-        model_digest=critique.model_digest,
-        template_hash=critique.template_hash,
-    )
 
 
 def cards(opinions: Iterable[Opinion], horizon_sessions: int, level: float, seed: int) -> tuple[Card, ...]:
