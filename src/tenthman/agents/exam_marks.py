@@ -40,11 +40,6 @@ class Tally:
         """The share vetoed; 0 where nothing was put."""
         return self.vetoed / self.put if self.put else 0.0
 
-    @property
-    def abstain_rate(self) -> float:
-        """The share abstained from; 0 where nothing was put."""
-        return self.abstained / self.put if self.put else 0.0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:

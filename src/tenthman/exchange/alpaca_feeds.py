@@ -28,6 +28,7 @@ EVERYTHING = "*"
 MARKET_CHANNELS = ("trades", "quotes", "bars", "updatedBars", "dailyBars", "statuses")
 NEWS_CHANNELS = ("news",)
 _QUEUED = 20_000
+_LONGEST_SYMBOL = 16
 _ERRORS = {
     400: "invalid syntax",
     401: "not authenticated",
@@ -150,15 +151,22 @@ class Feed:
         asked = {name: symbols for name, symbols in message.items() if name != "action"}
         if not set(asked) <= set(self._channels):
             return _error(410)
-        if not all(isinstance(symbols, list | tuple) for symbols in asked.values()):
+        if not all(_are_symbols(symbols) for symbols in asked.values()):
             return _error(400)
         for name, symbols in asked.items():
-            change = {str(symbol) for symbol in symbols} if isinstance(symbols, list | tuple) else set()
+            change = set(symbols) if isinstance(symbols, list | tuple) else set()
             if action == "subscribe":
                 subscriber.wanted[name] |= change
             else:
                 subscriber.wanted[name] -= change
         return _subscription(self._channels, subscriber.wanted)
+
+
+def _are_symbols(value: object) -> bool:
+    """Whether `value` is a list of short ASCII texts: what is subscribed to is kept, and told again."""
+    return isinstance(value, list | tuple) and all(
+        isinstance(item, str) and item.isascii() and len(item) <= _LONGEST_SYMBOL for item in value
+    )
 
 
 def _subscription(channels: Sequence[str], wanted: Mapping[str, set[str]]) -> Json:

@@ -93,9 +93,10 @@ class Broadcaster:
     def _queue(self, message: Json) -> None:
         frames: dict[Codec, bytes] = {}
         for socket, listener in tuple(self._listeners.items()):
-            frame = frames.setdefault(listener.encode, listener.encode(message))
+            if listener.encode not in frames:
+                frames[listener.encode] = listener.encode(message)
             try:
-                listener.queue.put_nowait(frame)
+                listener.queue.put_nowait(frames[listener.encode])
             except asyncio.QueueFull:
                 _log.warning("stream listener too slow", queued=_QUEUED)
                 self._listeners.pop(socket, None)

@@ -165,12 +165,14 @@ def test_a_feed_says_what_is_wrong_with_a_message(server: Running, packed: bool)
             {"action": "dance"},
             {"action": "subscribe", "news": ["*"]},
             {"action": "subscribe", "bars": "AAA"},
+            {"action": "subscribe", "bars": ["\xe9"]},
+            {"action": "subscribe", "bars": ["A" * 17]},
             {"action": "subscribe", "bars": ["AAA", "BRK.B"], "trades": ["AAA"]},
             {"action": "unsubscribe", "bars": ["AAA"]},
             packed=packed,
         )
     )
-    assert [answer[0].get("code") for answer in answers] == [None, None, 403, 400, 410, 400, None, None]
+    assert [answer[0].get("code") for answer in answers] == [None, None, 403, 400, 410, 400, 400, 400, None, None]
     assert (answers[-1][0]["bars"], answers[-1][0]["trades"]) == (["BRK.B"], ["AAA"])
 
 
