@@ -35,6 +35,7 @@ from tenthman.db.pool import open_pool
 from tenthman.domain.audit import RunKey
 from tenthman.domain.canonical import plain
 from tenthman.domain.market import MarketData, Period
+from tenthman.domain.order import BrokerOrder
 from tenthman.exchange.serve import Addresses, serve
 from tenthman.execution.client import AlpacaBroker
 from tenthman.scheduler.state import Ledger
@@ -159,7 +160,7 @@ class Campaign:
         keys = exchange.served.told["accounts"][0]
         self._keys = keys["key"], keys["secret"]
         self._broker = AlpacaBroker(exchange.served.rest, *self._keys, BROKER)
-        self._run = _begin(database, self._market)
+        self._run = begin(database, self._market)
 
     def until(self, kills: int) -> Tally:
         """Go on until the desk has been killed so often."""
@@ -193,18 +194,13 @@ class Campaign:
         """What must hold whenever the desk has recovered."""
         posted = Counter(self._posts.read_text().split())
         assert max(posted.values(), default=1) == 1, f"sent twice: {[name for name in posted if posted[name] > 1]}"
-        client = self._exchange.served.client()
-        theirs = _their_orders(client)
         with psycopg.connect(self._database) as connection:
-            ours = _our_orders(connection)
-            assert ours == theirs, f"orders differ: {sorted(set(ours.items()) ^ set(theirs.items()))}"
-            fills = {(item.execution_id, item.quantity, item.price) for item in self._broker.fills(None)}
-            assert _our_fills(connection) == fills, "fills differ"
-            held = {item.ticker: item.quantity for item in self._broker.positions()}
-            assert _our_holdings(connection) == held, "positions differ"
-            cash = CASH + _traded(connection) + self._broker.dividends_paid()
-            assert cash == self._broker.account().cash, f"cash is {self._broker.account().cash}, the record has {cash}"
-        self.tally.orders, self.tally.fills = len(theirs), len(fills)
+            found = differences(connection, self._broker, CASH)
+            counted = connection.execute(
+                "SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM fills)"
+            ).fetchone()
+        assert found == [], found
+        self.tally.orders, self.tally.fills = counted
 
     def _live(self, life: Life) -> tuple[bool, bool]:
         """Start the desk and see it end: whether it lived, and whether what was to befall it did."""
@@ -338,7 +334,7 @@ def _heard(here) -> Iterator[tuple]:
             return
 
 
-def _begin(database: str, market: MarketData) -> str:
+def begin(database: str, market: MarketData) -> str:
     """A run on record, let go; its connections are no longer there when this returns."""
     with open_pool(make_conninfo(database), DATABASE) as pool:
         with pool.connection() as connection:
@@ -360,40 +356,36 @@ def _begin(database: str, market: MarketData) -> str:
             return ledger.run_id
 
 
-def _their_orders(client) -> dict[str, tuple]:
-    rows, after = [], {}
-    while True:
-        query = {"status": "all", "nested": True, "direction": "asc", "limit": 500}
-        page = client.get("/orders", {**query, **after})
-        rows += page
-        if len(page) < 500:
-            break
-        after = {"after_order_id": page[-1]["id"]}
-    flat = [item for row in rows for item in (row, *(row["legs"] or ()))]
-    return {
-        row["client_order_id"]: (
-            row["id"],
-            row["status"],
-            Decimal(row["qty"]),
-            Decimal(row["filled_qty"]),
-            None if row["filled_avg_price"] is None else Decimal(row["filled_avg_price"]),
-        )
-        for row in flat
-    }
-
-
-def _our_orders(connection: psycopg.Connection) -> dict[str, tuple]:
-    """Orders that the record believes to be with the exchange; none may be in doubt."""
+def differences(connection: psycopg.Connection, broker: AlpacaBroker, cash: Decimal) -> list[str]:
+    """What the record of the only run says otherwise than the broker, whose account began with `cash`."""
     rows = connection.execute(
         "SELECT client_order_id, broker_order_id, status, quantity, filled_quantity, filled_avg_price FROM orders"
     ).fetchall()
-    doubted = [row[0] for row in rows if row[2] in ("intent", "unknown")]
-    assert doubted == [], f"still in doubt: {doubted}"
-    return {row[0]: tuple(row[1:]) for row in rows if row[1] is not None}
+    found = [f"{row[0]} is in doubt" for row in rows if row[2] in ("intent", "unknown")]
+    ours = {row[0]: tuple(row[1:]) for row in rows if row[1] is not None}
+    theirs = dict(_told(item) for order in broker.all_orders() for item in (order, *order.legs))
+    found += [f"order {name}: {ours.get(name)}, at the broker {theirs.get(name)}" for name in _unequal(ours, theirs)]
+    fills = {item.execution_id: (item.quantity, item.price) for item in broker.fills(None)}
+    booked = _our_fills(connection)
+    found += [f"fill {name}: {booked.get(name)}, at the broker {fills.get(name)}" for name in _unequal(booked, fills)]
+    held, holdings = {item.ticker: item.quantity for item in broker.positions()}, _our_holdings(connection)
+    found += [f"{name}: {holdings.get(name)}, at the broker {held.get(name)}" for name in _unequal(holdings, held)]
+    expected, there = cash + _traded(connection) + broker.dividends_paid(), broker.account().cash
+    return found if expected == there else [*found, f"cash: {expected}, at the broker {there}"]
 
 
-def _our_fills(connection: psycopg.Connection) -> set[tuple]:
-    return set(connection.execute("SELECT execution_id, quantity, price FROM fills").fetchall())
+def _told(order: BrokerOrder) -> tuple[str, tuple]:
+    sizes = (order.quantity, order.filled_quantity, order.filled_avg_price)
+    return order.client_order_id, (order.id, order.status.value, *sizes)
+
+
+def _unequal(ours: dict, theirs: dict) -> list[str]:
+    return sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+
+
+def _our_fills(connection: psycopg.Connection) -> dict[str, tuple]:
+    rows = connection.execute("SELECT execution_id, quantity, price FROM fills").fetchall()
+    return {name: (quantity, price) for name, quantity, price in rows}
 
 
 def _our_holdings(connection: psycopg.Connection) -> dict[str, Decimal]:

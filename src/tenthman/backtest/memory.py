@@ -204,6 +204,10 @@ class MemoryRecord:
             self._week_start = equity
         return self._peak
 
+    def settled_at(self) -> datetime | None:
+        """Time of the last point; None before the first."""
+        return self.points[-1].at if self.points else None
+
     def look_back(self, session: date) -> LookBack:
         """What the rules ask of the days before. ValueError before the first point since the run began or re-armed."""
         if self._week_start is None:

@@ -40,6 +40,7 @@ from tenthman.utils.logging import bind
 
 CANCEL_TRIES = 20
 FILLS_LOOK_BACK = timedelta(days=7)
+"""How far before the last settling fills are read again: some come late, and one that is booked counts once."""
 
 log = structlog.get_logger(__name__)
 
@@ -108,7 +109,7 @@ def settle(desk: Desk, step: Step) -> Book:
     settle_doubts(desk, step.at)
     state = observe(desk)
     desk.ledger.sync_orders(_changed_orders(desk, state.orders), step.at)
-    fills = desk.broker.fills(step.at - FILLS_LOOK_BACK)
+    fills = desk.broker.fills(min(step.at, desk.ledger.settled_at() or step.at) - FILLS_LOOK_BACK)
     fees = {fill.execution_id: regulatory_fees(fill).total for fill in fills}
     for fill in desk.ledger.record_fills(fills, fees, step.at):
         log.info("fill", ticker=fill.ticker, side=fill.side.value, quantity=str(fill.quantity), price=str(fill.price))

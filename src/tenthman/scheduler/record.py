@@ -183,6 +183,10 @@ class Record(Protocol):
         """One point of the equity curve; returns the peak since the run began or was last re-armed (USD)."""
         ...
 
+    def settled_at(self) -> datetime | None:
+        """Market time of the last point of the equity curve; None before the first."""
+        ...
+
     def look_back(self, session: date) -> LookBack:
         """What the rules ask of the days before, in `session`; its equity must have been recorded."""
         ...

@@ -427,6 +427,11 @@ class Ledger:
             self._append(cursor, at, EventKind.RECONCILED, "equity", payload)
         return peak
 
+    def settled_at(self) -> datetime | None:
+        """Market time of the last point of the equity curve (aware UTC); None before the first."""
+        row = self._row("settled_at")
+        return None if row is None else row[0]
+
     def peak_equity(self) -> Decimal:
         """The peak (USD) as of the last point: the highest equity since the run began or was last re-armed."""
         row = self._row("peak_equity")

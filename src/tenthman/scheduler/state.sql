@@ -195,6 +195,9 @@ ON CONFLICT (run_id, at) DO UPDATE SET
     holdings = excluded.holdings
 RETURNING peak_usd
 
+-- name: settled_at
+SELECT max(at) FROM equity WHERE run_id = %s
+
 -- name: peak_equity
 SELECT peak_usd FROM equity WHERE run_id = %s ORDER BY at DESC LIMIT 1
 

@@ -72,6 +72,7 @@ class SlowWire(InProcessBroker):
 class Unheard:
     """A desk that has sent an entry and heard nothing."""
 
+    pool: Pool
     ledger: Ledger
     exchange: ReplayExchange
     broker: SlowWire
@@ -106,7 +107,9 @@ def unheard(pool: Pool) -> Iterator[Unheard]:
         broker = SlowWire(exchange)
         desk = desk_of(ledger, broker, session)
         act(desk, Decided(decision=decided(ENTRY, session, begun), case=None), begun)
-        yield Unheard(ledger=ledger, exchange=exchange, broker=broker, desk=desk, begun=begun, hours=market.hours[0])
+        yield Unheard(
+            pool=pool, ledger=ledger, exchange=exchange, broker=broker, desk=desk, begun=begun, hours=market.hours[0]
+        )
 
 
 def test_an_order_that_arrives_after_it_was_looked_for_in_vain_is_taken_over_with_its_fill(unheard: Unheard) -> None:
@@ -125,3 +128,15 @@ def test_an_order_that_never_arrives_is_asked_for_no_more_after_a_day(unheard: U
     assert len(unheard.ledger.orders_in_doubt()) == 1
     unheard.settle(unheard.begun + timedelta(days=2))
     assert unheard.ledger.orders_in_doubt() == ()
+
+
+def test_a_desk_that_was_away_for_weeks_books_what_was_bought_and_stopped_meanwhile(unheard: Unheard) -> None:
+    unheard.broker.let_through()
+    unheard.settle(unheard.begun)
+    unheard.exchange.advance(unheard.hours.open_at + timedelta(days=2))
+    assert unheard.broker.positions() == [], "its stop has fired"
+    unheard.settle(unheard.begun + timedelta(days=30))
+    assert dict(unheard.ledger.open_trades()) == {}
+    with unheard.pool.connection() as connection:
+        assert connection.execute("SELECT side FROM fills ORDER BY filled_at").fetchall() == [("buy",), ("sell",)]
+        assert connection.execute("SELECT exit_reason FROM positions").fetchall() == [("stop",)]
