@@ -33,7 +33,7 @@ def sessions_between(first: date, last: date) -> tuple[SessionHours, ...]:
     days: list[date] = labels[start:stop].tolist()
     return tuple(
         SessionHours(session=session, open_at=open_at, close_at=close_at)
-        for session, open_at, close_at in zip(days, _aware(opens[start:stop]), _aware(closes[start:stop]), strict=True)
+        for session, open_at, close_at in zip(days, aware(opens[start:stop]), aware(closes[start:stop]), strict=True)
     )
 
 
@@ -53,7 +53,8 @@ def day_closes(days: Sessions) -> Instants:
     return found
 
 
-def _aware(instants: Instants) -> list[datetime]:
+def aware(instants: Instants) -> list[datetime]:
+    """`instants` (UTC datetime64[us]) as aware datetimes."""
     naive: list[datetime] = instants.tolist()
     return [instant.replace(tzinfo=UTC) for instant in naive]
 

@@ -13,12 +13,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tenthman.data.calendar import day_closes
+from tenthman.data.calendar import aware, day_closes
 from tenthman.data.tables import (
     TICKER,
     TICKER_RULE,
     Source,
-    aware,
     check_prices,
     check_repeats,
     check_unique,

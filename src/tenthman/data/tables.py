@@ -7,7 +7,6 @@ import csv
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
@@ -221,11 +220,6 @@ def check_unique(source: Source, ids: Sequence[str]) -> None:
         first = seen.setdefault(item_id, row)
         if first != row:
             source.fail(row, "id", f"must be unique, {item_id!r} stands in row {first + 1} already")
-
-
-def aware(instants: Instants) -> list[datetime]:
-    naive: list[datetime] = instants.tolist()
-    return [instant.replace(tzinfo=UTC) for instant in naive]
 
 
 def mask_of(column: pa.Array) -> Mask:
