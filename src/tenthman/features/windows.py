@@ -1,4 +1,4 @@
-"""Windows and recursions along sessions, for all tickers at once.
+"""Windows along sessions, for all tickers at once.
 
 Arrays are float64 of shape (sessions, tickers). A row depends only on rows at or above it, and by operations that
 round the same wherever they run (no transcendental function, no reduction whose order could change), so a history cut
@@ -76,42 +76,6 @@ def ratio(numerator: Floats, denominator: Floats) -> Floats:
     return result
 
 
-def recursion(values: Floats, start: int, seed: Floats, keep: float, gain: float) -> Floats:
-    """y[start] = seed (one value a ticker), then y[t] = keep * y[t-1] + gain * values[t]; NaN above `start`."""
-    from scipy.signal import lfilter
-
-    result = np.full_like(values, np.nan)
-    if start >= len(values):
-        return result
-    result[start] = seed
-    if start + 1 < len(values):
-        # A filter of the first order rounds as the recursion does: its state is keep * y, to which gain * x is added.
-        state = (keep * seed)[np.newaxis]
-        result[start + 1 :] = lfilter([gain], [1.0, -keep], values[start + 1 :], axis=0, zi=state)[0]
-    return result
-
-
-def wilder_mean(values: Floats, first: int, sessions: int) -> Floats:
-    """Wilder's smoothing (1978): the mean of `sessions` rows from row `first`, then 1/`sessions` of each new one."""
-    start = first + sessions - 1
-    seed = _sum_rows(values[first : start + 1]) / sessions
-    return recursion(values, start, seed, (sessions - 1) / sessions, 1.0 / sessions)
-
-
-def wilder_sum(values: Floats, first: int, sessions: int) -> Floats:
-    """Wilder's running sum (1978): `sessions` - 1 rows from row `first`; then less 1/`sessions`, plus the new."""
-    start = first + sessions - 2
-    seed = _sum_rows(values[first : start + 1])
-    return recursion(values, start, seed, (sessions - 1) / sessions, 1.0)
-
-
-def exponential_mean(values: Floats, first: int, sessions: int) -> Floats:
-    """Exponential mean with weight 2 / (`sessions` + 1), begun at the mean of `sessions` rows from row `first`."""
-    start = first + sessions - 1
-    weight = 2.0 / (sessions + 1)
-    return recursion(values, start, _sum_rows(values[first : start + 1]) / sessions, 1.0 - weight, weight)
-
-
 def ranks(values: Floats) -> Floats:
     """Rank of each ticker within its row, 0 (lowest) to 1 (highest), among those with a value; ties share their mean.
 
@@ -132,10 +96,3 @@ def ranks(values: Floats) -> Floats:
     np.put_along_axis(result, order, ranked, axis=1)
     result[np.isnan(values)] = np.nan
     return result
-
-
-def _sum_rows(values: Floats) -> Floats:
-    total = np.zeros(values.shape[1])
-    for row in values:
-        total = total + row
-    return total

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenthman.domain.market import FIELDS, Panel
+from tenthman.features import fused
 from tenthman.features.technical import atr, technical
 
 TICKERS = ("A", "B", "C", "D", "INDEX")
@@ -83,6 +84,20 @@ def test_the_order_of_the_tickers_does_not_matter(seed: int) -> None:
     other = technical(panel.select(turned), "INDEX").values
     for column, ticker in enumerate(turned):
         np.testing.assert_array_equal(other[:, column], mine[:, panel.column(ticker)])
+
+
+def test_a_ticker_has_the_same_bits_alone_and_among_many(long_panel: Panel) -> None:
+    places = [0, 1, 2, 3, 1, 0, 2, 3, 2, 2, 0, 1, 4]
+    fields = {name: np.ascontiguousarray(getattr(long_panel, name)[:, places]) for name in FIELDS}
+    tickers = (*(f"T{number}" for number in range(12)), "INDEX")
+    many = technical(Panel(sessions=long_panel.sessions.copy(), tickers=tickers, **fields), "INDEX").values
+    few = technical(long_panel, "INDEX").values
+    assert many.tobytes() == np.ascontiguousarray(few[:, places]).tobytes()
+
+
+def test_the_compiled_rows_are_as_many_as_the_names() -> None:
+    assert len(FEATURES) == fused.FEATURES
+    assert len(set(FEATURES)) == len(FEATURES)
 
 
 def test_bounded_features_keep_their_bounds(long_panel: Panel) -> None:

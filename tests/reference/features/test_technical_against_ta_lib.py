@@ -1,12 +1,14 @@
 """The technical features equal TA-Lib's, warm-up rows included."""
 
+import numba
 import numpy as np
 import pytest
 import talib
 
 from tenthman.domain.market import Floats, Panel
+from tenthman.features import columns as compiled
 from tenthman.features.technical import atr, technical
-from tenthman.features.windows import exponential_mean, mean
+from tenthman.features.windows import mean
 
 LENGTH = 320
 NAMES = ("GAPS", "LATE", "PLAIN", "INDEX")
@@ -140,12 +142,19 @@ def test_momentum_leaves_out_the_last_twenty_bars(panel: Panel, columns: dict[st
     assert np.isfinite(columns["momentum_120_20"][120, 2])
 
 
+@numba.njit
+def exponential_mean(close: Floats, bars: int, out: Floats) -> None:
+    compiled.exponential_mean(close, 0, bars, out)
+
+
 @pytest.mark.parametrize("sessions", [2, 12, 50])
 def test_simple_and_exponential_means_equal_ta_lib_warm_up_included(panel: Panel, sessions: int) -> None:
-    close = panel.close[:, 2:3]
+    close = np.ascontiguousarray(panel.close[:, 2])
+    exponential = np.empty_like(close)
+    exponential_mean(close, sessions, exponential)
     for mine, expected in (
-        (mean(close, sessions), talib.SMA(close[:, 0], sessions)),
-        (exponential_mean(close, 0, sessions), talib.EMA(close[:, 0], sessions)),
+        (mean(close[:, np.newaxis], sessions)[:, 0], talib.SMA(close, sessions)),
+        (exponential, talib.EMA(close, sessions)),
     ):
-        np.testing.assert_allclose(mine[:, 0], expected, rtol=1e-12)
+        np.testing.assert_allclose(mine, expected, rtol=1e-12)
         assert np.isnan(mine[: sessions - 1]).all()

@@ -1,9 +1,9 @@
-"""Windows, recursions and ranks on hand-typed columns."""
+"""Windows and ranks on hand-typed columns."""
 
 import numpy as np
 import pytest
 
-from tenthman.features.windows import exponential_mean, ranks, ratio, recursion, rolling, shift, variance, wilder_mean
+from tenthman.features.windows import ranks, ratio, rolling, shift, variance
 
 
 def column(*values: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
@@ -41,19 +41,6 @@ def test_a_flat_column_has_no_variance_in_spite_of_rounding() -> None:
 
 def test_dividing_by_zero_is_undefined() -> None:
     np.testing.assert_array_equal(ratio(column(1, 0, 6), column(0, 0, 3))[:, 0], [np.nan, np.nan, 2])
-
-
-def test_wilder_smoothing_begins_at_a_mean() -> None:
-    smoothed = wilder_mean(column(np.nan, 2, 4, 6, 0), 1, 2)[:, 0]
-    np.testing.assert_allclose(smoothed, [np.nan, np.nan, 3, 4.5, 2.25])
-
-
-def test_an_exponential_mean_of_three_weighs_the_new_value_by_a_half() -> None:
-    np.testing.assert_allclose(exponential_mean(column(1, 2, 3, 6), 0, 3)[:, 0], [np.nan, np.nan, 2, 4])
-
-
-def test_a_recursion_that_cannot_begin_is_missing() -> None:
-    assert np.isnan(recursion(column(1, 2), 2, np.zeros(1), 0.5, 0.5)).all()
 
 
 def test_ranks_run_from_zero_to_one_and_ties_share_theirs() -> None:
