@@ -1,23 +1,21 @@
-"""`tenthman broker check`: ten small test orders on a paper account or on our own exchange, and what came of them."""
+"""`tenthman broker`: try a broker with small test orders, and hold the record against the account."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from tenthman.cli.output import ConfigOption, JsonOption, results, say, show_json
+from tenthman.cli.output import ConfigOption, JsonOption, results, say, show_json, show_table
 from tenthman.cli.session import start
+from tenthman.domain.errors import ConfigError
 
 if TYPE_CHECKING:
     from tenthman.scheduler.broker_check import Verdict
+    from tenthman.scheduler.reconcile import Reconciliation
 
 app = typer.Typer(no_args_is_help=True, help="The broker.")
-
-
-@app.callback()
-def broker() -> None:
-    """The broker."""
 
 
 @app.command("check")
@@ -49,6 +47,46 @@ def check_command(
         _show(verdicts)
     if any(item.kept is False for item in verdicts):
         raise typer.Exit(1)
+
+
+@app.command("reconcile")
+def reconcile_command(config_directory: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Hold the record of the newest paper run against the account, to the cent; exit code 1 if they differ.
+
+    Nothing is changed. A running desk settles by itself; between two checks it may be behind its broker.
+    """
+    from tenthman.execution.client import AlpacaBroker
+    from tenthman.scheduler.live import paper_keys
+    from tenthman.scheduler.reconcile import reconcile
+    from tenthman.scheduler.state import newest_run
+    from tenthman.scheduler.storage import open_storage
+
+    config = start(config_directory)
+    key, secret = paper_keys(config)
+    broker = AlpacaBroker(None, key, secret, config.settings.broker)
+    account = broker.account().id
+    with open_storage(config) as pool:
+        run = newest_run(pool, world="paper", account_id=account)
+        if run is None:
+            raise ConfigError(f"there is no paper run of account {account} yet")
+        found = reconcile(pool, run, broker)
+    if as_json:
+        show_json({"run": run, "agrees": found.agrees, **asdict(found)})
+    else:
+        _show_reconciliation(found)
+    if not found.agrees:
+        raise typer.Exit(1)
+
+
+def _show_reconciliation(found: "Reconciliation") -> None:
+    rows = [
+        (line.what, f"{line.record}" if line.agrees else f"{line.record} on record, {line.broker} at the broker")
+        for line in found.lines
+    ]
+    rows += [("realised, after fees", f"{found.realised:,.2f}"), ("unrealised", f"{found.unrealised:,.2f}")]
+    rows += [("dividends", f"{found.dividends:,.2f}")]
+    rows += [(f"fees of {day}", f"{amount:,.2f}") for day, amount in found.fees]
+    show_table("The record agrees with the account" if found.agrees else "The record differs from the account", rows)
 
 
 def _show(verdicts: "tuple[Verdict, ...]") -> None:

@@ -1,0 +1,80 @@
+"""The record held against an account over HTTP, to the cent."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from psycopg import connect
+from tenthman_broker_battery import BATTERY_CASH, battery_market
+from tenthman_crash import begin
+from tenthman_crash_desk import Intent, decided, desk_of
+from tenthman_exchange import SETTINGS, served
+
+from tenthman.db.pool import Pool
+from tenthman.decision import Decided
+from tenthman.domain.errors import ConfigError
+from tenthman.exchange.process import ExchangeProcess
+from tenthman.execution.trial import TrialBroker
+from tenthman.scheduler.orchestrator import act, settle
+from tenthman.scheduler.reconcile import reconcile
+from tenthman.scheduler.state import Ledger
+from tenthman.scheduler.timeline import Step, StepKind
+
+MARKET = battery_market()
+AAA = Intent(ticker="AAA", quantity=10, limit=Decimal("101.00"), stop=Decimal("95.00"), target=Decimal("120.00"))
+PAY = Intent(ticker="PAY", quantity=10, limit=Decimal("41.00"), stop=Decimal("30.00"), target=Decimal("60.00"))
+
+
+@pytest.fixture
+def exchange(tmp_path: Path) -> Iterator[ExchangeProcess]:
+    with served(MARKET, MARKET.hours[0].open_at, tmp_path, cash=BATTERY_CASH, pays_dividends=True) as process:
+        yield process
+
+
+def test_cash_shares_and_executions_agree_and_profit_is_told(
+    exchange: ExchangeProcess, fresh_database_url: str, pool: Pool
+) -> None:
+    broker = TrialBroker(exchange.rest_url, exchange.key, exchange.secret, SETTINGS)
+    run = begin(fresh_database_url, MARKET)
+    hours, later = MARKET.hours[0], MARKET.hours[2]
+    with Ledger.join(pool, run) as ledger:
+        desk = desk_of(ledger, broker, hours.session)
+        for intent in (AAA, PAY):
+            act(desk, Decided(decision=decided(intent, hours.session, hours.open_at), case=None), hours.open_at)
+        exchange.advance(later.open_at + timedelta(hours=1))
+        before = reconcile(pool, run, broker)
+        assert not before.agrees, "the stop of AAA has filled, and nobody has settled since"
+        settle(desk, Step(at=later.open_at, session=later.session, kind=StepKind.CHECK))
+    found = reconcile(pool, run, broker)
+    assert found.agrees, found.lines
+    assert [line.what for line in found.lines] == ["cash", "orders in doubt", "executions", "shares of PAY"]
+    assert (found.dividends, [line.record for line in found.lines[2:]]) == (Decimal(5), [Decimal(3), Decimal(10)])
+    with connect(fresh_database_url) as connection:
+        (fees,) = connection.execute("SELECT sum(fees_usd) FROM fills").fetchone()
+    assert sum(amount for _, amount in found.fees) == fees > 0
+    bought, sold = (Decimal("100.04"), Decimal("89.94"))
+    assert found.realised == 10 * (sold - bought) - fees
+    (position,) = broker.positions()
+    gain = 10 * (position.current_price - position.avg_entry_price)
+    assert found.unrealised == gain.quantize(Decimal("0.01"))
+
+
+def test_what_somebody_else_bought_shows_as_a_difference(
+    exchange: ExchangeProcess, fresh_database_url: str, pool: Pool
+) -> None:
+    broker = TrialBroker(exchange.rest_url, exchange.key, exchange.secret, SETTINGS)
+    run = begin(fresh_database_url, MARKET)
+    assert not [line for line in reconcile(pool, run, broker).lines if not line.agrees]
+    body = {"symbol": "BBB", "side": "buy", "qty": 3, "type": "market", "time_in_force": "day"}
+    broker.place({**body, "client_order_id": "by-hand"})
+    differing = {line.what: line.broker - line.record for line in reconcile(pool, run, broker).lines if not line.agrees}
+    assert differing.pop("cash") < 0
+    assert differing == {"shares of BBB": Decimal(3)}
+
+
+def test_a_run_that_is_not_there_has_nothing_to_reconcile(exchange: ExchangeProcess, pool: Pool) -> None:
+    broker = TrialBroker(exchange.rest_url, exchange.key, exchange.secret, SETTINGS)
+    with pytest.raises(ConfigError, match="has nothing on record"):
+        reconcile(pool, "00000000-0000-4000-8000-000000000000", broker)
