@@ -14,6 +14,7 @@ from tenthman_command import (
     user_bars,
     write_user_files,
 )
+from tenthman_settings import write_busy
 
 
 @pytest.fixture(scope="session")
@@ -40,12 +41,9 @@ def user_run(tenthman: Installed, user_pack: Path, rules_only: Path) -> dict[str
 
 @pytest.fixture(scope="session")
 def rules_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shipped configuration with all five language roles switched off, and half of twelve names worth proposing."""
-    return config_copy(
-        tmp_path_factory.mktemp("rules") / "config",
-        agents=("enabled: true", "enabled: false"),
-        models=("entry_fraction: 0.06", "entry_fraction: 0.5"),
-    )
+    """A busy desk with all five language roles switched off, and half of twelve names worth proposing."""
+    folder = config_copy(tmp_path_factory.mktemp("rules") / "config", agents=("enabled: true", "enabled: false"))
+    return write_busy(folder, entry_fraction=0.5)
 
 
 @pytest.fixture(scope="session")

@@ -57,7 +57,7 @@ def test_a_trade_of_an_own_pack_is_told_as_text(user_run: dict[str, Any], tenthm
 def test_a_person_halts_a_run_and_arms_it_again(user_run: dict[str, Any], tenthman: Installed) -> None:
     run_id = user_run["run_id"]
     halted = tenthman.told("halt", "--reason", "a test", "--run", run_id)
-    assert halted == {"run": run_id, "state": "halted"}
+    assert halted == {"run": run_id, "state": "halted", "file": None}
     armed = tenthman.told("rearm", "--reason", "the test is over", "--run", run_id)
     assert armed == {"run": run_id, "state": "active"}
     assert tenthman.told("audit", "verify")["intact"] is True

@@ -73,7 +73,7 @@ def test_the_report_is_one_file_that_needs_no_other(practice_run: dict[str, Any]
 def test_every_trade_can_be_followed_from_the_fill_to_the_headline(
     stories: list[dict[str, Any]], stored: Connection
 ) -> None:
-    assert len(stories) >= 5
+    assert len(stories) >= 3
     quoted = 0
     for story in stories:
         entry = next(order for order in story["orders"] if order["purpose"] == "entry")
@@ -116,7 +116,7 @@ def test_the_embedded_model_advises_and_does_not_bind(stories: list[dict[str, An
 def test_no_order_breaks_a_rule_by_other_sums(practice_run: dict[str, Any], stored: Connection) -> None:
     rules = rules_as_written()
     entries = _entries(stored, practice_run["run_id"])
-    assert len(entries) >= 5
+    assert len(entries) >= 3
     for entry in entries:
         before = [item for item in entries if item["as_of"] == entry["as_of"] and item["sequence"] < entry["sequence"]]
         figures = EntryFigures(

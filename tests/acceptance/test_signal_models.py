@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from tenthman_command import Installed, config_copy
+from tenthman_settings import write_busy
 
 MARKET = "--market", "practice"
 PERIOD = "--from", "2016-01-04", "--until", "2017-09-29"
@@ -12,11 +13,9 @@ PERIOD = "--from", "2016-01-04", "--until", "2017-09-29"
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shipped configuration with two folds and few trees."""
+    """A busy desk with two folds and few trees."""
     folder = config_copy(tmp_path_factory.mktemp("quick") / "config", models=("folds: 5", "folds: 2"))
-    path = folder / "models.yaml"
-    path.write_text(path.read_text(encoding="utf-8").replace("max_rounds: 300", "max_rounds: 20"), encoding="utf-8")
-    return folder
+    return write_busy(folder, max_rounds=20)
 
 
 @pytest.fixture(scope="module")

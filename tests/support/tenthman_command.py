@@ -21,7 +21,7 @@ from tenthman.data.calendar import sessions_between
 COMMAND = Path(sys.executable).with_name("tenthman")
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 OUTSIDE = ("DATABASE_URL", "ALPACA_API_KEY", "ALPACA_SECRET_KEY", "TENTHMAN_HOME", "TENTHMAN_CONFIG")
-PRACTICE = ("rehearse", "--market", "practice", "--from", "2020-01-06", "--to", "2020-01-07")
+PRACTICE = ("rehearse", "--market", "practice", "--from", "2020-01-14", "--to", "2020-01-15")
 LIMIT_S = 420.0
 GONE_WITHIN_S = 20.0
 

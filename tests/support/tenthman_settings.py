@@ -1,5 +1,10 @@
 """Settings of tests: those that are shipped, with a model and stops under which even a small market is traded often."""
 
+from pathlib import Path
+from typing import Any
+
+import yaml
+
 from tenthman.config import Config, with_sections
 
 SIGNAL = {
@@ -30,3 +35,17 @@ def busy(config: Config) -> Config:
         models=models.model_copy(update={"signal": signal}),
         risk_rules=type(rules).model_validate(changed),
     )
+
+
+def write_busy(folder: Path, **signal: object) -> Path:
+    """The configuration in `folder`, rewritten as `busy` has it, with more changes of `models.signal`."""
+    _rewrite(folder / "models.yaml", {"signal": {**SIGNAL, **signal}})
+    _rewrite(folder / "risk_rules.yaml", {"stops": STOPS, "drawdown": DRAWDOWN})
+    return folder
+
+
+def _rewrite(path: Path, changes: dict[str, dict[str, Any]]) -> None:
+    held = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for section, values in changes.items():
+        held[section] |= values
+    path.write_text(yaml.safe_dump(held), encoding="utf-8")
