@@ -59,7 +59,7 @@ def test_a_person_halts_a_run_and_arms_it_again(user_run: dict[str, Any], tenthm
     halted = tenthman.told("halt", "--reason", "a test", "--run", run_id)
     assert halted == {"run": run_id, "state": "halted", "file": None}
     armed = tenthman.told("rearm", "--reason", "the test is over", "--run", run_id)
-    assert armed == {"run": run_id, "state": "active"}
+    assert armed == {"run": run_id, "state": "active", "file": None}
     assert tenthman.told("audit", "verify")["intact"] is True
 
 

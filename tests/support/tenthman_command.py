@@ -75,6 +75,7 @@ class Installed:
         """
         with subprocess.Popen(
             [COMMAND, *map(str, arguments)],
+            preexec_fn=_hear_ctrl_c,  # noqa: PLW1509 # setting a signal's default takes no lock
             env=self.environment,
             cwd=self.home.parent,
             stdin=subprocess.DEVNULL,
@@ -121,6 +122,11 @@ class Installed:
             return (folder / "cwd").readlink().is_relative_to(self.home)
         except OSError:
             return False
+
+
+def _hear_ctrl_c() -> None:
+    """A test runner that was started in the background ignores SIGINT, and would hand that on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def installed(home: Path) -> Installed:
