@@ -287,14 +287,13 @@ def _decide_entry(
     facts = prepared.facts[signal.ticker]
     try:
         sized = _sized(signal, prepared, figures, numbers, question, config, entries_so_far)
+        if isinstance(sized, Denial):
+            denied = Hold(reason=f"risk: {sized.rule}")
+            return Decided(decision=_decision(question, signal.ticker, signal, denied, sized), case=None)
+        case = _case(signal, facts, question.as_of, holes.quote)
     except DataMissing as error:
         return Decided(decision=_decision(question, signal.ticker, signal, Hold(reason=str(error)), None), case=None)
-    if isinstance(sized, Denial):
-        denied = Hold(reason=f"risk: {sized.rule}")
-        return Decided(decision=_decision(question, signal.ticker, signal, denied, sized), case=None)
-    case = _case(signal, facts, question.as_of, holes.quote).with_figures(
-        _plan_figures(sized, signal, facts, book, figures)
-    )
+    case = case.with_figures(_plan_figures(sized, signal, facts, book, figures))
     answer = holes.review(case, float(book.drawdown))
     outcome, shadow = _settle(sized, answer, config.agents)
     return Decided(

@@ -24,6 +24,7 @@ from tenthman.agents.committee import Standing
 from tenthman.config import Config
 from tenthman.decision import Decided, Prepared, decide, decide_exits
 from tenthman.domain.audit import Slot
+from tenthman.domain.errors import DataMissing
 from tenthman.domain.news import Passage
 from tenthman.domain.opinion import (
     Abstain,
@@ -235,6 +236,17 @@ class TestEntries:
         assert shown["position_fraction"] == pytest.approx(162 * 40.12 / 100_000)
         assert shown["reward_risk"] == pytest.approx(1.5)
         assert (shown["open_positions"], shown["drawdown"], shown["open_risk_fraction"]) == (0, 0, 0)
+
+    def test_a_name_whose_headlines_cannot_be_had_sits_out_and_the_others_go_on(self) -> None:
+        def quote(ticker: str, _name: str, _as_of: datetime) -> tuple[Passage, ...]:
+            if ticker == "T0":
+                raise DataMissing("the embedder gave no vectors")
+            return ()
+
+        first, second = decide(candidates(2), a_book(), replace(holes(), quote=quote), a_question(), CONFIG)
+        assert first.decision.verdict == Hold(reason="the embedder gave no vectors")
+        assert first.decision.outcome is None
+        assert isinstance(second.decision.outcome, SizedOrder)
 
 
 class TestCommittee:
