@@ -8,6 +8,8 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+import structlog
+
 from tenthman.config import Config
 from tenthman.domain.errors import ConfigError, DataCorrupt, SetupError
 from tenthman.domain.news import LinkedItem, NewsItem
@@ -18,6 +20,8 @@ from tenthman.news.storage import text_hash
 
 Score = Callable[[Sequence[str]], list[float]]
 """Texts to scores in -1..1, each by itself."""
+
+log = structlog.get_logger(__name__)
 
 SHIPPED = "sentiment_model.npz"
 _BATCH = 500
@@ -93,19 +97,36 @@ class _Classified:
 
     def scores(self, texts: Sequence[str]) -> list[float]:
         hashes = [text_hash(text) for text in texts]
+        by_hash = dict(zip(hashes, texts, strict=True))
+        try:
+            known = self._kept_scores(by_hash)
+        except (OSError, sqlite3.Error) as error:
+            # What is kept only saves time: a full disk or a damaged file must not end a cycle.
+            log.warning("scores of headlines cannot be kept", path=str(self._kept), error=str(error))
+            known = self._in_batches(by_hash, lambda _: None)
+        return [known[key] for key in hashes]
+
+    def _kept_scores(self, by_hash: dict[str, str]) -> dict[str, float]:
         self._kept.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(self._kept, timeout=60.0)) as store:
             store.execute("CREATE TABLE IF NOT EXISTS scores (text_hash TEXT PRIMARY KEY, score REAL NOT NULL)")
-            known = _known(store, hashes)
-            missing = {key: text for key, text in zip(hashes, texts, strict=True) if key not in known}
-            keys = list(missing)
-            for begin in range(0, len(keys), _BATCH):
-                some = keys[begin : begin + _BATCH]
-                found = dict(zip(some, self._scored([missing[key] for key in some]), strict=True))
+
+            def keep(found: dict[str, float]) -> None:
                 with store:
                     store.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?)", found.items())
-                known |= found
-        return [known[key] for key in hashes]
+
+            known = _known(store, list(by_hash))
+            return known | self._in_batches({key: by_hash[key] for key in by_hash if key not in known}, keep)
+
+    def _in_batches(self, by_hash: dict[str, str], keep: Callable[[dict[str, float]], None]) -> dict[str, float]:
+        found: dict[str, float] = {}
+        keys = list(by_hash)
+        for begin in range(0, len(keys), _BATCH):
+            some = keys[begin : begin + _BATCH]
+            scored = dict(zip(some, self._scored([by_hash[key] for key in some]), strict=True))
+            keep(scored)
+            found |= scored
+        return found
 
     def _scored(self, texts: list[str]) -> list[float]:
         self._embedder = self._embedder or Embedder()

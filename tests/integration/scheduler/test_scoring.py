@@ -43,6 +43,13 @@ def test_scores_are_kept_beside_the_model_and_read_back(tmp_path: Path) -> None:
     assert (tmp_path / "sentiment" / f"{SHIPPED}.scores").is_file()
 
 
+def test_a_damaged_file_of_kept_scores_costs_time_and_no_cycle(tmp_path: Path) -> None:
+    config = configured(tmp_path, SHIPPED)
+    whole = open_scorer(config)([GOOD, BAD])
+    (tmp_path / "sentiment" / f"{SHIPPED}.scores").write_bytes(b"no database at all" * 100)
+    assert open_scorer(config)([GOOD, BAD]) == whole
+
+
 def test_a_name_without_a_model_and_a_file_under_a_wrong_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no file"):
         open_scorer(configured(tmp_path, "0123456789ab"))
