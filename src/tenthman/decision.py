@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import assert_never
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from tenthman.data.market import MarketView
 from tenthman.domain.audit import Decision, Slot, decision_id
 from tenthman.domain.errors import DataMissing
 from tenthman.domain.features import FeaturePanel
-from tenthman.domain.market import Floats, Listing, Panel, Universe
+from tenthman.domain.market import NEW_YORK, Floats, Listing, Panel, Universe
 from tenthman.domain.money import usd
 from tenthman.domain.news import Passage
 from tenthman.domain.opinion import (
@@ -53,7 +52,6 @@ from tenthman.risk.numbers import RuleNumbers, rule_numbers
 from tenthman.risk.quality import last_faults
 from tenthman.risk.stops import propose
 
-NEW_YORK = ZoneInfo("America/New_York")
 LIQUIDITY_SESSIONS = 20
 NEWS_CHANGE_ROWS = 11
 """How many rows of news features are computed to have the last one whole: it looks back 10 sessions."""

@@ -18,7 +18,7 @@ from tenthman.config import Config, RiskRules, load_config, with_sections
 from tenthman.data.alpaca import read_story
 from tenthman.data.calendar import sessions_between
 from tenthman.db.pool import Pool
-from tenthman.domain.market import Bar, MarketData, Period
+from tenthman.domain.market import NEW_YORK, Bar, MarketData, Period
 from tenthman.domain.news import NewsItem
 from tenthman.domain.order import Book, Broker
 from tenthman.exchange.alpaca_wire import story_body
@@ -34,7 +34,7 @@ from tenthman.scheduler.orchestrator import Desk
 from tenthman.scheduler.sight import GatheredSight
 from tenthman.scheduler.signal_model import trained_model
 from tenthman.scheduler.storage import open_storage
-from tenthman.scheduler.timeline import NEW_YORK, Step
+from tenthman.scheduler.timeline import Step
 
 CONFIG_FOLDER = Path(__file__).resolve().parents[2] / "config"
 PERIOD = Period(first=date(2020, 2, 18), last=date(2020, 2, 20))

@@ -19,7 +19,7 @@ from tenthman.data.alpaca import read_story
 from tenthman.data.market import MarketHistory, known_at_close
 from tenthman.decision import LIQUIDITY_SESSIONS, join_features, membership, price_features
 from tenthman.domain.features import FeaturePanel
-from tenthman.domain.market import Floats, MarketData, Panel, Period, SessionHours
+from tenthman.domain.market import NEW_YORK, Floats, MarketData, Panel, Period, SessionHours
 from tenthman.domain.news import LinkedItem, NewsItem
 from tenthman.exchange.alpaca_wire import story_body
 from tenthman.exchange.sessions import Timetable
@@ -36,7 +36,7 @@ from tenthman.scheduler.gather import link_items
 from tenthman.scheduler.rehearsal import require_history, sessions_of
 from tenthman.scheduler.scoring import Score, lexicon_scores
 from tenthman.scheduler.signal_model import ModelFrom, start_of
-from tenthman.scheduler.timeline import NEW_YORK, StepKind, session_steps
+from tenthman.scheduler.timeline import StepKind, session_steps
 
 LOOKS = (StepKind.MORNING, StepKind.AFTERNOON, StepKind.CLOSE)
 """Steps at which the desk asks for news."""

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from tenthman.domain.audit import Decision, EventKind
+from tenthman.domain.market import NEW_YORK
 from tenthman.domain.opinion import Case
 from tenthman.domain.order import BrokerOrder, Fill, Purpose, Side, SizedOrder, TradingState
 from tenthman.scheduler.demotion import evidence_of
@@ -20,7 +21,6 @@ from tenthman.scheduler.record import (
     Unfinished,
 )
 from tenthman.scheduler.rows import shadow_of
-from tenthman.scheduler.timeline import NEW_YORK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

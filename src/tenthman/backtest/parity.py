@@ -22,7 +22,7 @@ from tenthman.config import Config
 from tenthman.db.pool import Pool
 from tenthman.db.sql import load_queries
 from tenthman.domain.audit import Decision
-from tenthman.domain.market import MarketData, Period
+from tenthman.domain.market import NEW_YORK, MarketData, Period
 from tenthman.domain.opinion import Exit, Hold
 from tenthman.domain.order import Denial
 from tenthman.news.storage import NewsStore
@@ -30,7 +30,6 @@ from tenthman.scheduler.gather import Gatherer
 from tenthman.scheduler.holes import CycleHoles, nobody
 from tenthman.scheduler.rehearsal import open_stores, rehearse
 from tenthman.scheduler.storage import open_storage
-from tenthman.scheduler.timeline import NEW_YORK
 
 _SQL = load_queries("tenthman.backtest", "parity.sql")
 

@@ -17,6 +17,7 @@ from tenthman.backtest.tables import tabulate
 from tenthman.config import Config
 from tenthman.data.market import MarketView
 from tenthman.decision import Prepared, prepare_on
+from tenthman.domain.market import NEW_YORK
 from tenthman.domain.order import Account, Book
 from tenthman.exchange.in_process import InProcessBroker
 from tenthman.exchange.market import ReplayExchange
@@ -25,7 +26,7 @@ from tenthman.scheduler.holes import CycleHoles
 from tenthman.scheduler.intraday import run_step
 from tenthman.scheduler.orchestrator import Desk
 from tenthman.scheduler.shadows import ShadowMarket, settle_shadows
-from tenthman.scheduler.timeline import NEW_YORK, Step, StepKind, session_steps
+from tenthman.scheduler.timeline import Step, StepKind, session_steps
 
 ACCOUNT = "backtest"
 

@@ -22,11 +22,11 @@ from tenthman.backtest.result import (
 )
 from tenthman.config import ScheduleSettings
 from tenthman.domain.audit import Decision
-from tenthman.domain.market import Floats, Sessions
+from tenthman.domain.market import NEW_YORK, Floats, Sessions
 from tenthman.domain.opinion import Abstain, Enter, Exit, Veto
 from tenthman.domain.order import Account, Denial, OrderStatus, Purpose
 from tenthman.exchange.orders import DividendPayment
-from tenthman.scheduler.timeline import NEW_YORK, session_steps
+from tenthman.scheduler.timeline import session_steps
 
 _PURPOSES = {
     Purpose.ENTRY: PurposeCode.ENTRY,

@@ -12,8 +12,8 @@ from tenthman.cli.output import ConfigOption, JsonOption, counted, say, show_jso
 from tenthman.cli.session import start
 from tenthman.config import Config
 from tenthman.domain.errors import ConfigError
+from tenthman.domain.market import NEW_YORK
 from tenthman.scheduler.clock import wall_now
-from tenthman.scheduler.timeline import NEW_YORK
 
 if TYPE_CHECKING:
     from tenthman.data.ingest import Span

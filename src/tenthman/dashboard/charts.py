@@ -5,12 +5,11 @@ The horizontal axis counts the desk's checks, so that nights and weekends take n
 
 from collections.abc import Sequence
 from datetime import date
-from zoneinfo import ZoneInfo
 
 from tenthman.dashboard.plots import AMBER, BLUE, GREY, INK, RED, TEAL, Figure, axis, curve, plain_layout
 from tenthman.dashboard.summary import EquityPoint, RunReport
+from tenthman.domain.market import NEW_YORK
 
-NEW_YORK = ZoneInfo("America/New_York")
 MOST_TICKS = 12
 
 

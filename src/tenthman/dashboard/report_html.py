@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from jinja2 import Environment
 
@@ -13,13 +12,12 @@ from tenthman.dashboard.charts import charts
 from tenthman.dashboard.page import open_environment, plotly_source, replacing, script_json
 from tenthman.dashboard.summary import RoundTripRow, RunReport
 from tenthman.db.pool import Pool
+from tenthman.domain.market import NEW_YORK
 from tenthman.scheduler.scorecard import Scorecard
 from tenthman.scheduler.story import Row, TradeStory, trade_story
 
 MOST_STORIES = 150
 """Trades told in full, so that the file stays small enough to be mailed; `tenthman audit trade` tells the others."""
-
-NEW_YORK = ZoneInfo("America/New_York")
 
 
 def write_html(pool: Pool, report: RunReport, path: Path, worth: Scorecard | None = None) -> Path:

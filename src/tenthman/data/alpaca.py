@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Literal, TypeVar
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import requests
@@ -23,14 +22,13 @@ from tenthman.config import BrokerSettings
 from tenthman.data.intraday import IntradayTable
 from tenthman.data.sources import IMPOSSIBLE, SPLIT_ADJUSTED, ActionKind, CorporateAction, Daily, Flag
 from tenthman.domain.errors import BrokerUnavailable, DataCorrupt, SetupError
-from tenthman.domain.market import Bar
+from tenthman.domain.market import NEW_YORK, Bar
 from tenthman.domain.news import NewsItem, TimePrecision
 from tenthman.utils.patience import PatientAdapter
 from tenthman.utils.symbols import from_wire, to_wire
 
 _log = structlog.get_logger(__name__)
 
-_NEW_YORK = ZoneInfo("America/New_York")
 _SHORT = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
 _ACTIONS = (
     CorporateActionsType.FORWARD_SPLIT,
@@ -204,7 +202,7 @@ def _ask(what: str, call: Callable[[], AnswerT]) -> AnswerT:
 
 
 def _midnight(session: date) -> datetime:
-    return datetime.combine(session, time(), tzinfo=_NEW_YORK).astimezone(UTC)
+    return datetime.combine(session, time(), tzinfo=NEW_YORK).astimezone(UTC)
 
 
 def _as_object(answer: object) -> Mapping[str, object]:
@@ -222,7 +220,7 @@ def _as_list(name: str, rows: object) -> list[object]:
 def _read_bar(ticker: str, row: object, seen_at: datetime) -> Bar | Flag:
     try:
         fields = _as_object(row)
-        session = _instant(fields, "t").astimezone(_NEW_YORK).date()
+        session = _instant(fields, "t").astimezone(NEW_YORK).date()
         numbers = {name: _number(fields, short) for name, short in _SHORT.items()}
     except ValueError as error:
         raise DataCorrupt(f"bars of {ticker}: {error}") from error

@@ -4,19 +4,17 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tenthman.domain.checks import require_aware
 from tenthman.domain.errors import DataCorrupt
-from tenthman.domain.market import FIELDS, Bar, Listing, MarketData, Panel, SessionHours, Universe
+from tenthman.domain.market import FIELDS, NEW_YORK, Bar, Listing, MarketData, Panel, SessionHours, Universe
 from tenthman.domain.news import LinkedItem
 
 Instants = NDArray[np.datetime64]
 
-NEW_YORK = ZoneInfo("America/New_York")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 NEVER = np.iinfo(np.int64).max

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ Floats = NDArray[np.float64]
 Sessions = NDArray[np.datetime64]
 
 FIELDS = ("open", "high", "low", "close", "volume")
+
+NEW_YORK = ZoneInfo("America/New_York")
+"""Where sessions, their days and the times of the schedule are reckoned."""
 
 
 class MarketKind(Enum):

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from tenthman.domain.market import NEW_YORK
 from tenthman.exchange import alpaca_prices as prices
 from tenthman.exchange import alpaca_requests as ask
 from tenthman.exchange import alpaca_wire as wire
@@ -89,7 +90,7 @@ def get_corporate_actions(exchange: ReplayExchange, call: Call) -> Reply:
     """GET /v1/corporate-actions: the cash dividends that the market knows, from their ex-dates on."""
     query = call.query
     limit = ask.read_whole(query, "limit", default=100, most=1000)
-    today = exchange.now.astimezone(wire.NEW_YORK).date()
+    today = exchange.now.astimezone(NEW_YORK).date()
     ids = frozenset(filter(None, query.get("ids", "").split(",")))
     if ids and any(query.get(name) for name in ("symbols", "types", "start", "end")):
         raise ask.bad_data_request("ids must not be given together with symbols, types, start or end")
@@ -152,7 +153,7 @@ def _bar_page(
 
 def _span(exchange: ReplayExchange, query: Mapping[str, str]) -> tuple[datetime, datetime]:
     """From `start` (midnight in New York, unless given) to `end` (now, unless given), never later than now."""
-    today = exchange.now.astimezone(wire.NEW_YORK).date()
+    today = exchange.now.astimezone(NEW_YORK).date()
     start = ask.read_instant(query, "start") or wire.midnight(today)
     return start, min(ask.read_instant(query, "end") or exchange.now, exchange.now)
 
@@ -163,7 +164,7 @@ def _bars_between(
     """Bars whose stamp lies in `start`..`end`, both included."""
     if start > end:
         return iter(())
-    first, last = start.astimezone(wire.NEW_YORK).date(), end.astimezone(wire.NEW_YORK).date()
+    first, last = start.astimezone(NEW_YORK).date(), end.astimezone(NEW_YORK).date()
     if frame.is_intraday:
         sessions = exchange.calendar(first, last)
         by_session = (
@@ -222,7 +223,7 @@ def _minute_of(exchange: ReplayExchange) -> Callable[[str], Json | None]:
 
 
 def _snapshot_of(exchange: ReplayExchange) -> Callable[[str], Json | None]:
-    today = exchange.now.astimezone(wire.NEW_YORK).date()
+    today = exchange.now.astimezone(NEW_YORK).date()
 
     def read(symbol: str) -> Json | None:
         price = exchange.price(symbol)

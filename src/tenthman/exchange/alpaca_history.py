@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from tenthman.domain.market import SessionHours
+from tenthman.domain.market import NEW_YORK, SessionHours
 from tenthman.domain.order import Side
 from tenthman.exchange import alpaca_requests as ask
 from tenthman.exchange import alpaca_wire as wire
@@ -46,7 +46,7 @@ def get_portfolio_history(exchange: ReplayExchange, call: Call) -> Reply:
     asked = _read(exchange, call.query)
     closes = exchange.equity_at_closes()
     points = list(_daily(exchange, closes, asked) if asked.timeframe == "1D" else _intraday(exchange, asked))
-    opening = points[0].session if points else exchange.now.astimezone(wire.NEW_YORK).date()
+    opening = points[0].session if points else exchange.now.astimezone(NEW_YORK).date()
     base_day, base = _close_before(closes, opening, exchange.starting_cash)
     gains = [
         point.equity - (_close_before(closes, point.session, exchange.starting_cash)[1] if asked.resets_daily else base)
@@ -94,7 +94,7 @@ def _read(exchange: ReplayExchange, query: Mapping[str, str]) -> _Asked:
 
 def _daily(exchange: ReplayExchange, closes: Sequence[tuple[date, Decimal]], asked: _Asked) -> Iterator[_Point]:
     """Closes, and the equity now where the session of now has not closed; stamped with midnight in New York."""
-    first, last = (at.astimezone(wire.NEW_YORK).date() for at in (asked.first, asked.last))
+    first, last = (at.astimezone(NEW_YORK).date() for at in (asked.first, asked.last))
     for session, equity in closes:
         if first <= session <= last:
             yield _Point(begin=wire.midnight(session), session=session, equity=equity)
@@ -107,7 +107,7 @@ def _daily(exchange: ReplayExchange, closes: Sequence[tuple[date, Decimal]], ask
 def _intraday(exchange: ReplayExchange, asked: _Asked) -> Iterator[_Point]:
     step = timedelta(minutes=_MINUTES[asked.timeframe])
     books = _Books(exchange)
-    first, last = (at.astimezone(wire.NEW_YORK).date() for at in (asked.first, asked.last))
+    first, last = (at.astimezone(NEW_YORK).date() for at in (asked.first, asked.last))
     for session in exchange.calendar(first, last):
         for begin, end in _windows(session, step):
             if begin >= asked.first and end <= asked.last:

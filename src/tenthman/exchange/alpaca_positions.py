@@ -3,7 +3,7 @@
 from datetime import timedelta
 from decimal import ROUND_DOWN, Decimal
 
-from tenthman.domain.market import Listing
+from tenthman.domain.market import NEW_YORK, Listing
 from tenthman.domain.order import BrokerPosition, OrderType, Side, TimeInForce
 from tenthman.exchange import alpaca_requests as ask
 from tenthman.exchange import alpaca_wire as wire
@@ -95,7 +95,7 @@ def _sell(exchange: ReplayExchange, ticker: str, quantity: Decimal) -> ExchangeO
 
 
 def _position(exchange: ReplayExchange, position: BrokerPosition) -> Json:
-    today = exchange.now.astimezone(wire.NEW_YORK).date()
+    today = exchange.now.astimezone(NEW_YORK).date()
     bars = exchange.bars(position.ticker, today - _LOOK_BACK, today - timedelta(days=1))
     last_close = Decimal(repr(bars[-1].close)) if bars else position.avg_entry_price
     return wire.position_body(position, exchange.quantity_available(position.ticker), last_close)

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from tenthman.domain.market import NEW_YORK
 from tenthman.exchange import alpaca_prices as prices
 from tenthman.exchange import alpaca_wire as wire
 from tenthman.exchange import intraday
@@ -49,7 +50,7 @@ class Ticker:
 
     def _minutes(self, since: datetime) -> Iterator[tuple[datetime, Message]]:
         symbols = self._symbols("bars")
-        first, last = (at.astimezone(wire.NEW_YORK).date() for at in (since, self._exchange.now))
+        first, last = (at.astimezone(NEW_YORK).date() for at in (since, self._exchange.now))
         for session in self._exchange.calendar(first, last) if symbols else ():
             for symbol in symbols:
                 for bar in intraday.short_bars(self._exchange, symbol, (session,), 1, since):
@@ -57,7 +58,7 @@ class Ticker:
 
     def _days(self, since: datetime) -> Iterator[tuple[datetime, Message]]:
         symbols = self._symbols("dailyBars")
-        first, last = (at.astimezone(wire.NEW_YORK).date() for at in (since, self._exchange.now))
+        first, last = (at.astimezone(NEW_YORK).date() for at in (since, self._exchange.now))
         for session in self._exchange.calendar(first, last) if symbols else ():
             if since < session.close_at <= self._exchange.now:
                 for symbol in symbols:
@@ -77,7 +78,7 @@ class Ticker:
 
     def _statuses(self, since: datetime) -> Iterator[tuple[datetime, Message]]:
         symbols = self._symbols("statuses")
-        first, last = (at.astimezone(wire.NEW_YORK).date() for at in (since, self._exchange.now))
+        first, last = (at.astimezone(NEW_YORK).date() for at in (since, self._exchange.now))
         before = None
         for session in self._exchange.calendar(first - timedelta(days=14), last) if symbols else ():
             if before is not None and since < session.open_at <= self._exchange.now:

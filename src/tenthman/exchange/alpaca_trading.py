@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from tenthman.domain.market import SessionHours
+from tenthman.domain.market import NEW_YORK, SessionHours
 from tenthman.domain.order import OrderStatus
 from tenthman.exchange import alpaca_requests as ask
 from tenthman.exchange import alpaca_wire as wire
@@ -164,7 +164,7 @@ def window(query: Mapping[str, str]) -> Callable[[datetime], bool]:
         return (
             (after is None or at > after)
             and (until is None or at < until)
-            and (day is None or at.astimezone(wire.NEW_YORK).date() == day)
+            and (day is None or at.astimezone(NEW_YORK).date() == day)
         )
 
     return is_within

@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
-from tenthman.domain.market import Listing, SessionHours
+from tenthman.domain.market import NEW_YORK, Listing, SessionHours
 from tenthman.domain.news import NewsItem
 from tenthman.domain.order import Account, BrokerClock, BrokerPosition, Fill
 from tenthman.exchange.orders import DividendPayment, ExchangeOrder, OrderEvent
@@ -20,7 +19,6 @@ from tenthman.utils.symbols import to_wire
 
 Json = Mapping[str, object]
 
-NEW_YORK = ZoneInfo("America/New_York")
 ASSETS = uuid.uuid5(uuid.NAMESPACE_URL, "https://alpaca.markets/assets")
 _VENUE = "NYSE"
 _RATIO = Decimal("0.000001")

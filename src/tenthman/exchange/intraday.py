@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import groupby, pairwise
 
-from tenthman.domain.market import Bar, SessionHours
+from tenthman.domain.market import NEW_YORK, Bar, SessionHours
 from tenthman.exchange.market import ReplayExchange
-from tenthman.exchange.sessions import NEW_YORK
 
 _TURNS = (1 / 3, 2 / 3)
 _MINUTE = timedelta(minutes=1)

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from tenthman.config import CostSettings
 from tenthman.domain.checks import require_aware
-from tenthman.domain.market import Bar, MarketData, SessionHours
+from tenthman.domain.market import NEW_YORK, Bar, MarketData, SessionHours
 from tenthman.domain.money import e4
 from tenthman.domain.news import NewsItem
 from tenthman.domain.order import Account, BrokerClock, BrokerPosition, Fill, OrderStatus, TimeInForce
@@ -35,7 +35,7 @@ from tenthman.exchange.orders import (
 from tenthman.exchange.path import Path
 from tenthman.exchange.prices import NewsTape, PriceTape, quoted, sessions_closed
 from tenthman.exchange.replacing import require_fitting, require_replaceable, split_change, successor
-from tenthman.exchange.sessions import NEW_YORK, Timetable
+from tenthman.exchange.sessions import Timetable
 
 __all__ = ["ExchangeOrder", "OrderEvent", "OrderRequest", "Refusal", "Replacement", "ReplayExchange", "VenueRules"]
 

@@ -2,12 +2,10 @@
 
 from bisect import bisect_left, bisect_right
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
-from tenthman.domain.market import SessionHours
+from tenthman.domain.market import NEW_YORK, SessionHours
 from tenthman.domain.order import BrokerClock
 
-NEW_YORK = ZoneInfo("America/New_York")
 _SATURDAY = 5
 
 

@@ -19,15 +19,13 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_CEILING, Decimal
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tenthman.domain.market import Sessions
+from tenthman.domain.market import NEW_YORK, Sessions
 from tenthman.domain.order import Fill, Side
 
-_NEW_YORK = ZoneInfo("America/New_York")
 _CENT = Decimal("0.01")
 _MILLION = Decimal(1_000_000)
 
@@ -91,7 +89,7 @@ def regulatory_fees(fill: Fill) -> Fees:
     """Fees of `fill` by the rates of its date in New York; none for a delisted holding paid out, which is no sale."""
     if fill.is_payout:
         return Fees(sec=Decimal(0), taf=Decimal(0), cat=Decimal(0))
-    day = fill.filled_at.astimezone(_NEW_YORK).date()
+    day = fill.filled_at.astimezone(NEW_YORK).date()
     cat = _round_up(fill.quantity * _at(_CAT_PER_SHARE, day))
     if fill.side is Side.BUY:
         return Fees(sec=Decimal(0), taf=Decimal(0), cat=cat)

@@ -9,13 +9,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from zoneinfo import ZoneInfo
 
-from tenthman.domain.market import Listing, Universe
+from tenthman.domain.market import NEW_YORK, Listing, Universe
 from tenthman.domain.news import LinkedItem, NewsItem
 from tenthman.news.mentions import Evidence, Mention, ambiguous_names, is_short, judge
-
-NEW_YORK = ZoneInfo("America/New_York")
 
 # A list of twenty companies says nothing about any one of them.
 MAX_COMPANIES = 8

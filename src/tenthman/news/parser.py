@@ -19,6 +19,7 @@ import feedparser
 
 from tenthman.domain.checks import require_aware
 from tenthman.domain.errors import DataCorrupt
+from tenthman.domain.market import NEW_YORK
 from tenthman.domain.news import NewsItem, TimePrecision
 from tenthman.news.text import clean, strip_markup
 
@@ -30,7 +31,7 @@ URL_CAP = 2_000
 TAG_CAP = 20
 
 ZONES: Mapping[str, tzinfo] = {
-    "ET": ZoneInfo("America/New_York"),
+    "ET": NEW_YORK,
     "CT": ZoneInfo("America/Chicago"),
     "MT": ZoneInfo("America/Denver"),
     "PT": ZoneInfo("America/Los_Angeles"),

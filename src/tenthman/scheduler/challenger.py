@@ -20,7 +20,7 @@ from tenthman.decision import Prepared
 from tenthman.domain.audit import EventKind
 from tenthman.domain.errors import DataCorrupt
 from tenthman.domain.features import FeaturePanel
-from tenthman.domain.market import Floats, Panel
+from tenthman.domain.market import NEW_YORK, Floats, Panel
 from tenthman.domain.opinion import Action
 from tenthman.domain.order import Book
 from tenthman.ml import roles
@@ -32,7 +32,6 @@ from tenthman.ml.roles import Change
 from tenthman.scheduler.drift import drift_of, outcomes, score_panel
 from tenthman.scheduler.sight import Sight
 from tenthman.scheduler.signal_model import registry_of, trained_model
-from tenthman.scheduler.timeline import NEW_YORK
 
 _SQL = load_queries("tenthman.scheduler", "challenger.sql")
 

@@ -20,6 +20,7 @@ from tenthman.db.pool import Pool
 from tenthman.decision import Holes, Question, decide, prepare
 from tenthman.domain.audit import Decision, Slot
 from tenthman.domain.errors import ConfigError, DataMissing, TapeMiss
+from tenthman.domain.market import NEW_YORK
 from tenthman.domain.opinion import Abstain, Action, Ask, Case, Critique, Enter, Hold, ReplyState, Review, Stance, Veto
 from tenthman.domain.order import Denial, SizedOrder
 from tenthman.news.storage import NewsStore
@@ -28,7 +29,6 @@ from tenthman.scheduler.clock import wall_now
 from tenthman.scheduler.forecast import last_closes, model_for
 from tenthman.scheduler.holes import asks_a_model, quote_from
 from tenthman.scheduler.known import KnownMarket
-from tenthman.scheduler.timeline import NEW_YORK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,9 +13,9 @@ from tenthman.db.pool import Pool
 from tenthman.decision import NEWS_CHANGE_ROWS, compute_features, membership
 from tenthman.domain.errors import ConfigError, DataMissing
 from tenthman.domain.features import FeaturePanel
+from tenthman.domain.market import NEW_YORK
 from tenthman.features.sets import FeatureRow, FeatureStore
 from tenthman.scheduler.known import KnownMarket
-from tenthman.scheduler.timeline import NEW_YORK
 
 _LONGEST_PAUSE = timedelta(days=14)
 

@@ -11,13 +11,13 @@ from tenthman.data.market import MarketView
 from tenthman.db.pool import Pool
 from tenthman.decision import prepare
 from tenthman.domain.errors import ConfigError, DataMissing
+from tenthman.domain.market import NEW_YORK
 from tenthman.domain.opinion import Action, Signal
 from tenthman.ml import roles
 from tenthman.ml.inference import SignalModel, signals
 from tenthman.ml.manifest import expired
 from tenthman.scheduler.known import KnownMarket
 from tenthman.scheduler.signal_model import registry_of, trained_model
-from tenthman.scheduler.timeline import NEW_YORK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from tenthman.data.quality import split_like
 from tenthman.decision import Prepared
 from tenthman.domain.audit import EventKind
 from tenthman.domain.errors import BrokerUnavailable, DataError
-from tenthman.domain.market import SessionHours
+from tenthman.domain.market import NEW_YORK, SessionHours
 from tenthman.domain.opinion import Action
 from tenthman.domain.order import Book, BrokerClock
 from tenthman.ml.inference import SignalModel
@@ -20,7 +20,6 @@ from tenthman.scheduler.challenger import Events, without_entries
 from tenthman.scheduler.clock import Clock
 from tenthman.scheduler.keeper import BarKeeper, Rebase
 from tenthman.scheduler.sight import Sight
-from tenthman.scheduler.timeline import NEW_YORK
 
 MOST_TOLD = 20
 

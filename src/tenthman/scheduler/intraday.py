@@ -2,6 +2,7 @@
 
 from tenthman.decision import decide_exits
 from tenthman.domain.audit import EventKind, Slot
+from tenthman.domain.market import NEW_YORK
 from tenthman.domain.opinion import Exit
 from tenthman.domain.order import Book, TradingState
 from tenthman.risk.emergency import next_state, rearms
@@ -19,7 +20,7 @@ from tenthman.scheduler.orchestrator import (
     settle,
 )
 from tenthman.scheduler.shadows import ShadowMarket, settle_shadows
-from tenthman.scheduler.timeline import NEW_YORK, Step, StepKind
+from tenthman.scheduler.timeline import Step, StepKind
 
 
 def run_step(desk: Desk, step: Step) -> Book:

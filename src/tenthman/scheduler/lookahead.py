@@ -14,12 +14,11 @@ from tenthman.data.market import MarketHistory, known_at_close
 from tenthman.decision import compute_features, membership
 from tenthman.domain.errors import ConfigError
 from tenthman.domain.features import FeaturePanel
-from tenthman.domain.market import Floats, MarketData, Panel
+from tenthman.domain.market import NEW_YORK, Floats, MarketData, Panel
 from tenthman.features.lookahead import Leak, cut_rows, leaks
 from tenthman.news.linker import Linker
 from tenthman.scheduler.gather import link_items
 from tenthman.scheduler.scoring import open_scorer
-from tenthman.scheduler.timeline import NEW_YORK
 
 Feature = Callable[[Panel], FeaturePanel | Mapping[str, Floats] | Floats]
 """A user's own: from bars to one array of shape (sessions, tickers), to several by name, or to a panel."""

@@ -27,7 +27,7 @@ from tenthman.db.pool import Pool
 from tenthman.domain.audit import RunKey
 from tenthman.domain.canonical import content_hash
 from tenthman.domain.errors import ConfigError
-from tenthman.domain.market import MarketData, Period, SessionHours
+from tenthman.domain.market import NEW_YORK, MarketData, Period, SessionHours
 from tenthman.domain.order import Book
 from tenthman.exchange.process import ExchangeProcess
 from tenthman.execution.client import AlpacaBroker
@@ -45,7 +45,7 @@ from tenthman.scheduler.sight import GatheredSight
 from tenthman.scheduler.signal_model import retraining_sessions, start_of, trained_model
 from tenthman.scheduler.state import Interrupted, Ledger
 from tenthman.scheduler.storage import open_storage
-from tenthman.scheduler.timeline import NEW_YORK, Step, session_steps
+from tenthman.scheduler.timeline import Step, session_steps
 from tenthman.utils.logging import bind
 
 

@@ -15,7 +15,7 @@ from tenthman.decision import compute_features, membership
 from tenthman.domain.canonical import canonical_json, content_hash
 from tenthman.domain.errors import ConfigError, DataMissing
 from tenthman.domain.features import FeaturePanel
-from tenthman.domain.market import Panel
+from tenthman.domain.market import NEW_YORK, Panel
 from tenthman.features.scaling import PREFIX
 from tenthman.features.technical import atr
 from tenthman.ml.drift import deciles
@@ -24,7 +24,6 @@ from tenthman.ml.labels import Labels, Mask, thirds, triple_barrier
 from tenthman.ml.registry import Registry, TrainingInputs
 from tenthman.ml.training import TrainedModel, train
 from tenthman.scheduler.clock import wall_now
-from tenthman.scheduler.timeline import NEW_YORK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

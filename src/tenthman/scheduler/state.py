@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
-from zoneinfo import ZoneInfo
 
 import psycopg
 import structlog
@@ -22,7 +21,7 @@ from tenthman.domain.audit import Decision, EventKind, RunKey
 from tenthman.domain.canonical import plain
 from tenthman.domain.checks import require_text
 from tenthman.domain.errors import DataCorrupt
-from tenthman.domain.market import Period
+from tenthman.domain.market import NEW_YORK, Period
 from tenthman.domain.opinion import Case
 from tenthman.domain.order import (
     BrokerOrder,
@@ -51,7 +50,6 @@ from tenthman.scheduler.rows import critique_row, decision_row, shadow_of, shado
 
 _SQL = load_queries("tenthman.scheduler", "state.sql")
 _ZERO = Decimal(0)
-_NEW_YORK = ZoneInfo("America/New_York")
 _STRICTNESS = {TradingState.ACTIVE: 0, TradingState.REDUCING: 1, TradingState.HALTED: 2}
 
 _log = structlog.get_logger(__name__)
@@ -397,7 +395,7 @@ class Ledger:
 
     def _save(self, cursor: Cursor, trip: RoundTrip) -> None:
         size = [trip.decision_id, trip.ticker, trip.quantity, trip.bought, trip.avg_entry_price]
-        times = [trip.opened_at, trip.opened_at.astimezone(_NEW_YORK).date(), trip.closed_at]
+        times = [trip.opened_at, trip.opened_at.astimezone(NEW_YORK).date(), trip.closed_at]
         end = [trip.exit_reason, trip.avg_exit_price, trip.fees_usd, trip.realised_usd]
         cursor.execute(_SQL["save_trip"], [self.run_id, *size, *times, *end])
 
@@ -453,7 +451,7 @@ class Ledger:
             stopped = cursor.execute(_SQL["last_stops"], [self.run_id]).fetchall()
         if row is None or row[0] is None:
             raise ValueError(f"equity of {session} must have been recorded for run {self.run_id}")
-        days = {ticker: closed_at.astimezone(_NEW_YORK).date() for ticker, closed_at in stopped}
+        days = {ticker: closed_at.astimezone(NEW_YORK).date() for ticker, closed_at in stopped}
         return LookBack(week_start=row[0], bought=row[1], stopped=days)
 
     def trading_state(self) -> TradingState:

@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
-from zoneinfo import ZoneInfo
 
 from tenthman.config import ScheduleSettings
-from tenthman.domain.market import SessionHours
+from tenthman.domain.market import NEW_YORK, SessionHours
 
-NEW_YORK = ZoneInfo("America/New_York")
 AFTERNOON_BEFORE_CLOSE = timedelta(minutes=30)
 AFTER_CLOSE = timedelta(minutes=5)
 
