@@ -22,11 +22,8 @@ from tenthman.execution.fees import fee_cents
 from tenthman.risk.arithmetic import CAPS, GATES, LONG_AGO
 from tenthman.risk.figures import STATES, TOTALS
 from tenthman.risk.numbers import rule_numbers, stop_numbers
+from tenthman.risk.stops import PRICE_MOST
 
-PRICE_MOST = 1_000_000.0
-"""USD a share; with `EQUITY_MOST` it keeps every product within 64 bits."""
-
-DIVIDEND_MOST = PRICE_MOST
 FIRST_ROWS = 1_024
 
 

@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-from psycopg.rows import dict_row
 
 from tenthman.dashboard.report_html import write_html
 from tenthman.dashboard.summary import (
@@ -24,7 +23,7 @@ from tenthman.dashboard.summary import (
     StateChange,
 )
 from tenthman.db.audit import verify
-from tenthman.db.pool import Pool
+from tenthman.db.pool import Pool, named_rows
 from tenthman.db.sql import load_queries
 from tenthman.domain.errors import AuditBroken, ConfigError
 from tenthman.domain.market import MarketKind, Provenance
@@ -300,5 +299,4 @@ def _seconds_sentence(seconds: list[float]) -> str:
 
 
 def _rows(pool: Pool, query: str, **parameters: object) -> list[dict[str, Any]]:
-    with pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(_SQL[query], parameters).fetchall()
+    return named_rows(pool, _SQL[query], parameters)

@@ -1,10 +1,12 @@
 """Connections: one pool, with timeouts, and the vector type known on every connection."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, LiteralString
 
 import psycopg
 from pgvector.psycopg import register_vector
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from tenthman.config import DatabaseSettings
@@ -14,6 +16,12 @@ APPLICATION = "tenthman"
 EXTENSION_LOCK = 7_305_001
 
 Pool = ConnectionPool[psycopg.Connection[tuple[Any, ...]]]
+
+
+def named_rows(pool: Pool, query: LiteralString, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
+    """Every row that `query` finds, by the names of its columns, in a transaction of its own."""
+    with pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query, parameters).fetchall()
 
 
 def open_pool(url: str, settings: DatabaseSettings) -> Pool:

@@ -10,7 +10,7 @@ from tenthman.risk import arithmetic
 from tenthman.risk.numbers import stop_numbers
 
 PRICE_MOST = 1_000_000.0
-"""USD a share: what costs more is a mistake."""
+"""USD a share: what costs more is a mistake, and the products of the compiled loop stay within 64 bits."""
 
 
 def propose(signal: Signal, last_price: float, atr: float, rules: StopRules) -> Proposal:

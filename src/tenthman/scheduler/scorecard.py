@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from psycopg.rows import dict_row
-
 from tenthman.config import Config
 from tenthman.data.bars import BarStore
 from tenthman.data.calendar import sessions_between
-from tenthman.db.pool import Pool
+from tenthman.db.pool import Pool, named_rows
 from tenthman.db.sql import load_queries
 from tenthman.domain.errors import ConfigError
 from tenthman.domain.market import Panel, SessionHours
@@ -125,5 +123,4 @@ def _hours(panel: Panel) -> tuple[SessionHours, ...]:
 
 
 def _rows(pool: Pool, query: str, **parameters: object) -> list[Row]:
-    with pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(_SQL[query], parameters).fetchall()
+    return named_rows(pool, _SQL[query], parameters)

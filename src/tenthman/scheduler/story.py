@@ -7,11 +7,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from psycopg.rows import dict_row
-
 from tenthman.agents.prose import printable
 from tenthman.agents.vocabulary import VOCABULARY
-from tenthman.db.pool import Pool
+from tenthman.db.pool import Pool, named_rows
 from tenthman.db.sql import load_queries
 from tenthman.domain.canonical import content_hash
 from tenthman.domain.errors import ConfigError
@@ -281,8 +279,7 @@ def _without_nan(features: Row | None) -> Row | None:
 
 
 def _rows(pool: Pool, query: str, **parameters: object) -> tuple[dict[str, Any], ...]:
-    with pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
-        return tuple(cursor.execute(_SQL[query], parameters).fetchall())
+    return tuple(named_rows(pool, _SQL[query], parameters))
 
 
 def _first(rows: tuple[dict[str, Any], ...]) -> dict[str, Any] | None:
