@@ -33,8 +33,9 @@ install-dev: $(VENV)/.installed-dev ## The same, with what tests and checks need
 run: install ## Rehearse four weeks of trading (PACK=DIR for a data pack, ARGS="--scenario crash")
 	@$(BIN)/tenthman rehearse $(if $(PACK),--pack $(PACK)) $(ARGS)
 
+# In the order of the folders whole processes come first and unit tests last, so that no core waits for a long file at the end.
 test: install-dev ## Run the whole test suite (JOBS=0: in one process)
-	@$(BIN)/python -m pytest -n $(JOBS) --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: install-dev ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .
