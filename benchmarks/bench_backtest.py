@@ -52,6 +52,9 @@ def made_up_inputs(width: int, count: int = SESSIONS) -> Inputs:
         afternoon=np.full(count, CHECKS - 2, dtype=np.int32),
         issuer=number,
         sector=number % 11,
+        faults=np.zeros((count, width), dtype=np.int32),
+        barred=np.zeros((count, width), dtype=np.bool_),
+        moves=np.zeros((width, count), dtype=np.int64),
     )
 
 
