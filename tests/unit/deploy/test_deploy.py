@@ -41,8 +41,8 @@ def dockerfile() -> list[str]:
 
 
 def known_variables() -> set[str]:
-    """Every variable that config.py reads from the environment."""
-    source = (ROOT / "src" / "tenthman" / "config.py").read_text()
+    """Every variable that the configuration reads from the environment."""
+    source = "".join(path.read_text() for path in (ROOT / "src" / "tenthman" / "config").glob("*.py"))
     return set(re.findall(r'(?:environment\.get|secret)\("([A-Z_]+)"', source))
 
 

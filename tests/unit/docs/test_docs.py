@@ -86,7 +86,7 @@ def test_every_configuration_key_is_documented_and_no_other(name: str) -> None:
 
 
 def test_every_environment_variable_is_documented() -> None:
-    source = (ROOT / "src" / "tenthman" / "config.py").read_text(encoding="utf-8")
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src" / "tenthman" / "config").glob("*.py"))
     variables = set(re.findall(r'(?:environment\.get|secret)\("([A-Z_]+)"', source))
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     assert variables

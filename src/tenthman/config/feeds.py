@@ -1,0 +1,58 @@
+"""Where news comes from: the `news` part of settings.yaml."""
+
+from typing import Annotated, Self
+from zoneinfo import available_timezones
+
+from pydantic import Field, field_validator, model_validator
+
+from tenthman.config.fields import Section
+
+
+class FeedSettings(Section):
+    """A feed; written as a bare address, it has these defaults. `zone`: of dates that name none."""
+
+    address: str
+    silent_after_hours: Annotated[float, Field(gt=0.0, le=8760.0)] | None = 72.0
+    zone: str = "UTC"
+
+    @field_validator("address")
+    @classmethod
+    def _https_only(cls, value: str) -> str:
+        if not value.startswith("https://"):
+            raise ValueError(f"a feed must start with https://, was {value!r}")
+        return value
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"must be a time zone such as America/New_York, was {value!r}")
+        return value
+
+
+class NewsSettings(Section):
+    archive_lag_minutes: Annotated[int, Field(ge=0, le=1440)]
+    lookback_days: Annotated[int, Field(ge=1, le=365)]
+    sentiment_half_life_days: Annotated[float, Field(gt=0.0, le=60.0)]
+    sentiment: Annotated[str, Field(pattern=r"^(lexicon|[0-9a-f]{12})$")] = "lexicon"
+    feeds: tuple[FeedSettings, ...]
+    contact: str | None
+
+    @model_validator(mode="after")
+    def _publishers_know_whom_to_write_to(self) -> Self:
+        if self.feeds and not (self.contact and "@" in self.contact and self.contact.isascii()):
+            raise ValueError(f"`contact` must be an e-mail address (ASCII) if `feeds` names any, was {self.contact!r}")
+        named = [feed.address for feed in self.feeds]
+        twice = next((address for address in named if named.count(address) > 1), None)
+        if twice is not None:
+            raise ValueError(f"`feeds` must name each feed once, named {twice} twice")
+        if self.contact and "noreply" in self.contact.replace("-", "") and any("sec.gov/" in item for item in named):
+            raise ValueError(f"`contact` must be read by a person for feeds of sec.gov, was {self.contact!r}")
+        return self
+
+    @field_validator("feeds", mode="before")
+    @classmethod
+    def _bare_addresses(cls, value: object) -> object:
+        if not isinstance(value, list | tuple):
+            return value
+        return tuple({"address": item} if isinstance(item, str) else item for item in value)

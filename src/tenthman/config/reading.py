@@ -1,0 +1,46 @@
+"""One YAML file becomes one section, or a ConfigError that names file, key, value and bound."""
+
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from tenthman.config.fields import Section
+from tenthman.domain.errors import ConfigError
+
+SectionT = TypeVar("SectionT", bound=Section)
+
+
+def read_section(path: Path, section: type[SectionT]) -> SectionT:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: the file is missing; copy it from the project's config folder") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    try:
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: is not valid YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path}: must hold keys and values at the top, held {type(raw).__name__}")
+    try:
+        return section.model_validate(raw, context={"folder": path.parent})
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(path, error))) from None
+
+
+def _explain(path: Path, error: ValidationError) -> list[str]:
+    lines = []
+    for item in error.errors(include_url=False):
+        key = ".".join(str(part) for part in item["loc"]) or "(whole file)"
+        if item["type"] == "extra_forbidden":
+            lines.append(f"{path}: `{key}` is not a known key")
+        elif item["type"] == "missing":
+            lines.append(f"{path}: `{key}` is missing")
+        elif isinstance(item["input"], dict):
+            lines.append(f"{path}: `{key}`: {item['msg']}")
+        else:
+            lines.append(f"{path}: `{key}`: {item['msg']}, was {item['input']!r}")
+    return lines
