@@ -84,6 +84,10 @@ def _lines(found: "Scorecard") -> Iterator[str]:
         if bins:
             told = ", ".join(f"{item.said:.0%} said {item.came:.0%} came ({item.number})" for item in bins)
             yield f"  chance of a loss, said and came: {told}"
+            yield (
+                f"  {card.calibration.lost:.0%} of {card.calibration.number} lost; who says that each time has a Brier "
+                f"score of {_number(card.calibration.brier_of_share)}"
+            )
     for pair in found.agreements:
         yield (
             f"{_name(pair.first)} and {_name(pair.second)} agree on {pair.share:.0%} of {pair.number} entries "
@@ -92,6 +96,10 @@ def _lines(found: "Scorecard") -> Iterator[str]:
     yield (
         f"intervals hold with chance {found.level:.0%} and resample sessions; above zero a critic kept losses away, "
         "below it cost gains; * advisory"
+    )
+    yield (
+        "Brier: mean squared miss of the chance of a loss, 0 best, 0.25 for who never takes sides; a veto or shrink at "
+        "80 % confidence says 90 %, an approval at 80 % says 10 %, either at 0 % says 50 %"
     )
 
 

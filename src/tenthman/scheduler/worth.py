@@ -106,10 +106,17 @@ class Worth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """How well the stated confidence fits: Brier score (0 best, 0.25 a coin) of "this entry loses", by bins too."""
+    """How well the stated confidence fits what came of `number` entries that were judged and ended.
+
+    `brier` (Brier, 1950) is the mean squared miss of the stated chance that the entry loses: 0 for a prophet, 0.25 for
+    who never takes sides. `lost` is the share that lost, `brier_of_share` the score of who says that share each time:
+    above it a critic knows less than the count does. NaN where `number` is 0.
+    """
 
     number: int
     brier: float
+    lost: float
+    brier_of_share: float
     bins: tuple[Bin, ...]
 
 
@@ -211,11 +218,11 @@ def session_interval(
 
 
 def calibration(opinions: Sequence[Opinion]) -> Calibration:
-    """How often an entry lost, against what was said: an approval at 70 % says a loss has a chance of 30 %."""
+    """How often an entry lost, against the chance of it that was said (`chance_of_loss`)."""
     judged = [(item, item.twin) for item in opinions if item.state is ReplyState.ANSWERED and item.twin is not None]
-    said = np.array([_chance_of_loss(item) for item, _ in judged], dtype=np.float64)
+    said = np.array([chance_of_loss(item.taken > 0.0, item.confidence_pct) for item, _ in judged], dtype=np.float64)
     came = np.array([twin.gained_usd < 0.0 for _, twin in judged], dtype=np.float64)
-    brier = float(np.mean((said - came) ** 2)) if len(said) else math.nan
+    lost = float(came.mean()) if len(said) else math.nan
     place = np.clip(np.searchsorted(BIN_EDGES, said, side="right") - 1, 0, len(BIN_EDGES) - 2)
     bins = tuple(
         Bin(
@@ -228,12 +235,23 @@ def calibration(opinions: Sequence[Opinion]) -> Calibration:
         for number in range(len(BIN_EDGES) - 1)
         if bool(np.any(place == number))
     )
-    return Calibration(number=len(said), brier=brier, bins=bins)
+    return Calibration(
+        number=len(said),
+        brier=float(np.mean((said - came) ** 2)) if len(said) else math.nan,
+        lost=lost,
+        brier_of_share=lost * (1.0 - lost),
+        bins=bins,
+    )
 
 
-def _chance_of_loss(opinion: Opinion) -> float:
-    sure = opinion.confidence_pct / 100.0
-    return sure if opinion.taken > 0.0 else 1.0 - sure
+def chance_of_loss(objects: bool, confidence_pct: int) -> float:
+    """The chance that an entry loses, as an opinion states it: 0.5 + confidence / 200 by who `objects`, else 0.5 - it.
+
+    An opinion takes a side, and its confidence says how far from a coin: 0 % is no claim at all, whatever the stance,
+    and 100 % is certainty.
+    """
+    lean = confidence_pct / 200.0
+    return 0.5 + lean if objects else 0.5 - lean
 
 
 def _card(key: AgentKey, opinions: list[Opinion], horizon_sessions: int, level: float, seed: int) -> Card:

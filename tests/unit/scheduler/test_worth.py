@@ -82,12 +82,42 @@ def test_many_opinions_of_one_session_leave_as_much_doubt_as_one() -> None:
 
 
 def test_confidence_is_read_as_a_chance_of_loss() -> None:
-    """A veto at 80 % of an entry that lost misses by 0.2; an approval at 80 % (loss 20 %) of one that lost by 0.8."""
+    """A veto at 80 % says 90 % of an entry that lost: a miss of 0.1. An approval at 80 % says 10 %: a miss of 0.9."""
     found = calibration([opinion(0), opinion(1, Stance.APPROVE), opinion(2, twin=None)])
     assert found.number == 2
-    assert found.brier == pytest.approx((0.2**2 + 0.8**2) / 2.0)
+    assert found.brier == pytest.approx((0.1**2 + 0.9**2) / 2.0)
     assert [(item.number, item.came) for item in found.bins] == [(1, 1.0), (1, 1.0)]
-    assert [item.said for item in found.bins] == pytest.approx([0.2, 0.8])
+    assert [item.said for item in found.bins] == pytest.approx([0.1, 0.9])
+
+
+@pytest.mark.parametrize(
+    ("stance", "confidence_pct", "chance"),
+    [
+        (Stance.APPROVE, 0, 0.5),
+        (Stance.VETO, 0, 0.5),
+        (Stance.APPROVE, 100, 0.0),
+        (Stance.VETO, 100, 1.0),
+        (Stance.APPROVE, 50, 0.25),
+        (Stance.SHRINK, 50, 0.75),
+    ],
+)
+def test_a_critic_that_is_not_sure_foretells_nothing(stance: Stance, confidence_pct: int, chance: float) -> None:
+    """The entry lost: what was missed is the rest to 1, and nobody unsure is scored as if it had been certain."""
+    found = calibration([replace(opinion(0, stance, size=0.5), confidence_pct=confidence_pct)])
+    assert found.brier == pytest.approx((1.0 - chance) ** 2)
+
+
+def test_a_score_stands_beside_that_of_who_only_knows_how_many_lose() -> None:
+    """One of four lost: who says 25 % each time misses by 0.75 once and by 0.25 thrice, 0.1875 in the mean."""
+    found = calibration([opinion(0), *(opinion(number, Stance.APPROVE, WON) for number in (1, 2, 3))])
+    assert found.lost == 0.25
+    assert found.brier_of_share == pytest.approx((0.75**2 + 3 * 0.25**2) / 4.0)
+
+
+def test_nothing_that_ended_has_no_score() -> None:
+    found = calibration([opinion(0, twin=None)])
+    assert found.number == 0
+    assert all(math.isnan(value) for value in (found.brier, found.lost, found.brier_of_share))
 
 
 def test_agreement_is_told_beyond_chance() -> None:
