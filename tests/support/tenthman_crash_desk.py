@@ -235,7 +235,7 @@ def _recording() -> str:
     """The method of the record that is committing."""
     frame = sys._getframe()
     while frame is not None:
-        if frame.f_code.co_filename.endswith("scheduler/state.py") and not frame.f_code.co_name.startswith("_"):
+        if "scheduler/state/" in frame.f_code.co_filename and not frame.f_code.co_name.startswith("_"):
             return frame.f_code.co_name
         frame = frame.f_back
     return "a connection"

@@ -1,0 +1,164 @@
+"""The record of one run, from its start to its end, held against a second desk."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, Self
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+from psycopg.types.json import Jsonb
+
+from tenthman.db import audit
+from tenthman.db.pool import Pool
+from tenthman.db.sql import load_queries
+from tenthman.domain.audit import EventKind, RunKey
+from tenthman.domain.canonical import plain
+from tenthman.domain.market import Period
+from tenthman.scheduler.state.committees import CommitteeRecord
+from tenthman.scheduler.state.equity import EquityRecord, write_equity
+from tenthman.scheduler.state.latch import LatchRecord, initial_state, write_state
+from tenthman.scheduler.state.orders import OrderRecord
+from tenthman.scheduler.state.run import Cursor
+from tenthman.scheduler.state.trades import TradeRecord
+
+_SQL = load_queries("tenthman.scheduler.state", "ledger.sql")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interrupted:
+    """An earlier run of the same key that ended without saying so; `reached` is market time, None: nothing."""
+
+    run_id: str
+    reached: datetime | None
+
+
+class Ledger(OrderRecord, TradeRecord, EquityRecord, LatchRecord, CommitteeRecord):
+    """One run's record. `start` begins a run and holds it; `attach` joins one that exists, for a person's command.
+
+    Used as a context manager, or closed, it lets the run go: a run that is let go while still `running` counts as
+    interrupted when the next one of its key starts. Methods raise psycopg errors when the database is lost.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        run_id: str,
+        hold: "psycopg.Connection[tuple[Any, ...]] | None",
+        interrupted: tuple[Interrupted, ...] = (),
+    ) -> None:
+        super().__init__(pool, run_id)
+        self._hold = hold
+        self.interrupted = interrupted
+
+    @classmethod
+    def start(
+        cls,
+        pool: Pool,
+        *,
+        market_id: str,
+        world: str,
+        account_id: str | None,
+        period: Period,
+        key: RunKey,
+        starting_cash: Decimal,
+        at_wall: datetime,
+        at_market: datetime,
+    ) -> Self:
+        """Begin a run; earlier runs of the same key that nobody holds any more are marked as interrupted.
+
+        A paper or live account keeps the trading state of its last run: only a person re-arms. Elsewhere it is
+        ACTIVE. The starting cash is the first point of the equity curve.
+        """
+        run_id = str(uuid.uuid4())
+        hold = _hold_run(pool, run_id)
+        try:
+            with pool.connection() as connection, connection.cursor() as cursor:
+                cursor.execute(_SQL["lock_key"], [key.hash])
+                interrupted = _mark_interrupted(cursor, key.hash, at_wall)
+                row = [run_id, key.hash, market_id, world, account_id, period.first, period.last]
+                cursor.execute(_SQL["insert_run"], [*row, key.config_hash, key.model_version, at_wall])
+                started = {"world": world, "market": market_id, "period": period, "key": key, "cash": starting_cash}
+                audit.append(cursor, run_id, at_wall, EventKind.RUN_STARTED, run_id, started)
+                state, reason = initial_state(cursor, account_id, world)
+                write_state(cursor, run_id, state, reason, "start", at_market)
+                write_equity(
+                    cursor, run_id, at_market, period.first, starting_cash, starting_cash, starting_cash, holdings={}
+                )
+        except BaseException:
+            hold.close()
+            raise
+        return cls(pool, run_id, hold, interrupted)
+
+    @classmethod
+    def join(cls, pool: Pool, run_id: str) -> Self:
+        """Go on with a run that was let go: it is held again, and counts as running. Waits while another holds it."""
+        hold = _hold_run(pool, run_id)
+        with pool.connection() as connection:
+            connection.execute(_SQL["resume_run"], [run_id])
+        return cls(pool, run_id, hold)
+
+    @classmethod
+    def attach(cls, pool: Pool, run_id: str) -> Self:
+        """The record of a run that exists, without holding it."""
+        return cls(pool, run_id, None)
+
+    def close(self) -> None:
+        """Let the run go."""
+        if self._hold is not None:
+            self._hold.close()
+            self._hold = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def finish(self, at_wall: datetime, summary: Mapping[str, object]) -> None:
+        """The run ended as planned; it is let go."""
+        self._end("finished", at_wall, {"status": "finished", **summary})
+
+    def fail(self, at_wall: datetime, reason: str) -> None:
+        """The run ended on an error; it is let go."""
+        self._end("failed", at_wall, {"status": "failed", "reason": reason})
+
+    def _end(self, status: str, at_wall: datetime, summary: Mapping[str, object]) -> None:
+        with self._recording() as cursor:
+            cursor.execute(_SQL["end_run"], [status, at_wall, Jsonb(plain(summary)), self.run_id])
+            if cursor.rowcount != 1:
+                raise ValueError(f"run {self.run_id} must be running to be {status}")
+            self._append(cursor, at_wall, EventKind.RUN_FINISHED, self.run_id, summary)
+        self.close()
+
+
+def newest_run(pool: Pool, *, world: str, account_id: str | None = None) -> str | None:
+    """Id of the run of `world` (and account) that began last, whatever became of it; None when there is none."""
+    with pool.connection() as connection:
+        row = connection.execute(_SQL["newest_run"], {"world": world, "account": account_id}).fetchone()
+    return None if row is None else str(row[0])
+
+
+def _hold_run(pool: Pool, run_id: str) -> "psycopg.Connection[tuple[Any, ...]]":
+    """A connection of the run's own: the server drops its lock however this process ends."""
+    with pool.connection() as connection:
+        conninfo = make_conninfo(connection.info.dsn, password=connection.info.password)
+    hold = psycopg.connect(conninfo, autocommit=True)
+    hold.execute(_SQL["hold_run"], [run_id])
+    return hold
+
+
+def _mark_interrupted(cursor: Cursor, key_hash: str, at_wall: datetime) -> tuple[Interrupted, ...]:
+    abandoned = []
+    for run_id, reached in cursor.execute(_SQL["running_runs"], [key_hash]).fetchall():
+        free = cursor.execute(_SQL["is_abandoned"], [run_id]).fetchone()
+        if free is not None and free[0]:
+            cursor.execute(_SQL["mark_interrupted"], [at_wall, run_id])
+            audit.append(cursor, run_id, at_wall, EventKind.RUN_INTERRUPTED, run_id, {"reached": reached})
+            abandoned.append(Interrupted(run_id=run_id, reached=reached))
+    return tuple(abandoned)

@@ -1,0 +1,2 @@
+-- name: reached
+UPDATE runs SET reached = %s WHERE id = %s

@@ -1,0 +1,39 @@
+-- name: insert_payout
+INSERT INTO orders (run_id, client_order_id, decision_id, purpose, broker_order_id, ticker, side, quantity, order_type,
+                    time_in_force, status, filled_quantity, filled_avg_price, created_at, updated_at)
+VALUES (%(run)s, %(order)s, %(decision)s, 'delisted', %(order)s, %(ticker)s, %(side)s, %(quantity)s, 'market', 'day',
+        'filled', %(quantity)s, %(price)s, %(at)s, %(at)s)
+
+-- name: order_of_broker
+SELECT orders.client_order_id, orders.decision_id, purpose, verdict_detail ->> 'reason'
+FROM orders JOIN decisions ON decisions.run_id = orders.run_id AND decisions.id = orders.decision_id
+WHERE orders.run_id = %s AND broker_order_id = %s
+
+-- name: insert_fill
+INSERT INTO fills (run_id, execution_id, client_order_id, ticker, side, quantity, price, fees_usd, filled_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (run_id, execution_id) DO NOTHING
+
+-- name: trip_of_decision
+SELECT decision_id, ticker, quantity, bought, avg_entry_price, opened_at, closed_at, exit_reason, avg_exit_price,
+       fees_usd, realised_usd
+FROM positions WHERE run_id = %s AND decision_id = %s FOR UPDATE
+
+-- name: open_trips_of_ticker
+SELECT decision_id, ticker, quantity, bought, avg_entry_price, opened_at, closed_at, exit_reason, avg_exit_price,
+       fees_usd, realised_usd
+FROM positions WHERE run_id = %s AND ticker = %s AND quantity > 0 ORDER BY opened_at, decision_id FOR UPDATE
+
+-- name: save_trip
+INSERT INTO positions (run_id, decision_id, ticker, quantity, bought, avg_entry_price, opened_at, opened_session,
+                       closed_at, exit_reason, avg_exit_price, fees_usd, realised_usd)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (run_id, decision_id) DO UPDATE SET
+    quantity = excluded.quantity, bought = excluded.bought, avg_entry_price = excluded.avg_entry_price,
+    closed_at = excluded.closed_at, exit_reason = excluded.exit_reason, avg_exit_price = excluded.avg_exit_price,
+    fees_usd = excluded.fees_usd, realised_usd = excluded.realised_usd
+
+-- name: open_trades
+SELECT positions.ticker, positions.decision_id, opened_session, client_order_id
+FROM positions JOIN orders ON orders.run_id = positions.run_id AND orders.decision_id = positions.decision_id
+                          AND purpose = 'entry'
+WHERE positions.run_id = %s AND positions.quantity > 0 ORDER BY opened_at DESC, positions.decision_id DESC
