@@ -187,6 +187,7 @@ def _unanswered(prompt: Prompt, standing: Standing) -> Reply:
         prompt_tokens=0,
         reply_tokens=0,
         latency_ms=0,
+        failure="no reply came back for this question",
     )
 
 

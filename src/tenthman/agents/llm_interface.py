@@ -17,7 +17,7 @@ import structlog
 
 from tenthman.agents.bounded_http import BoundedTransport, ReplyTooLarge
 from tenthman.agents.embedded import EmbeddedModelServer
-from tenthman.agents.failures import BUSY, failure_of
+from tenthman.agents.failures import BUSY, cut_off, failure_of
 from tenthman.agents.weights import find_weights, weights_digest
 from tenthman.agents.wires import (
     Answer,
@@ -171,10 +171,7 @@ def _opener(settings: LanguageModelSettings, home: Path, stack: ExitStack) -> Ca
         case "ollama":
 
             def ollamas(own: LanguageModelSettings) -> Seat:
-                transport = stack.enter_context(BoundedTransport(own.reply_timeout_s))
-                client = ollama.Client(
-                    host=_address(own), timeout=_timeout(own), transport=transport, follow_redirects=False
-                )
+                client = stack.enter_context(_ollama_client(own))
                 return Seat(wire=ollama_wire(client, own), settings=own, weights=ollama_digest(client, own.model))
 
             return ollamas
@@ -187,8 +184,8 @@ def _weights(settings: LanguageModelSettings, home: Path) -> str:
         case "openai":
             return openai_digest(settings)
         case "ollama":
-            host = ollama.Client(host=_address(settings), timeout=_timeout(settings), follow_redirects=False)
-            return ollama_digest(host, settings.model)
+            with _ollama_client(settings) as client:
+                return ollama_digest(client, settings.model)
 
 
 def _unasked(_prompt: Prompt) -> Answer:
@@ -257,7 +254,7 @@ def _outcome(seat: Seat, prompt: Prompt) -> Answer:
         log.warning("a language model gave no answer", state=state.value, cause=told, error=repr(error)[:300])
         return Answer(state=state, text="", prompt_tokens=0, reply_tokens=0, failure=told)
     if answer.state is ReplyState.TRUNCATED:
-        return replace(answer, failure=f"cut off at `max_tokens` {prompt.max_tokens}")
+        return replace(answer, failure=cut_off(prompt))
     return answer
 
 
@@ -290,6 +287,13 @@ def _client(base_url: str, settings: LanguageModelSettings) -> httpx.Client:
         base_url=base_url.rstrip("/").removesuffix("/v1"),
         timeout=_timeout(settings),
         transport=BoundedTransport(settings.reply_timeout_s),
+    )
+
+
+def _ollama_client(settings: LanguageModelSettings) -> ollama.Client:
+    transport = BoundedTransport(settings.reply_timeout_s)
+    return ollama.Client(
+        host=_address(settings), timeout=_timeout(settings), transport=transport, follow_redirects=False
     )
 
 

@@ -13,16 +13,23 @@ import ollama
 
 from tenthman.agents.base import split
 from tenthman.agents.bounded_http import ReplyTooLarge
+from tenthman.agents.text import clean
 from tenthman.config import LanguageModelSettings
 from tenthman.domain.canonical import content_hash
 from tenthman.domain.errors import SetupError
 from tenthman.domain.opinion import Prompt, ReplyState
 
 OLLAMA_KEEP_ALIVE = "30m"
+NAMES_SHOWN, NAME_CHARACTERS = 8, 60
+"""Of a server's own models, in a message."""
 
 
 class BadReply(Exception):
-    """The server answered, but not in the shape that its API promises."""
+    """The server answered, but not in the shape that its API promises, or (`has_shape`) with what is no answer."""
+
+    def __init__(self, text: str, *, has_shape: bool = False) -> None:
+        super().__init__(text)
+        self.has_shape = has_shape
 
 
 class Refused(Exception):
@@ -106,7 +113,10 @@ def ollama_digest(client: ollama.Client, model: str) -> str:
     for item in listed:
         if item.model in wanted and item.digest:
             return item.digest
-    raise SetupError(f"Ollama has no model {model!r}: run `ollama pull {model}`")
+    held = ", ".join(sorted(clean(item.model, NAME_CHARACTERS) for item in listed if item.model)[:NAMES_SHOWN])
+    raise SetupError(
+        f"Ollama has no model {model!r}: run `ollama pull {model}`, or name one that it has ({held or 'it has none'})"
+    )
 
 
 def slots_of(client: httpx.Client, timeout_s: float) -> int | None:
@@ -173,7 +183,8 @@ def _ollama_answer(response: ollama.ChatResponse, prompt: Prompt, settings: Lang
     if answer.prompt_tokens + prompt.max_tokens > settings.context_tokens:
         raise BadReply(
             f"the prompt must leave {prompt.max_tokens} of `context_tokens` {settings.context_tokens}, "
-            f"had {answer.prompt_tokens} tokens: raise `context_tokens`, or lower `case_passages` in agents.yaml"
+            f"had {answer.prompt_tokens} tokens: raise `context_tokens`, or lower `case_passages` in agents.yaml",
+            has_shape=True,
         )
     return answer
 

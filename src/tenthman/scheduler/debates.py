@@ -28,6 +28,11 @@ log = structlog.get_logger(__name__)
 _SQL = load_queries("tenthman.scheduler", "debates.sql")
 
 NOT_IN_TIME = "deadline: not reviewed in time"
+NOT_ASKED = (
+    "not asked in time, the larger entries come first: raise `cycle_deadline_s` in agents.yaml or take a quicker model "
+    "(`tenthman models bench`)"
+)
+"""Names no seconds: a replay of the case, which has another clock, must say the same."""
 
 
 class TimeUp(Exception):
@@ -129,6 +134,7 @@ def over_budget(standing: Standing) -> Ask:
                 prompt_tokens=0,
                 reply_tokens=0,
                 latency_ms=0,
+                failure=NOT_ASKED,
             )
             for prompt in prompts
         )

@@ -17,11 +17,12 @@ from tenthman.agents.base import case_text
 from tenthman.agents.bounded_http import BoundedTransport
 from tenthman.agents.committee import NO_MODEL, Standing, review
 from tenthman.agents.exam_cases import exam_cases
-from tenthman.agents.llm_interface import asking, open_language_model
+from tenthman.agents.llm_interface import asking, open_language_model, recorded_digest
 from tenthman.agents.tape import tape_only, taped
 from tenthman.agents.wires import openai_wire
 from tenthman.config import LanguageModelSettings, load_config
 from tenthman.db.pool import Pool
+from tenthman.domain.errors import SetupError
 from tenthman.domain.opinion import Ask, Critique, ReplyState, Stance
 
 AGENTS = load_config(Path(__file__).parents[3] / "config", {}).agents
@@ -123,14 +124,17 @@ def _analyst(ask: Ask) -> Critique:
 @pytest.mark.parametrize(
     ("act", "status", "state", "message"),
     [
-        ("hang", 200, ReplyState.TIMED_OUT, "nothing whole came within 1 s"),
-        ("cut", 200, ReplyState.UNREACHABLE, "the line broke before the answer was whole"),
-        ("flood", 200, ReplyState.INVALID, "at most 1048576 bytes"),
-        ("half", 200, ReplyState.TRUNCATED, "cut off at `max_tokens`"),
+        ("hang", 200, ReplyState.TIMED_OUT, "nothing whole came within 1 s: raise `reply_timeout_s`"),
+        ("cut", 200, ReplyState.UNREACHABLE, "the line broke before the answer was whole: see the log of"),
+        ("flood", 200, ReplyState.INVALID, "at most 1048576 bytes, had at least"),
+        ("flood", 200, ReplyState.INVALID, "no server of short answers"),
+        ("half", 200, ReplyState.TRUNCATED, "raise `roles.analyst.max_tokens`"),
+        ("<html>Welcome</html>", 200, ReplyState.INVALID, "See `language.backend` and `language.base_url`"),
         (LONG, 400, ReplyState.INVALID, "raise `context_tokens`"),
         ("schema not supported", 400, ReplyState.INVALID, "does not take the schema"),
-        ("busy", 503, ReplyState.UNREACHABLE, "stayed busy"),
-        ("out of memory", 500, ReplyState.UNREACHABLE, "out of memory"),
+        ("busy", 503, ReplyState.UNREACHABLE, "lower `language.parallel`"),
+        ("who are you", 401, ReplyState.UNREACHABLE, "asks for a key and the desk sends none"),
+        ("out of memory", 500, ReplyState.UNREACHABLE, "): see the log of"),
         ("model 'm' not found", 404, ReplyState.UNREACHABLE, "no model 'm'"),
     ],
     ids=lambda value: value.value if isinstance(value, ReplyState) else str(value)[:20],
@@ -165,6 +169,32 @@ def test_no_server_is_named_with_its_place_and_a_remedy_but_without_a_password(
     assert "no server answers at 127.0.0.1:9" in found.critiques[0].detail
     assert remedy in found.critiques[0].detail
     assert "hidden" not in repr(found)
+
+
+def test_a_model_that_is_not_pulled_is_refused_at_the_start_with_the_pull_and_what_is_there(
+    language: LanguageModelSettings,
+    serve: Callable[[type[BaseHTTPRequestHandler]], AbstractContextManager[str]],
+    tmp_path: Path,
+) -> None:
+    with serve(_handler(Server())) as address:
+        settings = language.model_copy(update={"backend": "ollama", "model": "mistral:7b", "base_url": address})
+        for look in (lambda: recorded_digest(settings, tmp_path), open_language_model(settings, tmp_path).__enter__):
+            with pytest.raises(SetupError, match=r"run `ollama pull mistral:7b`, or name one that it has \(m\)"):
+                look()
+
+
+def test_a_digest_is_looked_up_at_the_server_itself_whatever_proxy_is_named(
+    language: LanguageModelSettings,
+    serve: Callable[[type[BaseHTTPRequestHandler]], AbstractContextManager[str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "")
+    with serve(_handler(Server())) as address:
+        settings = language.model_copy(update={"backend": "ollama", "model": "m", "base_url": address})
+        with open_language_model(settings, tmp_path) as model:
+            assert recorded_digest(settings, tmp_path) == model.digest
 
 
 def test_the_message_is_on_the_tape_with_the_reply(ask: Ask, server: Server, pool: Pool) -> None:

@@ -129,6 +129,7 @@ def test_a_debate_that_hangs_is_broken_off_and_counts_as_not_held(
     assert server.asked >= 1
     assert isinstance(hung.verdict, Abstain)
     assert {critique.state.value for critique in hung.critiques[:-1]} == {"over_budget"}
+    assert all("raise 'cycle_deadline_s' in agents.yaml" in critique.detail for critique in hung.critiques[:-1])
     server.hangs.clear()
     server.release.set()
     again = opened(pool, model, server, hasty).review(CASES[1], 0.0)
