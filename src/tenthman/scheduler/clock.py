@@ -8,13 +8,17 @@ from typing import Protocol
 LONGEST_NAP_S = 30.0
 
 
+Bell = Callable[[float], bool]
+"""Waits so many seconds at most; whether it rang."""
+
+
 class Clock(Protocol):
     """Market time: what it is, and waiting for it to come."""
 
     def now(self) -> datetime: ...
 
-    def wait_until(self, at: datetime) -> None:
-        """Return once `now()` is at or after `at`; at once when it already is."""
+    def wait_until(self, at: datetime, bell: Bell | None = None, /) -> bool:
+        """True once `now()` is at or after `at`, at once when it already is; False before that because `bell` rang."""
         ...
 
 
@@ -30,10 +34,13 @@ class WallClock:
         """The machine's time, aware UTC."""
         return wall_now()
 
-    def wait_until(self, at: datetime) -> None:
+    def wait_until(self, at: datetime, bell: Bell | None = None, /) -> bool:
         """Sleep in short naps, so that a clock set forward or a laptop woken up is noticed."""
+        nap = _sleep if bell is None else bell
         while (left := (at - self.now()).total_seconds()) > 0:
-            time.sleep(min(left, LONGEST_NAP_S))
+            if nap(min(left, LONGEST_NAP_S)):
+                return False
+        return True
 
 
 class VirtualClock:
@@ -47,8 +54,14 @@ class VirtualClock:
         """The last instant moved to, aware UTC."""
         return self._now
 
-    def wait_until(self, at: datetime) -> None:
-        """Move the exchange to `at`; an earlier instant is already past."""
+    def wait_until(self, at: datetime, _bell: Bell | None = None, /) -> bool:
+        """Move the exchange to `at`; an earlier instant is past already. No bell rings: it waits for the desk."""
         if at > self._now:
             self._move(at)
             self._now = at
+        return True
+
+
+def _sleep(seconds: float) -> bool:
+    time.sleep(seconds)
+    return False

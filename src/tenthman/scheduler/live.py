@@ -30,6 +30,7 @@ from tenthman.domain.errors import BrokerUnavailable, ConfigError, DataError
 from tenthman.domain.market import MarketKind, Period, Provenance, SessionHours, Universe
 from tenthman.domain.order import Broker, TradingState
 from tenthman.execution.client import AlpacaBroker
+from tenthman.execution.stream import TradeUpdates
 from tenthman.news.linker import Linker
 from tenthman.news.storage import NewsStore
 from tenthman.scheduler.challenger import WatchedSight, live_models
@@ -41,6 +42,7 @@ from tenthman.scheduler.holes import open_holes
 from tenthman.scheduler.intraday import run_step
 from tenthman.scheduler.keeper import BarKeeper
 from tenthman.scheduler.kill_switch import asked_by, switch_path
+from tenthman.scheduler.listening import Listen, wait_for
 from tenthman.scheduler.orchestrator import Desk, settle_doubts
 from tenthman.scheduler.scoring import Score, lexicon_scores, open_scorer, rescored
 from tenthman.scheduler.sight import GatheredSight
@@ -68,6 +70,7 @@ class World:
     """What a live desk trades in: the account, the data service, the companies, and the clock.
 
     `second`: another source of bars, compared with the first and never traded on; None where nobody is asked.
+    `listen`: hears the account's order events; None: the broker is looked at by appointment alone.
     """
 
     broker: Broker
@@ -76,6 +79,7 @@ class World:
     clock: Clock
     account_id: str
     second: BarSource | None = None
+    listen: Listen | None = None
 
 
 def paper_keys(config: Config) -> tuple[str, str]:
@@ -105,6 +109,7 @@ def paper_world(config: Config) -> World:
         universe=sp100(),
         clock=WallClock(),
         account_id=broker.account().id,
+        listen=partial(TradeUpdates, None, key, secret),
     )
 
 
@@ -112,7 +117,7 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
     """Keep the desk's appointments, for `sessions` sessions or (None) until it is stopped.
 
     A step that fails because the broker or the data does not answer is recorded as an alert, and the next one is
-    kept: resting stops protect the book meanwhile.
+    kept: resting stops protect the book meanwhile. Between steps order events have fills booked as they come.
     """
     begun = world.clock.now()
     if asked_by(switch_path(config)) is not TradingState.ACTIVE:
@@ -155,9 +160,10 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
         settle_doubts(desk, begun)
         with bind(run_id=ledger.run_id):
             guarded.examine(begun)
+            events = None if world.listen is None else stack.enter_context(world.listen())
             for step in _appointments(config, hours, begun, sessions):
                 say(f"next: {step.kind.value} of {step.session} at {step.at:%Y-%m-%d %H:%M} UTC")
-                world.clock.wait_until(step.at)
+                wait_for(step, desk, world.clock, events)
                 _keep(desk, step, world.clock, say)
 
 

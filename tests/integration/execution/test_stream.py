@@ -9,7 +9,7 @@ from tenthman_exchange import SETTINGS, eventually, served
 from tenthman_markets import at, small_market
 
 from tenthman.execution.client import AlpacaBroker
-from tenthman.execution.stream import TradeUpdates
+from tenthman.execution.stream import CONNECTED, TradeUpdates
 
 MARKET = small_market({"AAA": [(100.0, 104.0, 98.0, 103.0)] * 3})
 START = MARKET.hours[0].open_at - timedelta(minutes=30)
@@ -19,6 +19,8 @@ def test_a_fill_wakes_the_desk_up_and_leaving_is_quick(tmp_path: Path) -> None:
     with served(MARKET, START, tmp_path) as process:
         broker = AlpacaBroker(process.rest_url, process.key, process.secret, SETTINGS)
         with TradeUpdates(process.stream_url, process.key, process.secret) as updates:
+            assert (first := updates.wait(10)) is not None
+            assert first.event == CONNECTED
             assert updates.wait(0.0) is None
             assert eventually(lambda: process.listeners() == 1)
             sent = broker.submit(entry("e", "AAA", 10, limit="101.00", stop="95.00", target="120.00"))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tenthman.scheduler.clock import VirtualClock, WallClock
+from tenthman.scheduler.clock import LONGEST_NAP_S, VirtualClock, WallClock
 
 START = datetime(2020, 1, 6, 5, 0, tzinfo=UTC)
 
@@ -43,3 +43,15 @@ def test_waiting_for_a_past_instant_on_the_wall_returns_at_once() -> None:
     clock.wait_until(clock.now() - timedelta(days=1))
     assert time.monotonic() - begun < 0.5
     assert clock.now().utcoffset() == timedelta(0)
+
+
+def test_waiting_on_the_wall_ends_early_when_the_bell_rings_and_naps_are_short() -> None:
+    clock, naps = WallClock(), []
+
+    def bell(seconds: float) -> bool:
+        naps.append(seconds)
+        return len(naps) == 3
+
+    assert clock.wait_until(clock.now() + timedelta(hours=1), bell) is False
+    assert naps == [LONGEST_NAP_S] * 3
+    assert clock.wait_until(clock.now(), bell) is True
