@@ -11,7 +11,8 @@ from tenthman.utils.compiling import compiler
 
 _HERE = Path(__file__)
 _MODULES = (money, fills, risk, numbers, result)
-_COMPILER = compiler([_HERE, _HERE.with_name("loop.py"), *(Path(str(module.__file__)) for module in _MODULES)])
+_LOOP = sorted(_HERE.with_name("loop").glob("*.py"))
+_COMPILER = compiler([_HERE, *_LOOP, *(Path(str(module.__file__)) for module in _MODULES)])
 
 compiled, entrance = _COMPILER.inner, _COMPILER.entrance
 

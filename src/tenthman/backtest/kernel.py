@@ -2,7 +2,7 @@
 
 Same orders, fills, equity, denials and moves of the latch as `stepwise.run_stepwise`, to the cent; tests prove it. The
 sums of risk and fills are the desk's own functions, compiled from their one source; only the order of events is
-written a second time, in `loop`. Importing this module imports numba.
+written a second time, in the folder `loop`. Importing this module imports numba.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,8 @@ from decimal import Decimal
 import numpy as np
 
 from tenthman.backtest.inputs import Inputs
-from tenthman.backtest.loop import ACCOUNT, EQUITY_MOST, LINE, SESSION_ROOM, Books, Numbers, Prices, Run, Terms, play
+from tenthman.backtest.loop.sessions import play
+from tenthman.backtest.loop.state import ACCOUNT, EQUITY_MOST, LINE, SESSION_ROOM, Books, Numbers, Prices, Run, Terms
 from tenthman.backtest.result import FILL, ORDER, PRICE_SCALE, BacktestResult, LatchMove, PurposeCode, Table
 from tenthman.config import CostSettings, RiskRules, SignalModelSettings
 from tenthman.domain.market import Floats, Sessions
