@@ -65,7 +65,7 @@ def _rolling(report: BacktestReport) -> Figure:
         _dated(f"Desk, over {ROLLING_SESSIONS} sessions", curves.sessions, curves.rolling_sharpe, BLUE, 2.0) | hover,
     ]
     layout = _layout(report, ".1f") | {"height": 280}
-    layout["yaxis"] = axis() | {"tickformat": ".1f", "zerolinecolor": GREY}
+    layout["yaxis"] = axis() | {"title": {"text": "a year"}, "tickformat": ".1f", "zerolinecolor": GREY}
     return {"data": data, "layout": layout}
 
 
@@ -80,9 +80,10 @@ def _exposure(report: BacktestReport) -> Figure:
         held | {"yaxis": "y2", "hovertemplate": "%{y}<extra>positions</extra>"},
     ]
     layout = _layout(report, ".0%") | {"height": 280}
-    layout["yaxis"] = axis() | {"tickformat": ".0%", "rangemode": "tozero"}
+    layout["yaxis"] = axis() | {"title": {"text": "invested"}, "tickformat": ".0%", "rangemode": "tozero"}
     most = max(curves.positions) + 1
     layout["yaxis2"] = {
+        "title": {"text": "positions"},
         "overlaying": "y",
         "side": "right",
         "range": [0, most],
@@ -97,7 +98,8 @@ def _turnover(report: BacktestReport) -> Figure:
     drawn = _dated(name, report.curves.sessions, report.curves.turnover, AMBER, 1.6)
     hover = {"hovertemplate": "%{y:.1f} times<extra>turnover</extra>"}
     layout = _layout(report, ".0f") | {"height": 240}
-    layout["yaxis"] = axis() | {"tickformat": ".0f", "ticksuffix": "x", "rangemode": "tozero"}
+    ticks = {"tickformat": ".0f", "ticksuffix": "x", "rangemode": "tozero"}
+    layout["yaxis"] = axis() | ticks | {"title": {"text": "a year"}}
     return {"data": [drawn | hover], "layout": layout}
 
 

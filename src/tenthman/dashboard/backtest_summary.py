@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from tenthman.dashboard.backtest_trades import Trade
-from tenthman.domain.canonical import plain
+from tenthman.dashboard.backtest_words import BASIS, COMMITTEES, survivorship
+from tenthman.dashboard.facts import derived, facts
 from tenthman.domain.market import Provenance
 
 Values = tuple[float | None, ...]
@@ -220,14 +221,8 @@ class BacktestReport:
     `unexplained_usd` is what of the change of equity the trades, dividends and fees do not add up to.
     """
 
-    headline: str
     market: Provenance
-    survivorship: str
-    first: date
-    last: date
-    sessions: int
     committee: str
-    committee_sentence: str
     costs: float
     costs_sentence: str
     models: tuple[ModelFacts, ...]
@@ -240,7 +235,6 @@ class BacktestReport:
     dividends: float
     unexplained_usd: float
     index_ticker: str
-    basis: str
     claim: str
     claims: bool
     against: tuple[str, ...]
@@ -263,18 +257,41 @@ class BacktestReport:
     curves: Curves
     seconds: dict[str, float]
 
+    @property
+    def headline(self) -> str:
+        """What kind of market it was, first of all."""
+        return self.market.headline
+
+    @property
+    def survivorship(self) -> str:
+        """What the choice of names does to the figures."""
+        return survivorship(self.market)
+
+    @property
+    def first(self) -> date:
+        """The first session."""
+        return self.curves.sessions[0]
+
+    @property
+    def last(self) -> date:
+        """The last session."""
+        return self.curves.sessions[-1]
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions there were."""
+        return len(self.curves.sessions)
+
+    @property
+    def committee_sentence(self) -> str:
+        """Who sat on the committee."""
+        return COMMITTEES[self.committee]
+
+    @property
+    def basis(self) -> str:
+        """What the benchmarks pay and hold."""
+        return BASIS
+
     def as_dict(self) -> dict[str, object]:
-        """The whole report in JSON types."""
-        body = _bare(plain(self))
-        assert isinstance(body, dict)
-        return body
-
-
-def _bare(value: object) -> object:
-    """Without the names of our own types, which a reader has no use for; a market keeps its kind."""
-    if isinstance(value, list):
-        return [_bare(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    kept = {name: _bare(item) for name, item in value.items() if name != "kind"}
-    return {"kind": value["kind"], **kept} if "content_hash" in kept else kept
+        """The whole report in JSON types, what follows from other figures included."""
+        return derived(self) | facts(self)

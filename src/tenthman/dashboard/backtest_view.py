@@ -6,17 +6,26 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tenthman.backtest.benchmarks import Benchmarks
-from tenthman.backtest.evaluation import MIN_TRADES, SUSPECT_SHARPE, Comparison, Evaluation, forward
+from tenthman.backtest.evaluation import MIN_TRADES, SUSPECT_SHARPE, Evaluation
 from tenthman.backtest.inputs import Inputs
 from tenthman.backtest.nulls import NullRuns
-from tenthman.backtest.result import BacktestResult, OrderEnd, PurposeCode
+from tenthman.backtest.result import BacktestResult
 from tenthman.config import CostSettings
+from tenthman.dashboard.backtest_facts import (
+    ablation_row,
+    benchmark_facts,
+    cost_facts,
+    ic_facts,
+    null_facts,
+    order_counts,
+    shape_facts,
+    split_rows,
+)
 from tenthman.dashboard.backtest_series import (
     ROLLING_SESSIONS,
     days,
     endings,
     exposure,
-    known,
     latch_rows,
     longest_idle,
     positions,
@@ -25,26 +34,16 @@ from tenthman.dashboard.backtest_series import (
     year_rows,
 )
 from tenthman.dashboard.backtest_summary import (
-    AblationRow,
     BacktestReport,
-    BenchmarkFacts,
     BookFacts,
     CostFacts,
     Curves,
-    Estimate,
-    IcFacts,
-    IcMonth,
     ModelFacts,
-    NullFacts,
     ShadowFacts,
-    ShapeFacts,
-    SplitRow,
 )
-from tenthman.dashboard.backtest_trades import trades
-from tenthman.dashboard.backtest_words import BASIS, COMMITTEES, REGIMES, claim_sentence, costs_sentence, survivorship
+from tenthman.dashboard.backtest_trades import Trade, trades
+from tenthman.dashboard.backtest_words import claim_sentence, costs_sentence
 from tenthman.domain.market import Floats, Provenance
-from tenthman.ml.information import Information, session_ic, session_rank_ic
-from tenthman.ml.resampling import Interval
 from tenthman.ml.statistics import drawdowns, rolling_sharpe
 
 CENT = 0.01
@@ -85,19 +84,10 @@ def build_backtest_report(story: Story) -> BacktestReport:
     result, evaluation = story.result, story.evaluation
     found = trades(result, story.inputs)
     held = positions(result)
-    net = float(result.net_equity[-1])
-    explained = sum(trade.result_usd for trade in found) + float(result.dividends.sum() - result.fees.sum())
-    figures = _figures(story)
-    unexplained = net - result.starting_cash - explained
+    unexplained = _unexplained(result, found)
     return BacktestReport(
-        headline=story.market.headline,
         market=story.market,
-        survivorship=survivorship(story.market),
-        first=result.sessions[0].item(),
-        last=result.sessions[-1].item(),
-        sessions=len(result.sessions),
         committee=story.committee,
-        committee_sentence=COMMITTEES[story.committee],
         costs=story.cost_multiple,
         costs_sentence=costs_sentence(story.costs, story.cost_multiple),
         models=story.models,
@@ -105,40 +95,49 @@ def build_backtest_report(story: Story) -> BacktestReport:
         trials=evaluation.trials,
         looks=story.looks,
         starting_cash=result.starting_cash,
-        end_equity=net,
+        end_equity=float(result.net_equity[-1]),
         fees=float(result.fees.sum()),
         dividends=float(result.dividends.sum()),
         unexplained_usd=round(unexplained, 4),
         index_ticker=story.index_ticker,
-        basis=BASIS,
         claim=claim_sentence(evaluation),
         claims=evaluation.claim.made,
         against=evaluation.claim.against,
         warnings=warnings(story, held, unexplained),
-        figures=figures,
-        benchmarks=(_benchmark(evaluation.index), _benchmark(evaluation.equal_weight)),
-        nulls=_nulls(evaluation),
-        shape=_shape(evaluation),
+        figures=_figures(story),
+        benchmarks=(benchmark_facts(evaluation.index), benchmark_facts(evaluation.equal_weight)),
+        nulls=null_facts(evaluation),
+        shape=shape_facts(evaluation),
         years=year_rows(result.sessions, result.net_returns, story.benchmarks.index, story.benchmarks.equal_weight),
-        book=BookFacts(
-            mean_exposure=evaluation.exposure,
-            most_exposure=float(exposure(result).max()),
-            turnover_a_year=evaluation.turnover,
-            mean_positions=float(np.mean(held)),
-            most_positions=max(held),
-            ends=endings(found),
-        ),
+        book=_book(story, found, held),
         considered=result.considered,
         denials=dict(sorted(result.denials.items(), key=lambda item: (-item[1], item[0]))),
         orders=order_counts(result),
         latch=latch_rows(result),
-        ic=_ic(evaluation.information, story.inputs, story.horizon_sessions),
-        splits=_splits(evaluation),
-        ablation=tuple(_ablation(name, item) for name, item in story.ablation.items()),
+        ic=ic_facts(evaluation.information, story.inputs, story.horizon_sessions),
+        splits=split_rows(evaluation),
+        ablation=tuple(ablation_row(name, item) for name, item in story.ablation.items()),
         shadows=story.shadows,
         trades=found,
         curves=curves_of(result, story.benchmarks, story.nulls, evaluation.sharpe.level, held),
         seconds=dict(story.seconds),
+    )
+
+
+def _unexplained(result: BacktestResult, found: Sequence[Trade]) -> float:
+    """What of the change of equity `found`, dividends and fees do not add up to, USD."""
+    explained = sum(trade.result_usd for trade in found) + float(result.dividends.sum() - result.fees.sum())
+    return float(result.net_equity[-1]) - result.starting_cash - explained
+
+
+def _book(story: Story, found: Sequence[Trade], held: Sequence[int]) -> BookFacts:
+    return BookFacts(
+        mean_exposure=story.evaluation.exposure,
+        most_exposure=float(exposure(story.result).max()),
+        turnover_a_year=story.evaluation.turnover,
+        mean_positions=float(np.mean(held)),
+        most_positions=max(held),
+        ends=endings(found),
     )
 
 
@@ -180,116 +179,8 @@ def warnings(story: Story, held: Sequence[int], unexplained: float) -> tuple[str
 def _figures(story: Story) -> tuple[CostFacts, ...]:
     """The run's own multiple first, then the others as they rise."""
     others = {multiple: item for multiple, item in sorted(story.at_costs.items()) if multiple != story.cost_multiple}
-    return tuple(_cost(multiple, item) for multiple, item in {story.cost_multiple: story.evaluation, **others}.items())
-
-
-def _cost(multiple: float, item: Evaluation) -> CostFacts:
-    return CostFacts(
-        costs=multiple,
-        net_return=item.total_return,
-        annual_return=known(item.growth_rate),
-        volatility=known(item.volatility),
-        sharpe=estimate(item.sharpe),
-        psr=known(item.probabilistic_sharpe),
-        dsr=known(item.deflated_sharpe),
-        excess_equal_weight=estimate(item.equal_weight.excess),
-        excess_index=estimate(item.index.excess),
-        max_drawdown=item.drawdown.depth,
-        trades=item.trades.closed,
-    )
-
-
-def _benchmark(item: Comparison) -> BenchmarkFacts:
-    return BenchmarkFacts(
-        name=item.name[:1].upper() + item.name[1:],
-        net_return=item.total_return,
-        annual_return=known(item.growth_rate),
-        volatility=known(item.volatility),
-        sharpe=known(item.sharpe),
-        max_drawdown=item.max_drawdown,
-        beaten_by_luck=known(item.sharpe_difference_p_value),
-    )
-
-
-def _nulls(evaluation: Evaluation) -> NullFacts | None:
-    found = evaluation.nulls
-    if found is None:
-        return None
-    return NullFacts(
-        runs=found.runs,
-        p_value=found.p_value,
-        level=evaluation.sharpe.level,
-        low=found.sharpe_low,
-        median=found.sharpe_median,
-        high=found.sharpe_high,
-        mean_entries=found.mean_entries,
-    )
-
-
-def _shape(item: Evaluation) -> ShapeFacts:
-    return ShapeFacts(
-        skew=known(item.skew),
-        kurtosis=known(item.kurtosis),
-        needed_sessions=known(item.minimum_track_record),
-        best_by_luck=item.expected_best_sharpe,
-        hit_rate=known(item.trades.hit_rate),
-        profit_factor=known(item.trades.profit_factor),
-        mean_trade=known(item.trades.mean_return),
-        mean_sessions_held=known(item.trades.mean_sessions),
-        drawdown_peak=item.drawdown.peak,
-        drawdown_bottom=item.drawdown.bottom,
-        drawdown_recovered=item.drawdown.recovered,
-        longest_below_peak=item.drawdown.longest,
-    )
-
-
-def _ic(found: Information | None, inputs: Inputs, horizon: int) -> IcFacts | None:
-    if found is None or found.sessions == 0:
-        return None
-    scores, outcomes = forward(inputs, horizon)
-    months = inputs.sessions.astype("datetime64[M]")
-    plain, ranks = session_ic(scores, outcomes), session_rank_ic(scores, outcomes)
-    rows = [
-        IcMonth(month=str(month), ic=_mean(plain[months == month]), rank_ic=_mean(ranks[months == month]))
-        for month in np.unique(months)
-    ]
-    return IcFacts(
-        horizon=horizon,
-        sessions=found.sessions,
-        ic=known(found.ic),
-        rank_ic=estimate(found.rank_ic),
-        icir=known(found.icir),
-        p_value=known(found.p_value),
-        positive_share=known(found.positive_share),
-        months=tuple(row for row in rows if row.rank_ic is not None),
-    )
-
-
-def _splits(item: Evaluation) -> tuple[SplitRow, ...]:
-    parts = (("year", item.by_year, item.rank_ic_by_year), ("regime", item.by_regime, item.rank_ic_by_regime))
     return tuple(
-        SplitRow(
-            group=group,
-            name=REGIMES.get(name, name),
-            sessions=part.sessions,
-            net_return=part.total_return,
-            sharpe=known(part.sharpe),
-            excess=part.excess,
-            rank_ic=rank_ic.get(name),
-        )
-        for group, found, rank_ic in parts
-        for name, part in found.items()
-    )
-
-
-def _ablation(name: str, item: Evaluation) -> AblationRow:
-    return AblationRow(
-        name=name,
-        net_return=item.total_return,
-        sharpe=estimate(item.sharpe),
-        excess=estimate(item.equal_weight.excess),
-        max_drawdown=item.drawdown.depth,
-        trades=item.trades.closed,
+        cost_facts(multiple, item) for multiple, item in {story.cost_multiple: story.evaluation, **others}.items()
     )
 
 
@@ -318,26 +209,6 @@ def curves_of(
     )
 
 
-def estimate(interval: Interval) -> Estimate:
-    """An interval as the report states it."""
-    value, low, high = (known(item) for item in (interval.estimate, interval.low, interval.high))
-    return Estimate(value=value, low=low, high=high, level=interval.level)
-
-
-def order_counts(result: BacktestResult) -> dict[str, int]:
-    """Orders by purpose and how they ended, the most frequent first."""
-    counts: dict[str, int] = {}
-    for purpose, end in zip(result.orders["purpose"].tolist(), result.orders["end"].tolist(), strict=True):
-        name = f"{PurposeCode(purpose).name.lower()} {OrderEnd(end).name.lower().replace('_', ' ')}"
-        counts[name] = counts.get(name, 0) + 1
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-
-
 def _grown(start: float, returns: Floats) -> Floats:
     grown: Floats = np.cumprod(1.0 + returns) * np.float64(start)
     return grown
-
-
-def _mean(values: Floats) -> float | None:
-    there = values[np.isfinite(values)]
-    return float(there.mean()) if len(there) else None

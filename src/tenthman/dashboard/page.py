@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +11,21 @@ from typing import IO, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+
+from tenthman.dashboard.backtest_summary import Estimate
+
+UNKNOWN = "–"
+
+_SHAPES: dict[str, Callable[[float], str]] = {
+    "percent": lambda value: f"{value:+.2%}",
+    "share": lambda value: f"{value:.1%}",
+    "short": lambda value: f"{round(100 * value, 1) or 0.0:+.1f}",
+    "ratio": lambda value: f"{value:.2f}",
+    "whole": lambda value: f"{value:.0%}",
+    "tenth": lambda value: f"{value:.1f}",
+    "chance": lambda value: f"{value:.3f}" if value >= 0.001 else "below 0.001",
+    "fine": lambda value: f"{value:+.4f}",
+}
 
 
 def open_environment() -> Environment:
@@ -22,7 +37,9 @@ def open_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(usd=usd, signed=signed, percent=percent)
+    environment.filters.update(
+        usd=usd, signed=signed, percent=percent, shaped=shaped, between=between, tone=tone, visible=visible
+    )
     return environment
 
 
@@ -69,3 +86,28 @@ def signed(value: Decimal | float | None) -> str:
 def percent(value: float | None) -> str:
     """A fraction as a signed percentage; empty when unknown."""
     return "" if value is None else f"{value:+.2%}"
+
+
+def shaped(value: float | None, shape: str) -> str:
+    """`value` as people read it; a dash when there is none."""
+    return UNKNOWN if value is None else _SHAPES[shape](value)
+
+
+def between(estimate: Estimate, shape: str) -> str:
+    """The interval of `estimate` in words."""
+    if estimate.low is None or estimate.high is None:
+        return "no interval: too little data"
+    return f"{estimate.level:.0%} interval {shaped(estimate.low, shape)} to {shaped(estimate.high, shape)}"
+
+
+def tone(value: Decimal | float | None) -> str:
+    """The style of a gain or a loss; none for what is neither."""
+    if not value:
+        return ""
+    return "gain" if value > 0 else "loss"
+
+
+def visible(text: str | None) -> str:
+    """Text from outside with whatever cannot be seen, or turns the letters after it around, replaced."""
+    letters = text or ""
+    return "".join(item if item.isprintable() or item in "\n\t" else "\N{REPLACEMENT CHARACTER}" for item in letters)

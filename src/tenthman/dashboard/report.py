@@ -3,15 +3,14 @@
 1. Find the run. 2. Read what it decided, did and held. 3. Value the two benchmarks over the same sessions.
 """
 
-import math
-from collections.abc import Iterable, Mapping
-from datetime import date
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
 from tenthman.dashboard.report_html import write_html
+from tenthman.dashboard.run_benchmarks import BENCHMARK_BASIS, benchmark_curve, excess_over_equal_weight
 from tenthman.dashboard.summary import (
     BenchmarkPoint,
     EquityPoint,
@@ -26,7 +25,6 @@ from tenthman.db.audit import verify
 from tenthman.db.pool import Pool, named_rows
 from tenthman.db.sql import load_queries
 from tenthman.domain.errors import AuditBroken, ConfigError
-from tenthman.domain.market import MarketKind, Provenance
 from tenthman.scheduler.story import decisions_digest
 
 __all__ = ["RunReport", "build_report", "write_html"]
@@ -34,12 +32,6 @@ __all__ = ["RunReport", "build_report", "write_html"]
 _SQL = load_queries("tenthman.dashboard", "report.sql")
 
 Row = Mapping[str, Any]
-
-BENCHMARK_BASIS = (
-    "Both benchmarks are bought at the open of the first session and valued at the close of the last, without costs "
-    "and without dividends. Equal weight holds every member of the universe on the first session that had a price "
-    "then, in equal parts, and leaves them alone; a name without a later bar stays at its last close."
-)
 
 
 def build_report(pool: Pool, run_id: str | None) -> RunReport:
@@ -77,28 +69,20 @@ class _Reader:
 
     def report(self) -> RunReport:
         """Everything, put together."""
-        run, market = self._run, self._market()
+        run = self._run
         points = tuple(_point(row) for row in self._ask("equity"))
         benchmarks, names = self._benchmarks()
         if not points or not benchmarks:
             raise ConfigError(f"run {run['run_id']} ({run['status']}) has not closed a session yet: nothing to report")
         verdicts, fills = self._ask("verdicts")[0], self._ask("fills")[0]
-        trades = tuple(RoundTripRow(**row) for row in self._ask("trades"))
-        states = tuple(StateChange(**row) for row in self._ask("states"))
-        start, end = points[0].equity, points[-1].equity
-        pnl = end - start - fills["fees"]
-        realised = sum((trade.realised_usd for trade in trades), Decimal(0))
-        unrealised = sum((trade.unrealised_usd or Decimal(0) for trade in trades), Decimal(0))
         return RunReport(
-            headline=_headline(market),
             run_id=run["run_id"],
             world=run["world"],
             status=run["status"],
             started_at=run["started_at"],
-            market=market,
+            market=self._market(),
             first=run["first_session"],
             last=run["last_session"],
-            sessions=len({point.session for point in points}),
             model_version=run["model_version"],
             trained_until=run["trained_until"],
             config_hash=run["config_hash"],
@@ -110,31 +94,20 @@ class _Reader:
             denials=self._counts("denials"),
             orders=self._counts("orders"),
             fills=fills["number"],
-            start_equity=start,
-            end_equity=end,
-            pnl=pnl,
-            return_=float(pnl / start),
             fees=fills["fees"],
-            realised=realised,
-            unrealised=unrealised,
             dividends=run["dividends"],
-            unexplained=pnl - realised - unrealised - run["dividends"],
             index_ticker=run["index_ticker"],
-            index_return=benchmarks[-1].index - 1.0,
-            equal_weight_return=benchmarks[-1].equal_weight - 1.0,
             equal_weight_names=names,
             benchmark_basis=BENCHMARK_BASIS,
-            max_drawdown=max(point.drawdown for point in points),
-            max_day_loss=max(point.day_loss for point in points),
+            excess_equal_weight=excess_over_equal_weight(points, benchmarks),
             drawdown_limit=self._drawdown_limit(),
-            trading_state=_state_sentence(states),
-            states=states,
+            states=tuple(StateChange(**row) for row in self._ask("states")),
             committee=self._committee(),
             audit=_audit_sentence(self._pool),
             digest=decisions_digest(self._pool, run["run_id"]),
             equity=points,
             benchmarks=benchmarks,
-            trades=trades,
+            trades=tuple(RoundTripRow(**row) for row in self._ask("trades")),
             scorecards=_scorecards(self._ask("critics")),
             shadows=tuple(ShadowRow(**row) for row in self._ask("shadows")),
         )
@@ -156,9 +129,9 @@ class _Reader:
         return benchmark_curve(rows, run["index_ticker"])
 
     def _drawdown_limit(self) -> float | None:
-        """The limit that the run's own checks were made against."""
-        rows = self._ask("drawdown_limit")
-        return float(rows[0]["drawdown_limit"].removeprefix("below ")) if rows else None
+        """The tightest limit that the run's own checks were made against; each reference may have its own."""
+        rows = self._ask("drawdown_limits")
+        return min((float(row["drawdown_limit"].removeprefix("below ")) for row in rows), default=None)
 
     def _committee(self) -> str:
         critics = [row for row in self._ask("critics") if row["role"] != "rules"]
@@ -183,37 +156,21 @@ class _Reader:
         ]
 
     def _standing(self) -> str:
-        rows = self._ask("examination")
+        rows = self._ask("examinations")
         if not rows:
-            return "it has no examination on record"
-        result = rows[0]["result"]
-        sat = f"{result.get('sat', '?')} of {result.get('cases', '?')} cases sat"
-        if rows[0]["passed"]:
-            return f"it passed its examination ({sat})"
-        return f"it failed its examination ({sat}; missed {'; '.join(result.get('failed', [])) or 'unstated'})"
+            return "no examination is on record"
+        if len(rows) == 1:
+            return f"it {_examined(rows[0])}"
+        return ", ".join(sorted(f"{row['model']} {_examined(row)}" for row in rows))
 
 
-def benchmark_curve(rows: Iterable[Row], index_ticker: str) -> tuple[tuple[BenchmarkPoint, ...], int]:
-    """Index and equal weight from bars (session, ticker, open, close in order of session), one USD each at the start.
-
-    Empty when the index has no bar in the first session: there is nothing to compare with.
-    """
-    sessions: dict[date, dict[str, Row]] = {}
-    for row in rows:
-        sessions.setdefault(row["session"], {})[row["ticker"]] = row
-    if not sessions:
-        return (), 0
-    start = {ticker: float(row["open"]) for ticker, row in next(iter(sessions.values())).items()}
-    members = [ticker for ticker in start if ticker != index_ticker]
-    if index_ticker not in start or not members:
-        return (), 0
-    worth = dict.fromkeys(start, 1.0)
-    points = []
-    for session, bars in sessions.items():
-        worth.update({ticker: float(bars[ticker]["close"]) / start[ticker] for ticker in start if ticker in bars})
-        equal = math.fsum(worth[ticker] for ticker in members) / len(members)
-        points.append(BenchmarkPoint(session=session, index=worth[index_ticker], equal_weight=equal))
-    return tuple(points), len(members)
+def _examined(row: Row) -> str:
+    """What became of a model's examination."""
+    result = row["result"]
+    sat = f"{result.get('sat', '?')} of {result.get('cases', '?')} cases sat"
+    if row["passed"]:
+        return f"passed its examination ({sat})"
+    return f"failed its examination ({sat}; missed {'; '.join(result.get('failed', [])) or 'unstated'})"
 
 
 def _point(row: Row) -> EquityPoint:
@@ -231,25 +188,6 @@ def _point(row: Row) -> EquityPoint:
 
 def _below(reference: Decimal, equity: Decimal) -> float:
     return max(0.0, float((reference - equity) / reference)) if reference > 0 else 1.0
-
-
-def _headline(market: MarketFacts) -> str:
-    return Provenance(
-        kind=MarketKind(market.kind),
-        name=market.name,
-        description=market.description,
-        source=market.source,
-        price_basis=market.price_basis,
-        licence=market.licence,
-        content_hash=market.content_hash,
-    ).headline
-
-
-def _state_sentence(states: tuple[StateChange, ...]) -> str:
-    if not states:
-        return "unknown: the run has no trading state on record"
-    story = [f"{item.state} since {item.changed_at:%Y-%m-%d %H:%M} UTC ({item.reason})" for item in states]
-    return ", then ".join(story)
 
 
 def _audit_sentence(pool: Pool) -> str:

@@ -5,7 +5,7 @@ SELECT runs.id::text AS run_id, world, runs.market_id, first_session, last_sessi
        content_hash, index_ticker, models.trained_until,
        coalesce((runs.summary ->> 'dividends_usd')::numeric, 0) AS dividends
 FROM runs JOIN markets ON markets.id = runs.market_id JOIN models ON models.version = model_version
-WHERE CASE WHEN %(run)s::text IS NULL THEN status = 'finished' ELSE runs.id::text LIKE %(run)s::text || '%%' END
+WHERE CASE WHEN %(run)s::text IS NULL THEN status = 'finished' ELSE starts_with(runs.id::text, %(run)s) END
 ORDER BY started_at DESC, runs.id LIMIT 1
 
 -- name: some_runs
@@ -48,10 +48,10 @@ FROM equity WHERE run_id = %(run)s ORDER BY at
 -- name: states
 SELECT state, reason, changed_by, changed_at FROM trading_state WHERE run_id = %(run)s ORDER BY sequence
 
--- name: drawdown_limit
-SELECT item ->> 'limit' AS drawdown_limit
+-- name: drawdown_limits
+SELECT DISTINCT item ->> 'limit' AS drawdown_limit
 FROM decisions, jsonb_array_elements(checks) AS item
-WHERE run_id = %(run)s AND item ->> 'rule' = 'drawdown' LIMIT 1
+WHERE run_id = %(run)s AND item ->> 'rule' = 'drawdown'
 
 -- name: trades
 SELECT positions.decision_id, positions.ticker, opened_session, opened_at, closed_at, exit_reason, bought, quantity,
@@ -92,12 +92,13 @@ WHERE critiques.run_id = %(run)s AND critiques.role <> 'rules'
 GROUP BY critiques.decision_id
 HAVING bool_and(model_replies.recorded_at >= runs.started_at) ORDER BY seconds
 
--- name: examination
-SELECT examinations.model, passed, result, examined_at
+-- name: examinations
+-- The newest of each model that was asked.
+SELECT DISTINCT ON (model_digest) examinations.model, passed, result, examined_at
 FROM examinations
 WHERE model_digest IN (SELECT model_digest FROM critiques WHERE run_id = %(run)s AND role <> 'rules')
   AND examined_at <= (SELECT coalesce(finished_at, 'infinity') FROM runs WHERE id = %(run)s)
-ORDER BY examined_at DESC LIMIT 1
+ORDER BY model_digest, examined_at DESC
 
 -- name: shadows
 SELECT cause, exit_reason AS ended, count(*) AS number, count(DISTINCT ticker) AS tickers,

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from tenthman.domain.canonical import plain
+from tenthman.dashboard.backtest_summary import Estimate
+from tenthman.dashboard.facts import derived, facts
+from tenthman.domain.market import MarketKind, Provenance
 from tenthman.scheduler.story import TradeRow
 
 
@@ -20,6 +22,19 @@ class MarketFacts:
     price_basis: str
     licence: str
     content_hash: str
+
+    @property
+    def headline(self) -> str:
+        """The market's kind and name as every page and table begins."""
+        return Provenance(
+            kind=MarketKind(self.kind),
+            name=self.name,
+            description=self.description,
+            source=self.source,
+            price_basis=self.price_basis,
+            licence=self.licence,
+            content_hash=self.content_hash,
+        ).headline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,12 +109,11 @@ class ShadowRow:
 class RunReport:
     """A run told in figures. Money is USD; returns, drawdowns and `drawdown_limit` are fractions.
 
-    `pnl` is the change of equity minus `fees`, the regulatory fees of the desk's own ledger, which the exchange and
-    paper trading do not charge. `dividends` are what a finished run was paid. `unexplained` is what of `pnl` the trades
-    and dividends do not add up to: rounding, or a fault.
+    `dividends` are what a finished run was paid. `drawdown_limit` is the tightest that a check was made against.
+    `excess_equal_weight` is over the whole period, before regulatory fees. What follows from other figures is a
+    property; `equity` and `benchmarks` have at least one point.
     """
 
-    headline: str
     run_id: str
     world: str
     status: str
@@ -107,7 +121,6 @@ class RunReport:
     market: MarketFacts
     first: date
     last: date
-    sessions: int
     model_version: str
     trained_until: date
     config_hash: str
@@ -119,24 +132,13 @@ class RunReport:
     denials: dict[str, int]
     orders: dict[str, int]
     fills: int
-    start_equity: Decimal
-    end_equity: Decimal
-    pnl: Decimal
-    return_: float
     fees: Decimal
-    realised: Decimal
-    unrealised: Decimal
     dividends: Decimal
-    unexplained: Decimal
     index_ticker: str
-    index_return: float
-    equal_weight_return: float
     equal_weight_names: int
     benchmark_basis: str
-    max_drawdown: float
-    max_day_loss: float
+    excess_equal_weight: Estimate
     drawdown_limit: float | None
-    trading_state: str
     states: tuple[StateChange, ...]
     committee: str
     audit: str
@@ -147,8 +149,88 @@ class RunReport:
     scorecards: tuple[Scorecard, ...]
     shadows: tuple[ShadowRow, ...]
 
+    @property
+    def headline(self) -> str:
+        """What kind of market it was, first of all."""
+        return self.market.headline
+
+    @property
+    def sessions(self) -> int:
+        """Sessions with at least one check."""
+        return len({point.session for point in self.equity})
+
+    @property
+    def claim(self) -> str:
+        """What a run so short can claim."""
+        return (
+            f"{self.sessions} sessions with {len(self.trades)} trades cannot tell skill from luck, whatever is shown "
+            "below. `tenthman backtest` tests a longer period, and says what speaks against an edge."
+        )
+
+    @property
+    def start_equity(self) -> Decimal:
+        """The account at the first check."""
+        return self.equity[0].equity
+
+    @property
+    def end_equity(self) -> Decimal:
+        """The account at the last check."""
+        return self.equity[-1].equity
+
+    @property
+    def pnl(self) -> Decimal:
+        """The change of equity minus `fees`: the desk's own ledger has regulatory fees, our exchange charges none."""
+        return self.end_equity - self.start_equity - self.fees
+
+    @property
+    def return_(self) -> float:
+        """`pnl` as a fraction of what the run began with."""
+        return float(self.pnl / self.start_equity)
+
+    @property
+    def realised(self) -> Decimal:
+        """What closed trades brought."""
+        return sum((trade.realised_usd for trade in self.trades), Decimal(0))
+
+    @property
+    def unrealised(self) -> Decimal:
+        """What is still held stands above what was paid for it."""
+        return sum((trade.unrealised_usd or Decimal(0) for trade in self.trades), Decimal(0))
+
+    @property
+    def unexplained(self) -> Decimal:
+        """What of `pnl` the trades and dividends do not add up to: rounding, or a fault."""
+        return self.pnl - self.realised - self.unrealised - self.dividends
+
+    @property
+    def index_return(self) -> float:
+        """Of the index over the period."""
+        return self.benchmarks[-1].index - 1.0
+
+    @property
+    def equal_weight_return(self) -> float:
+        """Of all names in equal parts over the period."""
+        return self.benchmarks[-1].equal_weight - 1.0
+
+    @property
+    def max_drawdown(self) -> float:
+        """The deepest fall below the peak at any check."""
+        return max(point.drawdown for point in self.equity)
+
+    @property
+    def max_day_loss(self) -> float:
+        """The deepest fall below a day's start at any check."""
+        return max(point.day_loss for point in self.equity)
+
+    @property
+    def trading_state(self) -> str:
+        """Every state the run was in, and why."""
+        if not self.states:
+            return "unknown: the run has no trading state on record"
+        story = [f"{item.state} since {item.changed_at:%Y-%m-%d %H:%M} UTC ({item.reason})" for item in self.states]
+        return ", then ".join(story)
+
     def as_dict(self) -> dict[str, object]:
-        """The whole report in JSON types; `return_` is spelled "return"."""
-        body = plain(self)
-        assert isinstance(body, dict)
-        return {("return" if name == "return_" else name): value for name, value in body.items() if name != "kind"}
+        """The whole report in JSON types, what follows from other figures included; `return_` is spelled "return"."""
+        body = derived(self) | facts(self)
+        return {("return" if name == "return_" else name): value for name, value in body.items()}

@@ -10,9 +10,10 @@ import pytest
 from tenthman_backtests import HOSTILE, toy_story
 
 from tenthman.dashboard import backtest_html
-from tenthman.dashboard.backtest_html import shaped, write_backtest_html, write_backtest_json
+from tenthman.dashboard.backtest_html import write_backtest_html, write_backtest_json
 from tenthman.dashboard.backtest_summary import BacktestReport
 from tenthman.dashboard.backtest_view import build_backtest_report
+from tenthman.dashboard.page import shaped
 from tenthman.domain.market import MarketKind
 
 SECTIONS = {

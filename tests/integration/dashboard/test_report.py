@@ -1,7 +1,7 @@
 """A run told in figures and as one HTML file, from rows written through the ledger."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,6 +11,8 @@ from tenthman_reports import CLOSE, HOSTILE, begin, seed, small_run
 
 from tenthman.config import load_config
 from tenthman.dashboard.report import RunReport, build_report, write_html
+from tenthman.dashboard.run_benchmarks import excess_over_equal_weight
+from tenthman.dashboard.summary import BenchmarkPoint, EquityPoint
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import ConfigError
 from tenthman.scheduler.record import CommitteeKey
@@ -135,6 +137,67 @@ def test_the_report_can_be_written_as_json(report: RunReport) -> None:
 def test_a_run_is_found_by_the_beginning_of_its_id(pool: Pool) -> None:
     run_id = small_run(pool)
     assert build_report(pool, run_id[:8]).run_id == run_id
+
+
+def test_what_a_pattern_would_match_is_no_runs_id(pool: Pool) -> None:
+    small_run(pool)
+    for pattern in ("%", "_"):
+        with pytest.raises(ConfigError, match=f"was '{pattern}'"):
+            build_report(pool, pattern)
+
+
+def test_of_several_drawdown_limits_the_tightest_is_told(pool: Pool) -> None:
+    small_run(pool)
+    with pool.connection() as connection:
+        connection.execute(
+            """UPDATE decisions SET checks = replace(checks::text, 'below 0.03', 'below 0.02')::jsonb
+               WHERE ticker = 'IDX'"""
+        )
+    assert build_report(pool, None).drawdown_limit == 0.02
+
+
+def test_each_model_that_was_asked_is_told_with_its_own_examination(pool: Pool) -> None:
+    small_run(pool)
+    with pool.connection() as connection:
+        connection.execute(
+            """INSERT INTO examinations (model, model_digest, prompts_hash, marks_hash, passed, result, examined_at)
+               VALUES ('large', 'other', 'p', 'm', true, '{"sat": 20, "cases": 20}', '2026-01-01 00:05Z')"""
+        )
+        connection.execute("UPDATE critiques SET model_digest = 'other' WHERE decision_id = 'd-MSFT' AND role = 'bull'")
+    told = build_report(pool, None).committee
+    assert "large passed its examination (20 of 20 cases sat), tiny failed its examination (4 of 20 cases sat" in told
+
+
+def test_a_run_of_weeks_claims_nothing_and_says_so_before_any_figure(report: RunReport, page: Page) -> None:
+    assert report.claim.startswith("2 sessions with 1 trades cannot tell skill from luck")
+    assert page.text.index("No edge is claimed.") < page.text.index("P&L after costs, USD")
+    assert report.excess_equal_weight.value == pytest.approx(
+        99_790 / 100_000 - 1 - report.equal_weight_return, abs=1e-4
+    )
+    assert "over the period; no interval: too little data" in page.text
+
+
+def test_the_excess_of_a_longer_run_has_an_interval() -> None:
+    days = [date(2020, 1, 1) + timedelta(days=number) for number in range(21)]
+    points = [
+        EquityPoint(at=CLOSE, session=day, equity=Decimal(100_000 + 300 * number + 500 * (number % 2)),
+                    cash=Decimal(0), invested=Decimal(0), positions=0, drawdown=0.0, day_loss=0.0)
+        for number, day in enumerate(days)
+    ]  # fmt: skip
+    flat = [BenchmarkPoint(session=day, index=1.0, equal_weight=1.0) for day in days]
+    found = excess_over_equal_weight(points, flat)
+    assert found.value == pytest.approx(0.06, abs=0.002)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < found.value < found.high
+
+
+def test_a_reply_cannot_turn_the_page_around(pool: Pool, report: RunReport, tmp_path: Path) -> None:
+    with pool.connection() as connection:
+        connection.execute("UPDATE model_replies SET reply = U&'buy\\202Elles\\200B'")
+    text = write_html(pool, report, tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "buy\ufffdlles\ufffd" in text
+    assert "\u202e" not in text.split("<script>", 1)[0]
 
 
 def test_a_run_that_is_not_there_is_an_error_that_lists_what_is(pool: Pool) -> None:
