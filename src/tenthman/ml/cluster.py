@@ -58,6 +58,10 @@ def _require_this_code(client: Any, address: str) -> None:
 
 def code_hash() -> str:
     """SHA-256 of the sources on which what is computed depends, where it is called."""
-    package = Path(tenthman.__file__).parent
-    files = sorted(file for room in ROOMS for file in (package / room).glob("*.py"))
+    return sources_hash(Path(tenthman.__file__).parent)
+
+
+def sources_hash(package: Path) -> str:
+    """SHA-256 of the sources of `ROOMS` under `package`, those of their own folders included."""
+    files = sorted(file for room in ROOMS for file in (package / room).rglob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
