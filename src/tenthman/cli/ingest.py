@@ -17,6 +17,7 @@ from tenthman.scheduler.clock import wall_now
 
 if TYPE_CHECKING:
     from tenthman.data.ingest import Span
+    from tenthman.domain.market import Universe
     from tenthman.scheduler.market_data import BarsReport, IntradayReport
 
 DEFAULT_DAYS = 30
@@ -96,7 +97,7 @@ def _from_sources(
 
     universe = sp100()
     members = sorted({universe.index_ticker, *(item.ticker for item in universe.members(span.last))})
-    names = members if tickers is None else _tickers(tickers)
+    names = members if tickers is None else _tickers(tickers, universe, span.last)
     alpaca = open_alpaca(config) if minutes is not None else None
     sources = open_sources(config, source) if alpaca is None else None
     with open_storage(config) as pool:
@@ -138,8 +139,8 @@ def _span(days: int | None, first: date | None, last: date | None) -> "Span":
     return Span.closed(since, until, now)
 
 
-def _tickers(text: str) -> list[str]:
-    """Tickers in the house's spelling: a share class may be written with a dot."""
+def _tickers(text: str, universe: "Universe", last: date) -> list[str]:
+    """Tickers in the house's spelling: a share class may be written with a dot, a name be that of the day `last`."""
     from tenthman.data.tables import TICKER, TICKER_RULE
     from tenthman.utils.symbols import from_wire
 
@@ -147,7 +148,7 @@ def _tickers(text: str) -> list[str]:
     strange = [name for name in names if not TICKER.fullmatch(name)]
     if strange or not names:
         raise ConfigError(f"`--tickers` {TICKER_RULE}, was {text!r}")
-    return names
+    return sorted({universe.ticker_of(name, last) for name in names})
 
 
 def _show(report: "BarsReport", as_json: bool) -> None:

@@ -25,6 +25,9 @@ def build(
     dividends: Annotated[
         Path | None, typer.Option(help="Parquet or CSV: ex_date, ticker, amount (USD a share).")
     ] = None,
+    renames: Annotated[
+        Path | None, typer.Option(help="CSV: old, new, on (the day): names that the files spell as of their day.")
+    ] = None,
     description: Annotated[str, typer.Option(help="What is in it, and what is not.")] = "",
     source: Annotated[str, typer.Option(help="Where the prices come from.")] = "user files",
     licence: Annotated[str, typer.Option(help="Under what terms you have them.")] = "private",
@@ -43,6 +46,7 @@ def build(
         headlines=headlines,
         universe=universe,
         dividends=dividends,
+        renames=renames,
         name=name,
         description=description,
         source=source,
@@ -81,6 +85,8 @@ def _show(market: MarketData, folder: Path, as_json: bool) -> None:
         "sessions": f"{panel.sessions[0]} to {panel.sessions[-1]}, {len(panel.sessions)}",
         "headlines": str(len(market.headlines)),
         "dividends": _dividends(market),
+        "renames": ", ".join(f"{item.old} is {item.new} from {item.on} on" for item in market.universe.renames)
+        or "none",
         "scenarios": ", ".join(f"{key} {item.first}..{item.last}" for key, item in sorted(market.scenarios.items())),
     }
     if as_json:

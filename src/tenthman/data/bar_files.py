@@ -8,6 +8,7 @@ import numpy as np
 from tenthman.data.bars import BarTable
 from tenthman.data.calendar import day_closes
 from tenthman.data.intraday import IntradayTable
+from tenthman.data.renames import under_latest_names
 from tenthman.data.tables import (
     Source,
     check_prices,
@@ -21,14 +22,17 @@ from tenthman.data.tables import (
     tickers_of,
 )
 from tenthman.domain.errors import DataCorrupt
-from tenthman.domain.market import FIELDS
+from tenthman.domain.market import FIELDS, Rename
 
 DAILY_COLUMNS = ("date", "ticker", *FIELDS)
 INTRADAY_COLUMNS = ("time", "ticker", *FIELDS)
 
+BEHIND_UTC = np.timedelta64(5, "h")
+"""New York is so far behind, or an hour less, at which nobody trades around midnight."""
 
-def read_daily(path: Path, seen_at: datetime) -> BarTable:
-    """Daily bars by ticker and session, known at `seen_at`.
+
+def read_daily(path: Path, seen_at: datetime, renames: tuple[Rename, ...] = ()) -> BarTable:
+    """Daily bars by ticker (a security's latest name) and session, known at `seen_at`.
 
     Columns date, ticker, open, high, low, close[, adj_close], volume; others are passed over, and `adj_close` must be
     a price where it is there. Raises DataCorrupt naming file, row, column and value for a row that cannot be a bar,
@@ -36,7 +40,7 @@ def read_daily(path: Path, seen_at: datetime) -> BarTable:
     """
     source = _source(path, DAILY_COLUMNS)
     days = days_of(source, "date")
-    codes, tickers = tickers_of(source)
+    codes, tickers = under_latest_names(renames, *tickers_of(source), days)
     fields = {name: floats_of(source, name) for name in FIELDS}
     check_prices(source, fields)
     sessions = sessions_of(source, days)
@@ -53,15 +57,15 @@ def read_daily(path: Path, seen_at: datetime) -> BarTable:
     )
 
 
-def read_intraday(path: Path, seen_at: datetime) -> IntradayTable:
-    """Bars inside the session by ticker and time.
+def read_intraday(path: Path, seen_at: datetime, renames: tuple[Rename, ...] = ()) -> IntradayTable:
+    """Bars inside the session by ticker (a security's latest name) and time.
 
     Columns time (its beginning, with its zone; without one UTC), ticker, open, high, low, close, volume. Raises
     DataCorrupt as `read_daily` does, for a second bar of a ticker and time, and for a time after `seen_at`.
     """
     source = _source(path, INTRADAY_COLUMNS)
     begins = instants_of(source, "time")
-    codes, tickers = tickers_of(source)
+    codes, tickers = under_latest_names(renames, *tickers_of(source), (begins - BEHIND_UTC).astype("datetime64[D]"))
     fields = {name: floats_of(source, name) for name in FIELDS}
     check_prices(source, fields)
     source.refuse(begins > _instant(seen_at), "time", f"not be after {seen_at:%Y-%m-%d %H:%M} UTC")

@@ -17,7 +17,7 @@ from tenthman.db.pool import Pool
 from tenthman.db.sql import load_queries
 from tenthman.domain.checks import require_aware, require_text
 from tenthman.domain.errors import DataCorrupt
-from tenthman.domain.market import FIELDS, Bar, Floats, Panel, Provenance, Sessions, Universe
+from tenthman.domain.market import FIELDS, Bar, Floats, Panel, Provenance, Rename, Sessions, Universe
 
 _SQL = load_queries("tenthman.data", "bars.sql")
 _COLUMNS = {"session": "date", "place": "int4", **dict.fromkeys(FIELDS, "float8"), "known_at": "timestamptz"}
@@ -135,6 +135,22 @@ class BarStore:
                 )
             cursor.execute(_SQL["forget_universe"], [self._market_id])
             cursor.executemany(_SQL["save_listing"], listings)
+
+    def carry_over(self, renames: Sequence[Rename]) -> int:
+        """Put stored bars, daily and inside the session, and corporate actions under their security's latest name.
+
+        What the new name has from before its day already stays as it is, and so does what the old name has then.
+        Returns how many daily bars went over.
+        """
+        moved = 0
+        with self._pool.connection() as connection, connection.cursor() as cursor:
+            cursor.execute(_SQL["lock_market"], [self._market_id])
+            for item in sorted(renames, key=lambda item: item.on):
+                told = {"market_id": self._market_id, "old": item.old, "new": item.new, "on": item.on}
+                moved += cursor.execute(_SQL["rename_bars"], told).rowcount
+                cursor.execute(_SQL["rename_intraday_bars"], told)
+                cursor.execute(_SQL["rename_actions"], told)
+        return moved
 
     def last_session(self) -> date | None:
         """The newest session that has a bar; None when there is none."""

@@ -17,6 +17,29 @@ DELETE FROM universe WHERE market_id = %s
 INSERT INTO universe (market_id, ticker, name, issuer, sector, aliases, member_from, member_to)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 
+-- name: rename_bars
+UPDATE bars SET ticker = %(new)s
+WHERE market_id = %(market_id)s AND ticker = %(old)s AND session < %(on)s AND NOT EXISTS (
+    SELECT FROM bars AS there
+    WHERE there.market_id = %(market_id)s AND there.ticker = %(new)s AND there.session < %(on)s
+)
+
+-- name: rename_intraday_bars
+UPDATE intraday_bars SET ticker = %(new)s
+WHERE market_id = %(market_id)s AND ticker = %(old)s
+  AND (begins_at AT TIME ZONE 'America/New_York')::date < %(on)s AND NOT EXISTS (
+    SELECT FROM intraday_bars AS there
+    WHERE there.market_id = %(market_id)s AND there.ticker = %(new)s
+      AND (there.begins_at AT TIME ZONE 'America/New_York')::date < %(on)s
+)
+
+-- name: rename_actions
+UPDATE corporate_actions SET ticker = %(new)s
+WHERE market_id = %(market_id)s AND ticker = %(old)s AND ex_date < %(on)s AND NOT EXISTS (
+    SELECT FROM corporate_actions AS there
+    WHERE there.market_id = %(market_id)s AND there.ticker = %(new)s AND there.ex_date < %(on)s
+)
+
 -- name: last_session
 SELECT max(session) FROM bars WHERE market_id = %s
 

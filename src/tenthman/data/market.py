@@ -276,7 +276,7 @@ def _universe_on(universe: Universe, today: date) -> Universe:
     listings = (
         item if item.member_to is None or item.member_to <= today else replace(item, member_to=None) for item in begun
     )
-    return Universe(listings=tuple(listings), index_ticker=universe.index_ticker)
+    return replace(universe, listings=tuple(listings))
 
 
 def _new_york_date(instant: datetime) -> date:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tenthman.data.calendar import aware, day_closes
+from tenthman.data.renames import listings_under_latest_names, under_latest_names
 from tenthman.data.tables import (
     TICKER,
     TICKER_RULE,
@@ -33,7 +34,7 @@ from tenthman.data.tables import (
     tickers_of,
 )
 from tenthman.domain.errors import DataCorrupt
-from tenthman.domain.market import FIELDS, Floats, Listing, Panel, Sessions
+from tenthman.domain.market import FIELDS, Floats, Listing, Panel, Rename, Sessions, latest_name
 from tenthman.domain.news import NewsItem, TimePrecision
 
 BAR_COLUMNS = ("date", "ticker", *FIELDS)
@@ -93,14 +94,14 @@ def no_headlines() -> pa.Table:
     return HEADLINE_SCHEMA.empty_table()
 
 
-def panel_from(table: pa.Table, label: str, index_ticker: str) -> Panel:
-    """Daily bars as a panel of the exchange's sessions, tickers in alphabetical order."""
+def panel_from(table: pa.Table, label: str, index_ticker: str, renames: tuple[Rename, ...] = ()) -> Panel:
+    """Daily bars as a panel of the exchange's sessions, tickers by their latest names in alphabetical order."""
     require_columns(table.column_names, BAR_COLUMNS, label)
     if table.num_rows == 0:
         raise DataCorrupt(f"{label}: must hold at least one bar, held none")
     source = Source(table, label)
     days = days_of(source, "date")
-    codes, tickers = tickers_of(source)
+    codes, tickers = under_latest_names(renames, *tickers_of(source), days)
     fields = {name: floats_of(source, name) for name in FIELDS}
     check_prices(source, fields)
     sessions = sessions_of(source, days)
@@ -116,12 +117,13 @@ def panel_from(table: pa.Table, label: str, index_ticker: str) -> Panel:
     return Panel(sessions=sessions, tickers=tickers, **{name: laid_out(values) for name, values in fields.items()})
 
 
-def dividends_from(table: pa.Table, label: str, panel: Panel) -> Floats:
+def dividends_from(table: pa.Table, label: str, panel: Panel, renames: tuple[Rename, ...] = ()) -> Floats:
     """Dividends, laid out as the panel is: USD a share in the session of the ex-date, 0 elsewhere."""
     require_columns(table.column_names, DIVIDEND_COLUMNS, label)
     source = Source(table, label)
     days = days_of(source, "ex_date")
-    names: list[str] = strings_of(source, "ticker").to_pylist()
+    spelled: list[str] = strings_of(source, "ticker").to_pylist()
+    names = [latest_name(renames, name, day) for name, day in zip(spelled, days.tolist(), strict=True)]
     places = {ticker: column for column, ticker in enumerate(panel.tickers)}
     codes = np.array([places.get(name, -1) for name in names], dtype=np.intp)
     source.refuse(codes < 0, "ticker", "be a ticker that has bars")
@@ -195,22 +197,23 @@ def headlines_from(table: pa.Table, label: str, lag_minutes: int) -> tuple[NewsI
     return tuple(sorted(items, key=lambda item: (item.known_at, item.id)))
 
 
-def listings_from(text: str, label: str) -> tuple[Listing, ...]:
-    """Dated membership, by ticker and `member_from`. A ticker's memberships must not overlap."""
+def listings_from(text: str, label: str, renames: tuple[Rename, ...] = ()) -> tuple[Listing, ...]:
+    """Dated membership, by latest name and `member_from`. A ticker's memberships must not overlap."""
     try:
         rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
     except csv.Error as error:
         raise DataCorrupt(f"{label}: is not valid CSV: {error}") from None
     header = next(csv.reader(io.StringIO(text)), [])
     require_columns(header, UNIVERSE_COLUMNS, label)
-    listings = sorted((_listing(row, f"{label}: row {number}") for number, row in enumerate(rows, 1)), key=_by_start)
+    told = [_listing(row, f"{label}: row {number}") for number, row in enumerate(rows, 1)]
+    listings = listings_under_latest_names(renames, told)
     for before, after in pairwise(listings):
         if before.ticker == after.ticker and (before.member_to is None or before.member_to > after.member_from):
             raise DataCorrupt(
                 f"{label}: {after.ticker}: `member_from` {after.member_from} must not lie in its other membership "
                 f"{before.member_from}..{before.member_to or 'now'}"
             )
-    return tuple(listings)
+    return listings
 
 
 def universe_text(listings: Sequence[Listing]) -> str:
@@ -223,10 +226,6 @@ def universe_text(listings: Sequence[Listing]) -> str:
         names = "|".join(item.aliases)
         writer.writerow((item.ticker, item.name, item.issuer, item.sector, names, item.member_from.isoformat(), end))
     return out.getvalue()
-
-
-def _by_start(item: Listing) -> tuple[str, date]:
-    return item.ticker, item.member_from
 
 
 def _listing(row: Mapping[str, str | None], place: str) -> Listing:

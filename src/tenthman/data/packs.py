@@ -27,10 +27,22 @@ from tenthman.data.pack_tables import (
     typed_headlines,
     universe_text,
 )
+from tenthman.data.renames import renames_from
 from tenthman.data.tables import parquet_of, read_bytes, read_table, text_of
 from tenthman.domain.canonical import content_hash
 from tenthman.domain.errors import ConfigError, DataCorrupt
-from tenthman.domain.market import FIELDS, Floats, Listing, MarketData, MarketKind, Panel, Period, Provenance, Universe
+from tenthman.domain.market import (
+    FIELDS,
+    Floats,
+    Listing,
+    MarketData,
+    MarketKind,
+    Panel,
+    Period,
+    Provenance,
+    Rename,
+    Universe,
+)
 from tenthman.domain.news import NewsItem
 
 MANIFEST = "pack.yaml"
@@ -38,7 +50,9 @@ BARS = "bars.parquet"
 HEADLINES = "headlines.parquet"
 UNIVERSE = "universe.csv"
 DIVIDENDS = "dividends.parquet"
+RENAMES = "renames.csv"
 FILES = (BARS, HEADLINES, UNIVERSE)
+OPTIONAL = (DIVIDENDS, RENAMES)
 
 DEFAULT_SESSIONS = 20
 CRASH_HISTORY = 500
@@ -75,6 +89,7 @@ class _Labels:
     headlines: str
     universe: str
     dividends: str
+    renames: str
 
 
 def open_pack(folder: Path, archive_lag_minutes: int) -> MarketData:
@@ -84,7 +99,7 @@ def open_pack(folder: Path, archive_lag_minutes: int) -> MarketData:
     known. Listings without bars are left out, with a warning. Raises ConfigError when the folder or its pack.yaml
     cannot be used, DataCorrupt naming file, row, column and value when the data cannot.
     """
-    labels = _Labels(*(str(folder / name) for name in (MANIFEST, *FILES, DIVIDENDS)))
+    labels = _Labels(*(str(folder / name) for name in (MANIFEST, *FILES, *OPTIONAL)))
     return _opened(folder, archive_lag_minutes, labels)
 
 
@@ -95,6 +110,7 @@ def build_pack(
     headlines: Path | None,
     universe: Path | None,
     dividends: Path | None = None,
+    renames: Path | None = None,
     name: str,
     description: str,
     source: str,
@@ -107,20 +123,23 @@ def build_pack(
     """Build a pack in `out` from tables (parquet or csv) with the pack's columns, and open it once as a check.
 
     Without `universe` every ticker of the bars counts as a member throughout, and the description says so. Without
-    `dividends` the pack says nothing of them, which is not the same as a table without rows. `out` appears whole or
-    not at all. Raises ConfigError when `out` may not be written or an input is missing, DataCorrupt
-    naming input file, row, column and value when an input cannot be used.
+    `dividends` the pack says nothing of them, which is not the same as a table without rows. With `renames` the other
+    tables may call a security by the name of the day. `out` appears whole or not at all. Raises ConfigError when `out`
+    may not be written or an input is missing, DataCorrupt naming input file, row, column and value when an input
+    cannot be used.
     """
     _check_target(out, overwrite)
     out.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    named = [*FILES]
     try:
         table = typed_bars(read_table(bars), str(bars))
         pq.write_table(table, building / BARS, compression="zstd")
         news = no_headlines() if headlines is None else typed_headlines(read_table(headlines), str(headlines))
         pq.write_table(news, building / HEADLINES, compression="zstd")
         if universe is None:
-            listings = _everyone(panel_from(table, str(bars), index_ticker), index_ticker)
+            known = _renames(renames)
+            listings = _everyone(panel_from(table, str(bars), index_ticker, known), index_ticker)
             (building / UNIVERSE).write_text(universe_text(listings), encoding="utf-8")
             description = f"{description} {DERIVED}".strip()
         else:
@@ -128,7 +147,10 @@ def build_pack(
         if dividends is not None:
             paid = typed_dividends(read_table(dividends), str(dividends))
             pq.write_table(paid, building / DIVIDENDS, compression="zstd")
-        files = FILES if dividends is None else (*FILES, DIVIDENDS)
+            named.append(DIVIDENDS)
+        if renames is not None:
+            (building / RENAMES).write_bytes(read_bytes(renames))
+            named.append(RENAMES)
         manifest: dict[str, object] = {
             "format": 1,
             "name": name,
@@ -139,12 +161,13 @@ def build_pack(
             "calendar": "XNYS",
             "index_ticker": index_ticker,
             "scenarios": {key: [span.first, span.last] for key, span in (scenarios or {}).items()},
-            "files": {file: _sha256((building / file).read_bytes()) for file in files},
+            "files": {file: _sha256((building / file).read_bytes()) for file in named},
         }
         (building / MANIFEST).write_text(
             yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True, width=120), encoding="utf-8"
         )
-        _opened(building, 0, _Labels(str(out / MANIFEST), str(bars), str(headlines), str(universe), str(dividends)))
+        inputs = (out / MANIFEST, bars, headlines, universe, dividends, renames)
+        _opened(building, 0, _Labels(*map(str, inputs)))
         building.chmod(0o755)
         _put_in_place(building, out)
     finally:
@@ -155,13 +178,18 @@ def build_pack(
 def _opened(folder: Path, lag_minutes: int, labels: _Labels) -> MarketData:
     manifest = _manifest(folder, labels.manifest)
     raw = {name: _verified(folder / name, manifest.files[name]) for name in manifest.files}
-    panel = panel_from(parquet_of(raw[BARS], labels.bars), labels.bars, manifest.index_ticker)
+    renames: tuple[Rename, ...] = ()
+    if RENAMES in raw:
+        renames = renames_from(text_of(raw[RENAMES], labels.renames), labels.renames)
+    panel = panel_from(parquet_of(raw[BARS], labels.bars), labels.bars, manifest.index_ticker, renames)
     headlines = headlines_from(parquet_of(raw[HEADLINES], labels.headlines), labels.headlines, lag_minutes)
-    listings = listings_from(text_of(raw[UNIVERSE], labels.universe), labels.universe)
-    universe = Universe(listings=_with_bars(listings, panel, manifest.name), index_ticker=manifest.index_ticker)
+    listings = listings_from(text_of(raw[UNIVERSE], labels.universe), labels.universe, renames)
+    universe = Universe(
+        listings=_with_bars(listings, panel, manifest.name), index_ticker=manifest.index_ticker, renames=renames
+    )
     dividends = None
     if DIVIDENDS in raw:
-        dividends = dividends_from(parquet_of(raw[DIVIDENDS], labels.dividends), labels.dividends, panel)
+        dividends = dividends_from(parquet_of(raw[DIVIDENDS], labels.dividends), labels.dividends, panel, renames)
     return MarketData(
         provenance=Provenance(
             kind=MarketKind.PACK,
@@ -196,8 +224,8 @@ def _manifest(folder: Path, label: str) -> Manifest:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"]) or "(whole file)"
         raise ConfigError(f"{label}: `{key}`: {first['msg']}, was {first['input']!r}") from None
-    if set(manifest.files) - {DIVIDENDS} != set(FILES):
-        needed = f"{', '.join(FILES)} and may name {DIVIDENDS}"
+    if set(manifest.files) - set(OPTIONAL) != set(FILES):
+        needed = f"{', '.join(FILES)} and may name {', '.join(OPTIONAL)}"
         raise ConfigError(f"{label}: `files` must name {needed}, named {', '.join(manifest.files) or 'none'}")
     return manifest
 
@@ -212,6 +240,10 @@ def _verified(path: Path, sha256: str) -> bytes:
             "build the pack again"
         )
     return raw
+
+
+def _renames(path: Path | None) -> tuple[Rename, ...]:
+    return () if path is None else renames_from(text_of(read_bytes(path), str(path)), str(path))
 
 
 def _everyone(panel: Panel, index_ticker: str) -> tuple[Listing, ...]:
@@ -270,9 +302,11 @@ def _derived_scenarios(panel: Panel, index_ticker: str) -> dict[str, Period]:
 def _content(panel: Panel, headlines: Sequence[NewsItem], universe: Universe, dividends: Floats | None) -> str:
     """SHA-256 of the data and of when it became known; the same on every machine and for every way of storing it.
 
-    Dividends that are not known leave no trace in it: a pack without them keeps the hash it had before there were any.
+    Dividends and renames that are not known leave no trace in it: a pack without them keeps the hash that it had
+    before there were any.
     """
-    digest = hashlib.sha256(content_hash([panel.tickers, universe]).encode())
+    members = {"kind": "Universe", "listings": universe.listings, "index_ticker": universe.index_ticker}
+    digest = hashlib.sha256(content_hash([panel.tickers, members]).encode())
     digest.update(panel.sessions.astype("<M8[D]").tobytes())
     for name in FIELDS:
         digest.update(getattr(panel, name).astype("<f8").tobytes())
@@ -295,6 +329,8 @@ def _content(panel: Panel, headlines: Sequence[NewsItem], universe: Universe, di
     if dividends is not None:
         digest.update(b"dividends")
         digest.update(dividends.astype("<f8").tobytes())
+    if universe.renames:
+        digest.update(content_hash(universe.renames).encode())
     return digest.hexdigest()
 
 

@@ -9,6 +9,7 @@ from datetime import date
 from functools import cache
 from importlib import resources
 
+from tenthman.data.renames import known_renames
 from tenthman.domain.market import Listing, Universe
 
 INDEX_TICKER = "SPY"
@@ -56,6 +57,7 @@ def sp100() -> Universe:
             for row in _rows("sp100.csv")
         ),
         index_ticker=INDEX_TICKER,
+        renames=known_renames(),
     )
 
 

@@ -148,11 +148,34 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rename:
+    """What was called `old` before the day `on` is called `new` from then on, and stays one security."""
+
+    old: str
+    new: str
+    on: date
+
+    def __post_init__(self) -> None:
+        require_text("old", self.old)
+        require_text("new", self.new)
+        if self.old == self.new:
+            raise ValueError(f"`new` must be another name than `old` {self.old!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Universe:
-    """Dated membership, and the index that results are compared with (never traded)."""
+    """Dated membership, and the index that results are compared with (never traded).
+
+    A security has one ticker for all time, its latest; `renames` say how others spelled it earlier.
+    """
 
     listings: tuple[Listing, ...]
     index_ticker: str
+    renames: tuple[Rename, ...] = ()
+
+    def ticker_of(self, symbol: str, on: date) -> str:
+        """The ticker of what was called `symbol` on the day `on`; `symbol` itself where no rename speaks of it."""
+        return latest_name(self.renames, symbol, on)
 
     def members(self, session: date) -> tuple[Listing, ...]:
         """Listings that were members on `session`, by ticker, without the index."""
@@ -166,6 +189,17 @@ class Universe:
     def sector_of(self, ticker: str) -> str:
         """Sector of `ticker`; "Unknown" when it is not listed."""
         return next((item.sector for item in self.listings if item.ticker == ticker), "Unknown")
+
+
+def latest_name(renames: tuple[Rename, ...], symbol: str, on: date) -> str:
+    """What is called `symbol` on the day `on`, by the last of its names.
+
+    A name that was given up may be another security's later, so the day decides: FB of 2021 is META, FB of 2026 is not.
+    """
+    for item in sorted(renames, key=lambda item: item.on):
+        if item.old == symbol and on < item.on:
+            symbol, on = item.new, item.on
+    return symbol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

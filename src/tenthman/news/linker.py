@@ -42,6 +42,7 @@ class Linker:
     """Links headlines to the listings of one universe. Pure: the same item always gives the same links."""
 
     def __init__(self, universe: Universe) -> None:
+        self._universe = universe
         listings = [item for item in universe.listings if item.ticker != universe.index_ticker]
         self._by_symbol: dict[str, list[Listing]] = {}
         self._by_issuer: dict[str, list[Listing]] = {}
@@ -108,7 +109,8 @@ class Linker:
     def _resolve(self, symbols: Mapping[str, Evidence], issuers: Mapping[str, Evidence], day: date) -> LinkEvidence:
         found = dict(issuers)
         strangers = 0
-        for symbol, level in symbols.items():
+        for spelled, level in symbols.items():
+            symbol = _symbol(self._universe.ticker_of(spelled, day))
             members = [item for item in self._by_symbol.get(symbol, ()) if item.is_member(day)]
             if members:
                 found[members[0].issuer] = level

@@ -46,8 +46,9 @@ class BarKeeper:
     def fill(self, at: datetime) -> None:
         """Bring the store up to date: all history of names it lacks, and of the others what has closed since.
 
-        Raises as the source does.
+        What is stored under a name that was given up goes over to the new one first. Raises as the source does.
         """
+        self._store.carry_over(self._universe.renames)
         held = self._store.spans(self._tickers())
         unknown = [ticker for ticker in self._tickers() if ticker not in held]
         if unknown:

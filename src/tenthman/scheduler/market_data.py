@@ -116,7 +116,7 @@ def bring_in_file(
     config: Config, pool: Pool, universe: Universe, path: Path, price_basis: str, at: datetime
 ) -> BarsReport:
     """Store the daily bars of a user's file, all of them or none, and examine them. Raises as `read_daily` does."""
-    table = read_daily(path, at)
+    table = read_daily(path, at, universe.renames)
     store = _stored(pool, universe)
     fetch = Fetch(source=f"file {path.name}", price_basis=price_basis, fetched_at=at)
     found = ingest_table(store, table, fetch)
@@ -148,7 +148,7 @@ def bring_in_intraday_file(
 ) -> IntradayReport:
     """Store bars of `minutes` from a user's file, all of them or none. Raises as `read_intraday` does."""
     fetch = Fetch(source=f"file {path.name}", price_basis=price_basis, fetched_at=at)
-    return _store_intraday(pool, universe, read_intraday(path, at), minutes, fetch)
+    return _store_intraday(pool, universe, read_intraday(path, at, universe.renames), minutes, fetch)
 
 
 def _store_intraday(pool: Pool, universe: Universe, table: IntradayTable, minutes: int, fetch: Fetch) -> IntradayReport:
@@ -204,4 +204,5 @@ def _examined(
 def _stored(pool: Pool, universe: Universe) -> BarStore:
     store = BarStore(pool, MARKET_ID)
     store.save_market(live_provenance(), universe)
+    store.carry_over(universe.renames)
     return store

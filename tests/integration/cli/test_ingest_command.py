@@ -130,3 +130,15 @@ def test_options_that_make_no_sense_are_refused_before_a_database_is_started(
         _run(*arguments)
     assert words in str(caught.value)
     assert not (tmp_path / "home" / "postgres").exists()
+
+
+def test_a_file_that_spells_names_as_of_their_day_is_one_history(
+    tmp_path: Path, database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = "{},{},100,104,98,103,101,1000"
+    days = (("2022-06-07", "FB"), ("2022-06-08", "FB"), ("2022-06-09", "META"), ("2022-06-10", "META"))
+    _run("--file", _file(tmp_path, *(row.format(*told) for told in days)), "--json")
+    report = json.loads(capsys.readouterr().out)
+    assert (report["ingested"]["answered"], report["strangers"]) == (1, [])
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT ticker, count(*) FROM bars GROUP BY ticker").fetchall() == [("META", 4)]

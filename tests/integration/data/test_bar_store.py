@@ -10,7 +10,7 @@ import pytest
 from tenthman.data.bars import BarStore, Fetch, Instants, Merged, table_of
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import DataCorrupt
-from tenthman.domain.market import FIELDS, Bar, Listing, MarketKind, Panel, Provenance, Universe
+from tenthman.domain.market import FIELDS, Bar, Listing, MarketKind, Panel, Provenance, Rename, Universe
 
 PROVENANCE = Provenance(
     kind=MarketKind.PACK,
@@ -235,3 +235,27 @@ def test_one_tickers_bars_come_back_by_session_and_the_prices_of_one_source_by_n
     }
     assert store.prices_of("Yahoo", ["MSFT"], date(2020, 1, 1), date(2020, 1, 31)) == {}
     assert store.spans(["AAPL", "NONE"]) == {"AAPL": (date(2020, 1, 6), date(2020, 1, 7))}
+
+
+def _worth_one(ticker: str, session: date) -> Bar:
+    at = datetime(2027, 1, 1, tzinfo=UTC)
+    return Bar(ticker=ticker, session=session, open=1.0, high=1.0, low=1.0, close=1.0, volume=1.0, known_at=at)
+
+
+def test_bars_stored_under_a_name_that_was_given_up_go_over_once_and_later_ones_of_that_name_stay(
+    store: BarStore,
+) -> None:
+    renames = (Rename(old="FB", new="META", on=date(2022, 6, 9)), Rename(old="BK", new="BNY", on=date(2026, 5, 21)))
+    days = (date(2022, 6, 7), date(2022, 6, 8), date(2022, 6, 9))
+    store.append(
+        [_worth_one("FB", day) for day in days]
+        + [_worth_one("META", days[2]), _worth_one("BK", days[0]), _worth_one("BNY", days[0])]
+    )
+    assert store.carry_over(renames) == 2
+    assert store.spans(["FB", "META", "BK", "BNY"]) == {
+        "FB": (days[2], days[2]),
+        "META": (days[0], days[2]),
+        "BK": (days[0], days[0]),
+        "BNY": (days[0], days[0]),
+    }
+    assert store.carry_over(renames) == 0

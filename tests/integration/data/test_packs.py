@@ -15,7 +15,7 @@ import yaml
 from tenthman.data.calendar import sessions_between
 from tenthman.data.packs import DERIVED, build_pack, open_pack
 from tenthman.domain.errors import ConfigError, DataCorrupt
-from tenthman.domain.market import MarketData, MarketKind, Period
+from tenthman.domain.market import FIELDS, MarketData, MarketKind, Period
 from tenthman.domain.news import TimePrecision
 
 Row = dict[str, Any]
@@ -437,7 +437,10 @@ def test_a_missing_file_is_refused(tmp_path: Path, name: str) -> None:
         ({"calendar": "XLON"}, "`calendar`: Input should be 'XNYS', was 'XLON'"),
         ({"colour": "red"}, "`colour`: Extra inputs are not permitted"),
         ({"name": ""}, "`name`: String should have at least 1 character"),
-        ({"files": {}}, "`files` must name bars.parquet, .*, universe.csv and may name dividends.parquet, named none"),
+        (
+            {"files": {}},
+            "`files` must name bars.parquet, .*, universe.csv and may name dividends.parquet, renames.csv, named none",
+        ),
         ({"scenarios": {"default": ["soon", "later"]}}, r"`scenarios\.default\.0`: "),
     ],
 )
@@ -492,3 +495,39 @@ def test_a_session_is_known_to_the_minute_of_its_lag(tmp_path: Path) -> None:
     pack = _built(tmp_path)
     early, late = (open_pack(pack, lag).headlines for lag in (0, 60))
     assert {b.known_at - a.known_at for a, b in zip(early, late, strict=True)} == {timedelta(hours=1)}
+
+
+def _as_traded(folder: Path, *, dated: bool) -> MarketData:
+    """The market of `_bars` with dividends; `dated`: AAA spelled OLD until a session in the middle."""
+    turn = HOURS[20].session
+    bars, paid = _bars(), _dividends()
+    universe = UNIVERSE
+    more = {}
+    if dated:
+        for row in bars:
+            row["ticker"] = "OLD" if row["ticker"] == "AAA" and row["date"] < turn else row["ticker"]
+        paid[0]["ticker"] = "OLD"
+        universe = UNIVERSE.replace("Alpha|Alpha Inc,2019-01-01,", f"Alpha|Alpha Inc,{turn},")
+        universe += f"OLD,Olden,Alpha,Energy,Olden Corp,2019-01-01,{turn}\n"
+        more = {"renames": folder / "names-given-up.csv"}
+        more["renames"].write_text(f"old,new,on\nOLD,AAA,{turn}\n", encoding="utf-8")
+    tables = {"bars": _parquet(folder / "b", bars), "headlines": _parquet(folder / "h", _headlines())}
+    return open_pack(_build(folder, universe=universe, dividends=_parquet(folder / "d", paid), **tables, **more), 0)
+
+
+def test_a_pack_spelled_as_of_each_day_opens_as_one_security_through_a_rename(tmp_path: Path) -> None:
+    (tmp_path / "dated").mkdir()
+    today, dated = _as_traded(tmp_path, dated=False), _as_traded(tmp_path / "dated", dated=True)
+    assert dated.panel.tickers == today.panel.tickers
+    for name in FIELDS:
+        assert np.array_equal(getattr(dated.panel, name), getattr(today.panel, name))
+    assert today.dividends is not None
+    assert dated.dividends is not None
+    assert np.array_equal(dated.dividends, today.dividends)
+    spans = [
+        [(item.ticker, item.member_from, item.member_to) for item in one.universe.listings] for one in (today, dated)
+    ]
+    assert spans[0] == spans[1]
+    assert dated.universe.listings[0].aliases == ("Alpha", "Alpha Inc", "Olden Corp", "Olden")
+    assert dated.universe.ticker_of("OLD", HOURS[19].session) == "AAA"
+    assert dated.provenance.content_hash != today.provenance.content_hash

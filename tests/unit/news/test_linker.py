@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tenthman.domain.market import Listing, Universe
+from tenthman.domain.market import Listing, Rename, Universe
 from tenthman.domain.news import NewsItem, TimePrecision
 from tenthman.news.linker import Evidence, Linker, LinkEvidence
 
@@ -259,6 +259,15 @@ def test_attaching_evidence_makes_a_linked_item() -> None:
     news = item("Google sues Oracle")
     linked = LINKER.link(news).attach(news, 0.25)
     assert (linked.tickers, linked.weight, linked.sentiment) == (("GOOG", "GOOGL", "ORCL"), 0.5, 0.25)
+
+
+def test_a_name_that_was_given_up_is_read_by_the_day_of_the_headline() -> None:
+    turn = Rename(old="FB", new="META", on=date(2022, 6, 9))
+    linker = Linker(Universe(listings=(listing("META"),), index_ticker="SPY", renames=(turn,)))
+    before, after = datetime(2022, 6, 8, 15, 0, tzinfo=UTC), datetime(2022, 6, 9, 15, 0, tzinfo=UTC)
+    for told in (item("Shares fall", tickers=("FB",), at=before), item("Why $FB fell", at=before)):
+        assert linker.link(told).tickers == ("META",)
+    assert linker.link(item("Shares fall", tickers=("FB",), at=after)).tickers == ()
 
 
 @pytest.mark.shared_data
