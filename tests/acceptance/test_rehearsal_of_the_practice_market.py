@@ -45,6 +45,16 @@ def stories(practice_run: dict[str, Any], tenthman: Installed, stored: Connectio
     return [tenthman.told("audit", "trade", name, "--run", practice_run["run_id"]) for name in named]
 
 
+def test_fills_are_held_against_what_was_expected(practice_run: dict[str, Any], tenthman: Installed) -> None:
+    told = tenthman.told("audit", "slippage", "--run", practice_run["run_id"])
+    entries = [order for order in told["orders"] if order["purpose"] == "entry"]
+    assert len(entries) == len(practice_run["trades"])
+    assert all(Decimal(order["basis_points"]) <= 0 for order in entries), "no entry fills beyond its limit"
+    assert sum(Decimal(order["cost_usd"]) for order in told["orders"]) == pytest.approx(
+        Decimal(told["sums"][-1]["cost_usd"]), abs=Decimal("0.01")
+    )
+
+
 def test_it_says_before_all_else_that_the_market_is_not_real(practice_run: dict[str, Any]) -> None:
     said = practice_run["said"].splitlines()
     assert said[1].startswith("PRACTICE market (fictional, never real prices)")

@@ -7,8 +7,10 @@ import typer
 from tenthman.cli.options import RunOption
 from tenthman.cli.output import ConfigOption, JsonOption, show_json, show_lines
 from tenthman.cli.session import start
+from tenthman.cli.slippage import slippage_command
 
 app = typer.Typer(help="The audit trail: append-only, chained by hashes.", no_args_is_help=True)
+app.command("slippage")(slippage_command)
 
 
 @app.command("verify")

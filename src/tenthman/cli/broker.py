@@ -9,6 +9,7 @@ from rich.table import Table
 
 from tenthman.cli.output import ConfigOption, JsonOption, results, say, show_json, show_table
 from tenthman.cli.session import start
+from tenthman.cli.slippage import slippage_line
 from tenthman.domain.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def reconcile_command(config_directory: ConfigOption = None, as_json: JsonOption
             raise ConfigError(f"there is no paper run of account {account} yet")
         found = reconcile(pool, run, broker)
     if as_json:
-        show_json({"run": run, "agrees": found.agrees, **asdict(found)})
+        slippage = [{**asdict(item), "basis_points": item.basis_points} for item in found.slippage]
+        show_json({"run": run, "agrees": found.agrees, **asdict(found), "slippage": slippage})
     else:
         _show_reconciliation(found)
     if not found.agrees:
@@ -86,6 +88,7 @@ def _show_reconciliation(found: "Reconciliation") -> None:
     rows += [("realised, after fees", f"{found.realised:,.2f}"), ("unrealised", f"{found.unrealised:,.2f}")]
     rows += [("dividends", f"{found.dividends:,.2f}")]
     rows += [(f"fees of {day}", f"{amount:,.2f}") for day, amount in found.fees]
+    rows += [(f"slippage, {item.purpose}", slippage_line(item)) for item in found.slippage]
     show_table("The record agrees with the account" if found.agrees else "The record differs from the account", rows)
 
 

@@ -10,6 +10,7 @@ from tenthman.db.pool import Pool
 from tenthman.db.sql import load_queries
 from tenthman.domain.errors import ConfigError
 from tenthman.domain.order import Broker, BrokerPosition
+from tenthman.scheduler.slippage import SlippageSum, read_fills, slippage_of, sum_up
 
 _SQL = load_queries("tenthman.scheduler", "reconcile.sql")
 _CENT = Decimal("0.01")
@@ -37,13 +38,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciliation:
-    """Both sides, and profit in USD: realised after fees, unrealised at the broker's prices before them."""
+    """Both sides, and profit in USD: realised after fees, unrealised at the broker's prices before them.
+
+    `slippage`: what orders filled at against what they were decided by, by purpose and in all.
+    """
 
     lines: tuple[Line, ...]
     realised: Decimal
     unrealised: Decimal
     dividends: Decimal
     fees: tuple[tuple[date, Decimal], ...]
+    slippage: tuple[SlippageSum, ...]
 
     @property
     def agrees(self) -> bool:
@@ -74,6 +79,7 @@ def reconcile(pool: Pool, run_id: str, broker: PayingBroker) -> Reconciliation:
         unrealised=_unrealised(held, positions),
         dividends=dividends,
         fees=tuple((row[0], row[1]) for row in _rows(pool, "fees", run_id)),
+        slippage=sum_up(slippage_of(read_fills(pool, run_id))),
     )
 
 

@@ -13,6 +13,7 @@ from tenthman.db.pool import Pool, named_rows
 from tenthman.db.sql import load_queries
 from tenthman.domain.canonical import content_hash
 from tenthman.domain.errors import ConfigError
+from tenthman.scheduler.slippage import read_fills
 from tenthman.scheduler.state import newest_run
 
 _SQL = load_queries("tenthman.scheduler", "story.sql")
@@ -66,7 +67,7 @@ class TradeStory:
     """All that is on record about one decision, and about the trade that came of it (`position` None: none did).
 
     `critiques` carry the prompt and the raw reply where a model was asked; `case` is all that the critics knew;
-    an undefined feature is None.
+    an undefined feature is None; `fills` carry what was expected of them (`scheduler.slippage`).
     """
 
     run: RunRow
@@ -147,7 +148,7 @@ def trade_story(pool: Pool, run_id: str, decision_id: str) -> TradeStory:
         model=_rows(pool, "model", version=decision["model_version"])[0],
         critiques=_rows(pool, "critiques", run=run.run_id, decision=decision_id),
         orders=orders,
-        fills=_rows(pool, "fills", run=run.run_id, orders=[order["client_order_id"] for order in orders]),
+        fills=tuple(read_fills(pool, run.run_id, [order["client_order_id"] for order in orders])),
         position=None if position is None else TradeRow(**position),
     )
 
@@ -252,10 +253,16 @@ def _order_line(order: Row) -> str:
 
 
 def _fill_line(fill: Row) -> str:
+    expected = "" if fill["expected_price"] is None else f" ({_against_expected(fill)})"
     return (
-        f"{fill['filled_at']:%Y-%m-%d %H:%M} {fill['side']} {fill['quantity']} at {fill['price']}, "
+        f"{fill['filled_at']:%Y-%m-%d %H:%M} {fill['side']} {fill['quantity']} at {fill['price']}{expected}, "
         f"fees {fill['fees_usd']}  [{fill['execution_id']}]"
     )
+
+
+def _against_expected(fill: Row) -> str:
+    points = fill["slippage_bp"]
+    return f"{abs(points)} bp {'worse' if points > 0 else 'better'} than {fill['expected_price']}"
 
 
 def _result_lines(position: TradeRow | None) -> Iterator[str]:

@@ -66,10 +66,6 @@ WHERE orders.run_id = %(run)s
            AND created_at <= coalesce(closed_at, 'infinity')))
 ORDER BY created_at, array_position(ARRAY['entry', 'target', 'stop', 'exit'], purpose)
 
--- name: fills
-SELECT execution_id, client_order_id, side, quantity, price, fees_usd, filled_at
-FROM fills WHERE run_id = %(run)s AND client_order_id = ANY(%(orders)s) ORDER BY filled_at, execution_id
-
 -- name: news
 -- One look-up an item, whatever the planner believes of a market that was loaded a moment ago.
 SELECT v.news_id AS id, version, source, url, headline, summary, published_at, known_at, precision,

@@ -57,6 +57,14 @@ def test_cash_shares_and_executions_agree_and_profit_is_told(
     bought, sold = (Decimal("100.04"), Decimal("89.94"))
     assert found.realised == 10 * (sold - bought) - fees
     (position,) = broker.positions()
+    by_purpose = {item.purpose: item for item in found.slippage}
+    assert list(by_purpose) == ["entry", "stop", "all"]
+    stop = by_purpose["stop"]
+    assert (stop.orders, stop.expected_usd, stop.cost_usd) == (1, Decimal("950.00"), Decimal("50.60")), (
+        "89.94 for 95.00"
+    )
+    assert stop.basis_points == Decimal("532.6")
+    assert by_purpose["all"].cost_usd == stop.cost_usd + by_purpose["entry"].cost_usd
     gain = 10 * (position.current_price - position.avg_entry_price)
     assert found.unrealised == gain.quantize(Decimal("0.01"))
 
