@@ -235,8 +235,9 @@ def _recording() -> str:
     """The method of the record that is committing."""
     frame = sys._getframe()
     while frame is not None:
-        if "scheduler/state/" in frame.f_code.co_filename and not frame.f_code.co_name.startswith("_"):
-            return frame.f_code.co_name
+        where, name = frame.f_code.co_filename, frame.f_code.co_name
+        if "scheduler/state/" in where and not where.endswith("hold.py") and not name.startswith("_"):
+            return name
         frame = frame.f_back
     return "a connection"
 

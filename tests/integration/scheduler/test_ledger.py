@@ -14,10 +14,11 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from tenthman.config import DatabaseSettings
 from tenthman.db.audit import verify
-from tenthman.db.pool import Pool
+from tenthman.db.pool import Pool, open_pool
 from tenthman.domain.audit import Decision, EventKind, RunKey, Slot, client_order_id, decision_id
-from tenthman.domain.errors import DataCorrupt
+from tenthman.domain.errors import DataCorrupt, SetupError
 from tenthman.domain.market import Period
 from tenthman.domain.opinion import (
     Abstain,
@@ -592,6 +593,35 @@ def test_a_run_at_work_is_not_taken_for_an_interrupted_one(market: Pool) -> None
         with begin(market) as third:
             assert [item.run_id for item in third.interrupted] == [second.run_id]
         first.finish(WALL, {})
+
+
+def end_session_that_holds(pool: Pool) -> None:
+    """As a cut line or an administrator would; the pool's own sessions live on."""
+    held = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database "
+    ((pid,),) = rows(pool, held + "WHERE datname = current_database())")
+    rows(pool, f"SELECT pg_terminate_backend({pid}, 10000)")
+
+
+def test_a_desk_whose_hold_was_cut_writes_nothing_more_whoever_has_the_run_now(market: Pool) -> None:
+    with begin(market, "paper", "account-1") as first:
+        first.reached(MORNING)
+        end_session_that_holds(market)
+        with Ledger.join(market, first.run_id) as second:
+            before = events(market)
+            for _ in range(2):
+                with pytest.raises(SetupError, match=rf"keeps other desks out of run {first.run_id} was lost"):
+                    first.record_decision(decision(None, Hold(reason="score below entry")), CASE)
+            assert events(market) == before
+            second.record_decision(decision(None, Hold(reason="score below entry")), CASE)
+        assert events(market)[-1] == "decision"
+
+
+def test_a_run_that_another_desk_keeps_is_not_joined(market: Pool, fresh_database_url: str) -> None:
+    impatient = DatabaseSettings(pool_size=2, connect_timeout_s=10, statement_timeout_s=0.5)
+    with begin(market, "paper", "account-1") as first, open_pool(fresh_database_url, impatient) as other:
+        with pytest.raises(SetupError, match=f"run {first.run_id} is held by another desk"):
+            Ledger.join(other, first.run_id)
+        first.reached(MORNING)
 
 
 def test_only_runs_of_the_same_key_are_looked_at(market: Pool) -> None:

@@ -1,6 +1,8 @@
 """The live desk, on our exchange instead of Alpaca and on a virtual clock instead of the wall."""
 
 import os
+import signal
+import time
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -14,7 +16,8 @@ from tenthman.data.alpaca import AlpacaMarketSource
 from tenthman.data.calendar import sessions_between
 from tenthman.data.sources import Daily
 from tenthman.db.audit import verify
-from tenthman.domain.errors import BrokerUnavailable, ConfigError
+from tenthman.db.supervisor import read_postmaster
+from tenthman.domain.errors import BrokerUnavailable, ConfigError, SetupError
 from tenthman.domain.order import TradingState
 from tenthman.exchange.practice import make_practice_market, practice_range
 from tenthman.exchange.process import ExchangeProcess
@@ -108,6 +111,40 @@ def test_the_kill_switch_sells_everything_and_taking_the_file_away_re_arms_nothi
         trade(config, world, said.append, sessions=1)
         assert world.broker.positions() == []
         assert said[-1].endswith("0 positions, halted")
+
+
+def _restart(home: Path) -> None:
+    """End the server as an administrator would; its supervisor starts it again."""
+    before = read_postmaster(home / "postgres")
+    assert before is not None
+    os.kill(before.pid, signal.SIGINT)
+    deadline = time.monotonic() + 60
+    while (now := read_postmaster(home / "postgres")) is None or now.pid == before.pid or not now.ready:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.usefixtures("without_a_language_model")
+def test_a_desk_that_lost_its_run_to_a_restart_of_postgresql_stops_and_leaves_it_to_the_next(config, tmp_path):
+    taken: list[Ledger] = []
+    with _world(config, tmp_path / "exchange.log", 440) as world, open_storage(config) as other:
+
+        def say(line: str) -> None:
+            if line.startswith("next: morning"):
+                _restart(config.home)
+                run = newest_run(other, world="paper", account_id=ACCOUNT)
+                assert run is not None
+                taken.append(Ledger.join(other, run))
+
+        with pytest.raises(SetupError, match=r"keeps other desks out of run .* was lost"):
+            trade(config, world, say, sessions=1)
+        with taken[0] as ledger:
+            assert world.broker.positions() == []
+            assert world.broker.open_orders() == []
+            with other.connection() as connection:
+                kinds = connection.execute("SELECT DISTINCT kind FROM audit_events").fetchall()
+            assert "decision" not in {kind for (kind,) in kinds}, "the desk that lost the run decided nothing more"
+            ledger.reached(world.clock.now())
 
 
 @pytest.mark.usefixtures("without_a_language_model")

@@ -1,15 +1,14 @@
 """The record of one run, from its start to its end, held against a second desk."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-import psycopg
-from psycopg.conninfo import make_conninfo
 from psycopg.types.json import Jsonb
 
 from tenthman.db import audit
@@ -20,6 +19,7 @@ from tenthman.domain.canonical import plain
 from tenthman.domain.market import Period
 from tenthman.scheduler.state.committees import CommitteeRecord
 from tenthman.scheduler.state.equity import EquityRecord, write_equity
+from tenthman.scheduler.state.hold import Hold, hold_run
 from tenthman.scheduler.state.latch import LatchRecord, initial_state, write_state
 from tenthman.scheduler.state.orders import OrderRecord
 from tenthman.scheduler.state.run import Cursor
@@ -40,14 +40,15 @@ class Ledger(OrderRecord, TradeRecord, EquityRecord, LatchRecord, CommitteeRecor
     """One run's record. `start` begins a run and holds it; `attach` joins one that exists, for a person's command.
 
     Used as a context manager, or closed, it lets the run go: a run that is let go while still `running` counts as
-    interrupted when the next one of its key starts. Methods raise psycopg errors when the database is lost.
+    interrupted when the next one of its key starts. Methods raise SetupError when a held run was
+    lost (`Hold`), and psycopg errors when the database is lost otherwise.
     """
 
     def __init__(
         self,
         pool: Pool,
         run_id: str,
-        hold: "psycopg.Connection[tuple[Any, ...]] | None",
+        hold: Hold | None,
         interrupted: tuple[Interrupted, ...] = (),
     ) -> None:
         super().__init__(pool, run_id)
@@ -74,7 +75,7 @@ class Ledger(OrderRecord, TradeRecord, EquityRecord, LatchRecord, CommitteeRecor
         ACTIVE. The starting cash is the first point of the equity curve.
         """
         run_id = str(uuid.uuid4())
-        hold = _hold_run(pool, run_id)
+        hold = hold_run(pool, run_id)
         try:
             with pool.connection() as connection, connection.cursor() as cursor:
                 cursor.execute(_SQL["lock_key"], [key.hash])
@@ -96,7 +97,7 @@ class Ledger(OrderRecord, TradeRecord, EquityRecord, LatchRecord, CommitteeRecor
     @classmethod
     def join(cls, pool: Pool, run_id: str) -> Self:
         """Go on with a run that was let go: it is held again, and counts as running. Waits while another holds it."""
-        hold = _hold_run(pool, run_id)
+        hold = hold_run(pool, run_id)
         with pool.connection() as connection:
             connection.execute(_SQL["resume_run"], [run_id])
         return cls(pool, run_id, hold)
@@ -105,6 +106,11 @@ class Ledger(OrderRecord, TradeRecord, EquityRecord, LatchRecord, CommitteeRecor
     def attach(cls, pool: Pool, run_id: str) -> Self:
         """The record of a run that exists, without holding it."""
         return cls(pool, run_id, None)
+
+    @contextmanager
+    def _recording(self) -> Iterator[Cursor]:
+        with super()._recording() if self._hold is None else self._hold.recording() as cursor:
+            yield cursor
 
     def close(self) -> None:
         """Let the run go."""
@@ -142,15 +148,6 @@ def newest_run(pool: Pool, *, world: str, account_id: str | None = None) -> str 
     with pool.connection() as connection:
         row = connection.execute(_SQL["newest_run"], {"world": world, "account": account_id}).fetchone()
     return None if row is None else str(row[0])
-
-
-def _hold_run(pool: Pool, run_id: str) -> "psycopg.Connection[tuple[Any, ...]]":
-    """A connection of the run's own: the server drops its lock however this process ends."""
-    with pool.connection() as connection:
-        conninfo = make_conninfo(connection.info.dsn, password=connection.info.password)
-    hold = psycopg.connect(conninfo, autocommit=True)
-    hold.execute(_SQL["hold_run"], [run_id])
-    return hold
 
 
 def _mark_interrupted(cursor: Cursor, key_hash: str, at_wall: datetime) -> tuple[Interrupted, ...]:

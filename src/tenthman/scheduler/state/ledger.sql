@@ -1,9 +1,6 @@
 -- name: lock_key
 SELECT pg_advisory_xact_lock(hashtextextended('start of ' || %s, 0))
 
--- name: hold_run
-SELECT pg_advisory_lock(hashtextextended('run ' || %s, 0))
-
 -- name: is_abandoned
 SELECT pg_try_advisory_xact_lock(hashtextextended('run ' || %s, 0))
 
