@@ -109,6 +109,11 @@ def test_a_period_that_cannot_be_traded(
     assert started_nothing(fresh)
 
 
+def test_an_address_of_no_cluster_is_refused_before_anything_is_started(fresh: Installed) -> None:
+    refused(fresh("train", "--market", "practice", "--cluster", "10.0.0.5:8786"), "`--cluster`", "tcp://host:port")
+    assert started_nothing(fresh)
+
+
 def test_a_report_that_could_not_be_written_is_refused_before_the_work(fresh: Installed, user_pack: Path) -> None:
     place = user_pack / "pack.yaml" / "report.html"
     refused(fresh(*OWN, "--pack", user_pack, "--report", place), str(place), "cannot be written")

@@ -45,11 +45,18 @@ def train_command(
     tune: Annotated[int | None, typer.Option(min=1, help="Try so many settings first, and take the best.")] = None,
     market: MarketOption = None,
     pack: PackOption = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            help="Grow the trees on the Dask cluster whose scheduler is at tcp://host:port; see docs/scale.md."
+        ),
+    ] = None,
     promote: Annotated[bool, typer.Option("--promote", help="Make it champion if it passes the gate.")] = False,
     config_directory: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train a signal model, judge it beside its baselines, and keep it; training again on the same finds it again."""
+    from tenthman.ml.cluster import require_address
     from tenthman.ml.promotion import passes
     from tenthman.scheduler.signal_model import registry_of
     from tenthman.scheduler.storage import open_storage
@@ -57,6 +64,8 @@ def train_command(
     from tenthman.scheduler.trainer import span_of, train_market
 
     config = start(config_directory)
+    if cluster is not None:
+        require_address(cluster)
     named = chosen_market(config, market, pack)
     span = None if named is None else span_of(_sessions(named), first, last, config)
     with open_storage(config) as pool:
@@ -65,7 +74,16 @@ def train_command(
         say(f"{known.headline}, {span.first} to {span.last}, {span.count} sessions")
         with open_progress() as progress:
             display = TrainingDisplay(progress)
-            done = train_market(config, pool, known, span, whole=first is None, tune_trials=tune, watcher=display)
+            done = train_market(
+                config,
+                pool,
+                known,
+                span,
+                whole=first is None,
+                tune_trials=tune,
+                watcher=display,
+                cluster=cluster,
+            )
         if promote:
             promote_model(config, registry_of(config, pool), done.version, "trained and promoted", person())
     promoted = promote and passes(done.checks)

@@ -20,8 +20,7 @@ ROOMS = ("backtest", "domain", "exchange", "execution", "ml", "risk")
 @contextmanager
 def connected(address: str) -> Iterator[Any]:
     """A `distributed.Client` of the scheduler at `address`; its workers, one or more, run the code that runs here."""
-    if not re.fullmatch(r"(tcp|tls)://[^\s/:]+:\d{1,5}", address):
-        raise ConfigError(f"`--cluster` must look like tcp://host:port, was {address!r}")
+    require_address(address)
     try:
         import distributed
     except ImportError:
@@ -37,6 +36,12 @@ def connected(address: str) -> Iterator[Any]:
             raise SetupError(f"the Dask scheduler at {address} has no workers; start `dask worker {address}`") from None
         _require_this_code(client, address)
         yield client
+
+
+def require_address(address: str) -> None:
+    """ConfigError unless `address` is one of a Dask scheduler."""
+    if not re.fullmatch(r"(tcp|tls)://[^\s/:]+:\d{1,5}", address):
+        raise ConfigError(f"`--cluster` must look like tcp://host:port, was {address!r}")
 
 
 def _client(made_by: Any, address: str) -> Any:

@@ -1,12 +1,15 @@
-"""Training where the rows outgrow one machine: XGBoost's own Dask interface on a cluster that is there already.
+"""Training on a cluster that is there already, through XGBoost's own Dask interface.
 
-Every part is read by a worker and stays there; nothing but counts, margins and the model comes back. The trees are
-those of `training` up to how the quantiles of features are sketched in parts, so that the same rows give a like model,
-not the same bits: such a model is not one that the registry could find again by what it was trained on.
+`growing_on` grows the trees of a training whose rows are made here: they are sent to the workers in parts.
+`train_on_cluster` is for rows that outgrow one machine: every part is read by a worker and stays there; nothing but
+counts, margins and the model comes back. The trees are those of `training` up to how the quantiles of features are
+sketched in parts, so that the same rows give a like model, not the same bits.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,20 +22,16 @@ from tenthman.ml.cluster import connected
 from tenthman.ml.inference import BASE_SCORE, CALIBRATION, margins
 from tenthman.ml.labels import BUY, SELL
 from tenthman.ml.measures import Integers
-from tenthman.ml.training import CLASS_NAMES, MAX_BINS, MIN_ROWS, booster_parameters
+from tenthman.ml.training import CLASS_NAMES, MAX_BINS, MIN_ROWS, Grow, Part, booster_parameters
 
+GROWN_ON = "dask"
+"""How a model of such trees is told from one of the same rows that was trained by one process."""
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Part:
-    """Some labelled rows: `values` (rows, features), classes `y`, and weights, in a unit that all parts share."""
-
-    values: Floats
-    y: Integers
-    weight: Floats
+PART_ROWS = 65_536
 
 
 Load = Callable[[], Part]
-"""Called on a worker to read a part there, again if that worker is lost.
+"""Called on a worker to read a part there, again if that worker is lost; weights are in a unit that all parts share.
 
 It is pickled: its class or function must be importable by the workers and by the scheduler."""
 
@@ -75,17 +74,74 @@ def train_on_cluster(client_address: str, parts: Parts, settings: SignalModelSet
     """
     if settings.scaling != "ranks":
         raise ConfigError(f"`signal.scaling` must be 'ranks' on a cluster, was {settings.scaling!r}")
+    with connected(client_address) as client, client.as_current(), _unbroken(client_address):
+        return _train(client, parts, settings)
+
+
+@contextmanager
+def growing_on(address: str) -> Iterator[Grow]:
+    """What grows trees on the workers of the Dask scheduler at `address`, for `training.train` and its like.
+
+    Raises what `cluster.connected` raises, SetupError when a worker has another XGBoost than runs here; what is handed
+    out raises SetupError when the cluster is lost on the way: start again then.
+    """
+    with connected(address) as client, client.as_current():
+        _require_this_xgboost(client, address)
+        yield partial(_grow, client, address)
+
+
+def _grow(
+    client: Any,
+    address: str,
+    training: Part,
+    stopping: Part,
+    names: tuple[str, ...],
+    settings: SignalModelSettings,
+) -> Any:
+    with _unbroken(address):
+        return _boosted(client, _sent(client, training), _sent(client, stopping), 1.0, names, settings)
+
+
+def _sent(client: Any, rows: Part) -> list[Any]:
+    """The rows on the workers, in turn; each of them has some, for one without would have no trees to vote on."""
+    workers = sorted(client.scheduler_info(n_workers=-1)["workers"])
+    count = min(len(rows.y), max(len(workers), -(-len(rows.y) // PART_ROWS)))
+    pieces = [
+        Part(values=values, y=y, weight=weight)
+        for values, y, weight in zip(
+            *(np.array_split(array, count) for array in (rows.values, rows.y, rows.weight)), strict=True
+        )
+    ]
+    return [
+        client.scatter(piece, workers=[workers[place % len(workers)]], hash=False) for place, piece in enumerate(pieces)
+    ]
+
+
+def _require_this_xgboost(client: Any, address: str) -> None:
+    here = _xgboost_version()
+    others = {worker: found for worker, found in client.run(_xgboost_version).items() if found != here}
+    if others:
+        raise SetupError(f"the workers at {address} must run XGBoost {here} as here; not so: {others}")
+
+
+def _xgboost_version() -> str:
+    import xgboost
+
+    return str(xgboost.__version__)
+
+
+@contextmanager
+def _unbroken(address: str) -> Iterator[None]:
+    """SetupError for all that the loss of a cluster looks like from here."""
     from distributed import KilledWorker
     from distributed.client import FutureCancelledError
     from distributed.comm.core import CommClosedError
     from xgboost.core import XGBoostError
 
-    lost = (KilledWorker, FutureCancelledError, CommClosedError, XGBoostError, OSError)
-    with connected(client_address) as client, client.as_current():
-        try:
-            return _train(client, parts, settings)
-        except lost as error:
-            raise SetupError(f"training on the cluster at {client_address} broke off: {error}") from error
+    try:
+        yield
+    except (KilledWorker, FutureCancelledError, CommClosedError, XGBoostError, OSError) as error:
+        raise SetupError(f"training on the cluster at {address} broke off: {error}") from error
 
 
 def _train(client: Any, parts: Parts, settings: SignalModelSettings) -> ClusterModel:
@@ -97,7 +153,10 @@ def _train(client: Any, parts: Parts, settings: SignalModelSettings) -> ClusterM
     }
     counts = {name: client.gather(client.map(_counts, futures, pure=False)) for name, futures in held.items()}
     rows, weights = _require_enough(counts)
-    booster = _boost(client, held["training"], held["stopping"], float(rows.sum() / weights.sum()), parts, settings)
+    scale, names = float(rows.sum() / weights.sum()), parts.feature_names
+    booster = _boosted(client, held["training"], held["stopping"], scale, names, settings)
+    if settings.early_stopping_rounds is not None:
+        booster = booster[: booster.best_iteration + 1]
     shares = weights / weights.sum()
     judged = client.gather(client.map(_judged, held["validation"], [booster] * len(held["validation"]), pure=False))
     raw, y = np.concatenate([item[0] for item in judged]), np.concatenate([item[1] for item in judged])
@@ -117,23 +176,23 @@ def _train(client: Any, parts: Parts, settings: SignalModelSettings) -> ClusterM
     )
 
 
-def _boost(
+def _boosted(
     client: Any,
     training: Sequence[Any],
     stopping: Sequence[Any],
     scale: float,
-    parts: Parts,
+    names: tuple[str, ...],
     settings: SignalModelSettings,
 ) -> Any:
-    """The trees; weights are scaled to a mean of 1 over all parts, as `min_child_weight` expects."""
+    """All rounds; `scale` brings the weights to a mean of 1 over all parts, as `min_child_weight` expects."""
     from xgboost import dask as on_cluster
 
-    options = {"feature_names": list(parts.feature_names), "max_bin": MAX_BINS}
-    values, y, weight = _columns(training, len(parts.feature_names))
+    options = {"feature_names": list(names), "max_bin": MAX_BINS}
+    values, y, weight = _columns(training, len(names))
     matrix = on_cluster.DaskQuantileDMatrix(client, values, y, weight=weight * np.float32(scale), **options)
-    values, y, _ = _columns(stopping, len(parts.feature_names))
+    values, y, _ = _columns(stopping, len(names))
     check = on_cluster.DaskQuantileDMatrix(client, values, y, ref=matrix, **options)
-    booster = on_cluster.train(
+    return on_cluster.train(
         client,
         booster_parameters(settings),
         matrix,
@@ -142,7 +201,6 @@ def _boost(
         early_stopping_rounds=settings.early_stopping_rounds,
         verbose_eval=False,
     )["booster"]
-    return booster if settings.early_stopping_rounds is None else booster[: booster.best_iteration + 1]
 
 
 def _columns(held: Sequence[Any], width: int) -> tuple[Any, Any, Any]:

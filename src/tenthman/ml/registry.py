@@ -43,7 +43,8 @@ class TrainingInputs:
     """All that a model depends on. `content_hash` is that of the market; no bar after `trained_until` is touched.
 
     `material_hash` is that of the very numbers learnt from: one market gives others when its headlines became known at
-    other instants.
+    other instants. `grown_on`: the machinery that grows other trees from the same rows, as `cluster_training` does;
+    None: this process.
     """
 
     content_hash: str
@@ -52,6 +53,7 @@ class TrainingInputs:
     feature_set_hash: str
     settings: SignalModelSettings
     rules: StopRules
+    grown_on: str | None = None
 
     def described(self) -> dict[str, object]:
         """The inputs as plain JSON values, with the versions of the code that turns them into a model."""
@@ -63,6 +65,7 @@ class TrainingInputs:
             "settings": self.settings.model_dump(mode="json", exclude=THRESHOLDS),
             "label_rules": self.rules.model_dump(mode="json"),
             "code": _code(),
+            **({} if self.grown_on is None else {"grown_on": self.grown_on}),
         }
 
     @property

@@ -4,7 +4,7 @@ The caller cuts the data: nothing after the last session before the first one tr
 window reaches beyond the cut are unknown and never used.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,6 +81,20 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Part:
+    """Rows as trees read them: `values` (rows, features), float32 where they are handed over, classes and weights."""
+
+    values: Floats
+    y: Integers
+    weight: Floats
+
+
+Grow = Callable[[Part, Part, tuple[str, ...], SignalModelSettings], Any]
+"""Grows the trees: rows to learn from, rows that decide when to stop, names of the features; an xgboost.Booster of all
+rounds that were made. `grow_here` does it in this process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fitted:
     """A booster and its calibration, with the rows that trained it, stopped it, and calibrated it, in that order."""
 
@@ -96,8 +110,30 @@ class Fitted:
         return np.array(self.calibration.shares)
 
 
+def grow_here(training: Part, stopping: Part, names: tuple[str, ...], settings: SignalModelSettings) -> Any:
+    """Trees grown by this process; the same bits for the same rows."""
+    import xgboost
+
+    options = {"feature_names": list(names), "nthread": settings.threads, "max_bin": MAX_BINS}
+    matrix = xgboost.QuantileDMatrix(training.values, training.y, weight=training.weight, **options)
+    check = xgboost.QuantileDMatrix(stopping.values, stopping.y, ref=matrix, **options)
+    return xgboost.train(
+        booster_parameters(settings),
+        matrix,
+        num_boost_round=settings.max_rounds,
+        evals=[(check, "stopping")],
+        early_stopping_rounds=settings.early_stopping_rounds,
+        verbose_eval=False,
+    )
+
+
 def train(
-    features: FeaturePanel, labels: Labels, eligible: Mask, settings: SignalModelSettings, horizon_sessions: int
+    features: FeaturePanel,
+    labels: Labels,
+    eligible: Mask,
+    settings: SignalModelSettings,
+    horizon_sessions: int,
+    grow: Grow = grow_here,
 ) -> TrainedModel:
     """A model of the last `settings.history_sessions` sessions of `features`.
 
@@ -109,7 +145,7 @@ def train(
     """
     usable = usable_rows(features, labels, eligible)
     usable[: max(0, len(usable) - settings.history_sessions)] = False
-    fitted = fit_rows(features, labels, usable, settings, horizon_sessions)
+    fitted = fit_rows(features, labels, usable, settings, horizon_sessions, grow)
     fitted.booster.set_attr(
         **{
             BASE_SCORE: repr(float(fitted.shares[BUY] - fitted.shares[SELL])),
@@ -156,13 +192,18 @@ def usable_rows(features: FeaturePanel, labels: Labels, eligible: Mask) -> Mask:
 
 
 def fit_rows(
-    features: FeaturePanel, labels: Labels, usable: Mask, settings: SignalModelSettings, horizon_sessions: int
+    features: FeaturePanel,
+    labels: Labels,
+    usable: Mask,
+    settings: SignalModelSettings,
+    horizon_sessions: int,
+    grow: Grow = grow_here,
 ) -> Fitted:
     """Trees and calibration from the rows in `usable`, split as `train` says; it raises what `train` raises."""
     parts = _split(usable, settings, horizon_sessions)
     training, stopping, validation = (_rows(features, labels, part) for part in parts)
     _require_enough(training, features.names)
-    booster = _boost(training, stopping, features.names, settings)
+    booster = _boost(training, stopping, features.names, settings, grow)
     shares = np.bincount(training.y, weights=training.weight, minlength=3) / training.weight.sum()
     calibration = uncalibrated(shares)
     if settings.calibration == "temperature":
@@ -235,25 +276,17 @@ def booster_parameters(settings: SignalModelSettings) -> dict[str, object]:
     }
 
 
-def _boost(training: Rows, stopping: Rows, names: tuple[str, ...], settings: SignalModelSettings) -> Any:
-    import xgboost
-
-    options = {"feature_names": list(names), "nthread": settings.threads, "max_bin": MAX_BINS}
+def _boost(training: Rows, stopping: Rows, names: tuple[str, ...], settings: SignalModelSettings, grow: Grow) -> Any:
     scaling = fit_scaling(settings.scaling, training.values)
-    read, stop = (
-        (part.values if scaling is None else scaling.scaled(part.values)).astype(np.float32)
+    learnt, stop = (
+        Part(
+            values=(part.values if scaling is None else scaling.scaled(part.values)).astype(np.float32),
+            y=part.y,
+            weight=part.weight,
+        )
         for part in (training, stopping)
     )
-    matrix = xgboost.QuantileDMatrix(read, training.y, weight=training.weight, **options)
-    check = xgboost.QuantileDMatrix(stop, stopping.y, ref=matrix, **options)
-    booster = xgboost.train(
-        booster_parameters(settings),
-        matrix,
-        num_boost_round=settings.max_rounds,
-        evals=[(check, "stopping")],
-        early_stopping_rounds=settings.early_stopping_rounds,
-        verbose_eval=False,
-    )
+    booster = grow(learnt, stop, names, settings)
     best = booster if settings.early_stopping_rounds is None else booster[: booster.best_iteration + 1]
     best.set_param({"nthread": settings.threads})
     if scaling is not None:

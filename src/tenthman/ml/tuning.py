@@ -22,7 +22,7 @@ from tenthman.ml import labels as labelling
 from tenthman.ml import training
 from tenthman.ml.labels import BUY, SELL, Labels, Mask
 from tenthman.ml.measures import rank_ic
-from tenthman.ml.training import usable_rows
+from tenthman.ml.training import Grow, grow_here, usable_rows
 from tenthman.ml.walk_forward import Block, blocks, run_blocks
 
 SCHEMA = "optuna"
@@ -81,6 +81,7 @@ def tune(
     study_name: str,
     trials: int,
     on_trial: OnTrial,
+    grow: Grow = grow_here,
 ) -> Tuned:
     """Try settings within `settings.tuning` until the study has `trials` finished ones; `on_trial` hears of new ones.
 
@@ -98,7 +99,8 @@ def tune(
         while (done := len(_finished(study, study_name))) < trials:
             trial = _ask(study, settings, done)
             tried = SignalModelSettings.model_validate({**settings.model_dump(), **trial.params})
-            _run(study, trial, _rank_ics(features, labels, eligible, tried, horizon_sessions, chosen), len(chosen))
+            ics = _rank_ics(features, labels, eligible, tried, horizon_sessions, chosen, grow)
+            _run(study, trial, ics, len(chosen))
             on_trial(_finished(study, study_name)[-1])
         finished = _finished(study, study_name)
         return Tuned(
@@ -117,9 +119,10 @@ def _rank_ics(
     settings: SignalModelSettings,
     horizon_sessions: int,
     chosen: tuple[Block, ...],
+    grow: Grow,
 ) -> Iterator[float]:
     """Mean rank IC of one fold after the other; 0 where there was nothing to put in order."""
-    for tested in run_blocks(features, labels, eligible, settings, horizon_sessions, chosen):
+    for tested in run_blocks(features, labels, eligible, settings, horizon_sessions, chosen, grow):
         score = tested.probabilities[:, BUY] - tested.probabilities[:, SELL]
         found = rank_ic(score, tested.y, tested.row, horizon_sessions)
         yield 0.0 if found is None else found.mean

@@ -18,7 +18,7 @@ from tenthman.ml import baselines
 from tenthman.ml.inference import margins
 from tenthman.ml.labels import BUY, SELL, Labels, Mask
 from tenthman.ml.measures import Integers, Scores, score
-from tenthman.ml.training import Fitted, fit_rows, usable_rows
+from tenthman.ml.training import Fitted, Grow, fit_rows, grow_here, usable_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,13 +128,14 @@ def run_blocks(
     settings: SignalModelSettings,
     horizon_sessions: int,
     chosen: tuple[Block, ...],
+    grow: Grow = grow_here,
 ) -> Iterator[Tested]:
     """Fit and test one block after the other. No row at or after a block's `train_until` shapes its model."""
     usable = usable_rows(features, labels, eligible)
     for block in chosen:
         known = np.zeros_like(usable)
         known[block.train_from : block.train_until] = usable[block.train_from : block.train_until]
-        fitted = fit_rows(features, labels, known, settings, horizon_sessions)
+        fitted = fit_rows(features, labels, known, settings, horizon_sessions, grow)
         asked = np.zeros_like(usable)
         asked[block.test_from : block.test_until] = usable[block.test_from : block.test_until]
         yield Tested(
@@ -148,7 +149,12 @@ def run_blocks(
 
 
 def walk_forward(
-    features: FeaturePanel, labels: Labels, eligible: Mask, settings: SignalModelSettings, horizon_sessions: int
+    features: FeaturePanel,
+    labels: Labels,
+    eligible: Mask,
+    settings: SignalModelSettings,
+    horizon_sessions: int,
+    grow: Grow = grow_here,
 ) -> WalkForward:
     """Fit and test every fold that `settings.walk_forward` asks for; baselines beside it, on the same rows.
 
@@ -160,7 +166,7 @@ def walk_forward(
     scorable = eligible & ~np.isnan(features.values).all(axis=2)
     folds, all_y, all_row = [], [], []
     said: dict[str, list[Floats]] = {"model": [], "linear": [], "prior": []}
-    for tested in run_blocks(features, labels, eligible, settings, horizon_sessions, chosen):
+    for tested in run_blocks(features, labels, eligible, settings, horizon_sessions, chosen, grow):
         fitted, span = tested.fitted, slice(tested.block.test_from, tested.block.test_until)
         given = {
             "model": tested.probabilities,

@@ -22,7 +22,7 @@ from tenthman.ml.drift import deciles
 from tenthman.ml.inference import SignalModel
 from tenthman.ml.labels import Labels, Mask, thirds, triple_barrier
 from tenthman.ml.registry import Registry, TrainingInputs
-from tenthman.ml.training import TrainedModel, train
+from tenthman.ml.training import Grow, TrainedModel, grow_here, train
 from tenthman.scheduler.clock import wall_now
 
 
@@ -135,10 +135,10 @@ def outcome_labels(config: Config, panel: Panel, eligible: Mask) -> Labels:
     return triple_barrier(panel, spread, stops)
 
 
-def train_on(config: Config, material: Material) -> TrainedModel:
+def train_on(config: Config, material: Material, grow: Grow = grow_here) -> TrainedModel:
     """A model of `material`."""
-    horizon = config.risk_rules.stops.horizon_sessions
-    return train(material.features, labels_of(config, material), material.eligible, material.inputs.settings, horizon)
+    horizon, settings = config.risk_rules.stops.horizon_sessions, material.inputs.settings
+    return train(material.features, labels_of(config, material), material.eligible, settings, horizon, grow)
 
 
 def save_trained(

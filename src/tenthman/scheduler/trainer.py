@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
@@ -14,6 +15,7 @@ from tenthman.db.pool import Pool
 from tenthman.domain.errors import ConfigError
 from tenthman.domain.market import Floats
 from tenthman.ml import roles
+from tenthman.ml.cluster_training import GROWN_ON, growing_on
 from tenthman.ml.labels import BUY, SELL
 from tenthman.ml.manifest import Manifest
 from tenthman.ml.paper import paper_returns
@@ -21,7 +23,7 @@ from tenthman.ml.promotion import Evidence, GateCheck, gate, passes
 from tenthman.ml.registry import Registry
 from tenthman.ml.roles import Change
 from tenthman.ml.sharpe import SharpeMoments, deflated_sharpe, sampling_variance, sharpe_moments
-from tenthman.ml.training import shortfalls
+from tenthman.ml.training import Grow, grow_here, shortfalls
 from tenthman.ml.trials import TrialCount, record_trial, trials
 from tenthman.ml.tuning import Trial, Tuned, tune
 from tenthman.ml.walk_forward import WalkForward, walk_forward
@@ -101,48 +103,59 @@ def train_market(
     whole: bool,
     tune_trials: int | None,
     watcher: Watcher,
+    cluster: str | None = None,
 ) -> Trained:
     """A model of `span`, judged by walk-forward over it, in the registry and watched as a challenger.
 
     Nothing that became known after the New York day of the session after `span.last` began is touched. `whole`: the
     span was not cut at its beginning, so that the model is the one that a run starting then trains or finds. Training
-    again on the same inputs gives the same model, and only what is missing is computed.
+    again on the same inputs gives the same model, and only what is missing is computed. `cluster`: the Dask scheduler
+    whose workers grow all trees, those of tuning and walk-forward too; SetupError where it cannot.
     """
-    watcher.stage("computing features and labels")
     config = config if whole else _with_signal(config, history_sessions=span.count)
-    material = _material(config, market, span)
-    registry = registry_of(config, pool)
     tuned = None
-    if tune_trials is not None:
-        watcher.stage(f"tuning: {tune_trials} trials of {config.models.signal.walk_forward.folds} folds")
-        tuned = _tune(config, pool, market, material, tune_trials, watcher)
-        config = _with_signal(config, **tuned.settings.model_dump(include=set(tuned.trials[0].parameters)))
-        material = replace(material, inputs=replace(material.inputs, settings=config.models.signal))
-    known = registry.find(market.market_id, material.inputs.key)
-    evaluation = None if known is None else registry.evaluation(known.version)
-    if evaluation is None:
-        watcher.stage(f"walk-forward over {config.models.signal.walk_forward.folds} folds")
-        evaluation = _evaluate(config, pool, market.market_id, material)
-    if known is None:
-        watcher.stage("training")
-        trained = train_on(config, material)
-        extra = {"walk_forward": evaluation["walk_forward"], "shortfalls": list(shortfalls(trained.metrics))}
-        version = save_trained(config, registry, market.market_id, material, trained, extra)
-    else:
-        version = known.version
-    if registry.evaluation(version) is None:
-        registry.evaluate(version, evaluation, wall_now())
+    with nullcontext(grow_here) if cluster is None else growing_on(cluster) as grow:
+        watcher.stage("computing features and labels")
+        material = _material(config, market, span, None if cluster is None else GROWN_ON)
+        if tune_trials is not None:
+            watcher.stage(f"tuning: {tune_trials} trials of {config.models.signal.walk_forward.folds} folds")
+            tuned = _tune(config, pool, market, material, tune_trials, watcher, grow)
+            config = _with_signal(config, **tuned.settings.model_dump(include=set(tuned.trials[0].parameters)))
+            material = replace(material, inputs=replace(material.inputs, settings=config.models.signal))
+        registry = registry_of(config, pool)
+        version, evaluation, known_before = _made(config, registry, market.market_id, material, watcher, grow)
     change = Change(reason="trained by command", changed_by="command: train", at=wall_now())
     roles.challenge(pool, market.market_id, version, change)
     return Trained(
         version=version,
-        known_before=known is not None,
+        known_before=known_before,
         manifest=registry.manifest(version),
         evaluation=evaluation,
         tuned=tuned,
         trials=trials(pool, market.market_id),
         checks=gate_of(config, registry, version),
     )
+
+
+def _made(
+    config: Config, registry: Registry, market_id: str, material: Material, watcher: Watcher, grow: Grow
+) -> tuple[str, Manifest, bool]:
+    """The version of the model of `material`, its evaluation, and whether it was in the registry before."""
+    known = registry.find(market_id, material.inputs.key)
+    evaluation = None if known is None else registry.evaluation(known.version)
+    if evaluation is None:
+        watcher.stage(f"walk-forward over {config.models.signal.walk_forward.folds} folds")
+        evaluation = _evaluate(config, registry.pool, market_id, material, grow)
+    if known is None:
+        watcher.stage("training")
+        trained = train_on(config, material, grow)
+        extra = {"walk_forward": evaluation["walk_forward"], "shortfalls": list(shortfalls(trained.metrics))}
+        version = save_trained(config, registry, market_id, material, trained, extra)
+    else:
+        version = known.version
+    if registry.evaluation(version) is None:
+        registry.evaluate(version, evaluation, wall_now())
+    return version, evaluation, known is not None
 
 
 def start_after(session: date) -> datetime:
@@ -181,15 +194,17 @@ def _with_signal(config: Config, **changes: object) -> Config:
     return replace(config, models=config.models.model_copy(update={"signal": changed}))
 
 
-def _material(config: Config, market: KnownMarket, span: Span) -> Material:
+def _material(config: Config, market: KnownMarket, span: Span, grown_on: str | None) -> Material:
     """What was known as the session after the span begins; rows before the span are only looked back on."""
     material = training_material(config, market.content_hash, market.history.serve(start_after(span.last)))
     eligible = material.eligible.copy()
     eligible[material.panel.sessions < np.datetime64(span.first, "D")] = False
-    return replace(material, eligible=eligible)
+    return replace(material, eligible=eligible, inputs=replace(material.inputs, grown_on=grown_on))
 
 
-def _tune(config: Config, pool: Pool, market: KnownMarket, material: Material, total: int, watcher: Watcher) -> Tuned:
+def _tune(
+    config: Config, pool: Pool, market: KnownMarket, material: Material, total: int, watcher: Watcher, grow: Grow
+) -> Tuned:
     def done(trial: Trial) -> None:
         record_trial(pool, market.market_id, trial.key, "tuned", wall_now())
         watcher.trial(trial, total)
@@ -204,16 +219,17 @@ def _tune(config: Config, pool: Pool, market: KnownMarket, material: Material, t
         f"{market.market_id}-{material.inputs.key[:16]}",
         total,
         done,
+        grow,
     )
     for trial in tuned.trials:
         record_trial(pool, market.market_id, trial.key, "tuned", wall_now())
     return tuned
 
 
-def _evaluate(config: Config, pool: Pool, market_id: str, material: Material) -> dict[str, Any]:
+def _evaluate(config: Config, pool: Pool, market_id: str, material: Material, grow: Grow) -> dict[str, Any]:
     """How the recipe does out of fold; it is counted as a trial, with its Sharpe ratio on paper."""
     signal, horizon = config.models.signal, config.risk_rules.stops.horizon_sessions
-    found = walk_forward(material.features, labels_of(config, material), material.eligible, signal, horizon)
+    found = walk_forward(material.features, labels_of(config, material), material.eligible, signal, horizon, grow)
     moments = sharpe_moments(_paper(config, material, found))
     sharpe = None if math.isnan(moments.sharpe) else moments.sharpe
     record_trial(pool, market_id, material.inputs.recipe, "compared", wall_now(), sharpe)

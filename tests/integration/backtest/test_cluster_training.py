@@ -1,19 +1,21 @@
 """Training on a real Dask cluster gives a model like the local one, from rows that only the workers read."""
 
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pytest
 from tenthman_sweep import Cluster
 from tenthman_training import PLANTED, planted_features, planted_labels, signal_settings
 
-from tenthman.config import SignalModelSettings
-from tenthman.domain.errors import DataMissing
+from tenthman.config import SignalModelSettings, load_config
+from tenthman.domain.errors import DataMissing, SetupError
 from tenthman.domain.features import FeaturePanel
-from tenthman.ml.cluster_training import Part, Parts, train_on_cluster
+from tenthman.ml.cluster_training import GROWN_ON, Parts, growing_on, train_on_cluster
 from tenthman.ml.inference import open_model
 from tenthman.ml.labels import BUY, HOLD, SELL, Labels
-from tenthman.ml.training import Rows, TrainedModel, fit_rows, train, usable_rows
+from tenthman.ml.registry import TrainingInputs
+from tenthman.ml.training import Part, Rows, TrainedModel, fit_rows, train, usable_rows
 
 SESSIONS, TICKERS, HORIZON = 260, 12, 5
 
@@ -83,6 +85,41 @@ def test_a_model_trained_on_a_cluster_is_like_the_local_one(
     assert float(np.corrcoef(mine[:, BUY] - mine[:, SELL], theirs[:, BUY] - theirs[:, SELL])[0, 1]) > 0.99
     assert opened[0].base_score == pytest.approx(opened[1].base_score)
     assert found.validation_mlogloss < 0.8 * found.prior_mlogloss
+
+
+def test_trees_that_the_workers_grow_serve_a_whole_training_and_are_told_apart(
+    features: FeaturePanel, labels: Labels, local: TrainedModel, settings: SignalModelSettings, cluster: Cluster
+) -> None:
+    """Levels are scaled before they are sent, and early stopping is the workers' too."""
+    wanted = signal_settings(**{**settings.model_dump(), "scaling": "robust", "early_stopping_rounds": 5})
+    everyone = np.ones(labels.y.shape, dtype=bool)
+    with growing_on(cluster.address) as grow:
+        found = train(features, labels, everyone, wanted, HORIZON, grow)
+    assert found.artefact != local.artefact
+    assert found.metrics.train_rows == local.metrics.train_rows
+    assert found.metrics.calibrated.mlogloss == pytest.approx(local.metrics.calibrated.mlogloss, abs=0.02)
+    model = open_model(found.artefact, version="x", feature_names=PLANTED, feature_set_hash=features.set_hash)
+    here = train(features, labels, everyone, wanted, HORIZON)
+    assert found.metrics.rounds == pytest.approx(here.metrics.rounds, abs=3)
+    mine = open_model(here.artefact, version="y", feature_names=PLANTED, feature_set_hash=features.set_hash)
+    values = features.values.reshape(-1, len(PLANTED))
+    assert float(np.abs(model.scores(values) - mine.scores(values)).mean()) < 0.02
+
+
+def test_a_model_grown_elsewhere_is_another_model_in_the_registry(settings: SignalModelSettings) -> None:
+    inputs = TrainingInputs(
+        content_hash="c", material_hash="m", trained_until=date(2020, 1, 2), feature_set_hash="f",
+        settings=settings, rules=load_config(None, {}).risk_rules.stops,
+    )  # fmt: skip
+    elsewhere = replace(inputs, grown_on=GROWN_ON)
+    assert (elsewhere.key, elsewhere.recipe) != (inputs.key, inputs.recipe)
+    assert "grown_on" not in inputs.described()
+
+
+def test_workers_with_another_xgboost_are_refused(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xgboost.__version__", "0.1")
+    with pytest.raises(SetupError, match=r"must run XGBoost 0\.1 as here; not so: \{'tcp"), growing_on(cluster.address):
+        pytest.fail("a training began")
 
 
 def test_parts_that_cannot_train_a_model_are_refused_with_their_counts(
