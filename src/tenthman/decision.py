@@ -16,6 +16,7 @@ import numpy as np
 
 from tenthman.config import Agents, Config, RiskRules
 from tenthman.data.market import MarketView
+from tenthman.data.quality import suspects
 from tenthman.domain.audit import Decision, Slot, decision_id
 from tenthman.domain.errors import DataMissing
 from tenthman.domain.features import FeaturePanel
@@ -49,7 +50,7 @@ from tenthman.risk.constraints import Candidate
 from tenthman.risk.controller import assess, exit_order, shrink
 from tenthman.risk.figures import STATES, BookFigures, figures_of
 from tenthman.risk.numbers import RuleNumbers, rule_numbers
-from tenthman.risk.quality import last_faults
+from tenthman.risk.quality import Faults, last_faults
 from tenthman.risk.stops import propose
 
 LIQUIDITY_SESSIONS = 20
@@ -188,22 +189,33 @@ def prepare(view: MarketView, model: SignalModel, prices: Mapping[str, Decimal],
         raise DataMissing(f"`view` must hold at least one session, held none at {view.as_of}")
     features = compute_features(view, config, NEWS_CHANGE_ROWS)
     average_range = atr(panel, config.risk_rules.stops.atr_sessions)[-1]
-    return prepare_on(view, features, average_range, model, prices, config)
+    return prepare_on(view, features, average_range, known_faults(panel, config), model, prices, config)
+
+
+def known_faults(panel: Panel, config: Config) -> Faults:
+    """How many of each ticker's last bars are missing or flagged at the last session; zeros where no rule asks."""
+    rules = config.risk_rules.data_quality
+    if rules is None:
+        return last_faults(panel, None)
+    since = max(0, len(panel.sessions) - rules.sessions)
+    return last_faults(panel, rules, suspects(panel, config.settings.data.stale_sessions, since))
 
 
 def prepare_on(
     view: MarketView,
     features: FeaturePanel,
     average_range: Floats,
+    faults: Faults,
     model: SignalModel,
     prices: Mapping[str, Decimal],
     config: Config,
 ) -> Prepared:
     """`prepare` where the numbers are there already: the last row of `features` is what is known at `view.as_of`.
 
-    `average_range` (tickers,) is the average true range at the last session, USD.
+    `average_range` (tickers,) is the average true range at the last session, USD; `faults` (tickers,) what
+    `known_faults` finds at it.
     """
-    facts, skipped = _facts(view, features, average_range, prices, config.risk_rules)
+    facts, skipped = _facts(view, features, average_range, faults, prices, config.risk_rules)
     found = signals(
         model,
         features,
@@ -470,13 +482,17 @@ def _cutoffs(view: MarketView, morning: time, count: int) -> Instants:
 
 
 def _facts(
-    view: MarketView, features: FeaturePanel, average_range: Floats, prices: Mapping[str, Decimal], rules: RiskRules
+    view: MarketView,
+    features: FeaturePanel,
+    average_range: Floats,
+    faults: Faults,
+    prices: Mapping[str, Decimal],
+    rules: RiskRules,
 ) -> tuple[dict[str, Facts], dict[str, str]]:
     facts: dict[str, Facts] = {}
     skipped: dict[str, str] = {}
     panel = view.panel
     volumes = panel.volume[-LIQUIDITY_SESSIONS:]
-    faults = last_faults(panel, rules.data_quality)
     barred = barred_on(view.today, view.hours, rules.blackout)
     for listing in view.members():
         ticker = listing.ticker

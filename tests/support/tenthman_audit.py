@@ -81,7 +81,7 @@ def _entry(
         median_volume=float(np.nanmedian(study.market.panel.volume[: study.first_row + row][-20:, column])),
         entries_before=number,
         correlations=None if rules.cluster is None else _correlations(study, row, column, rules.cluster.sessions),
-        faults=None if rules.data_quality is None else _missing(study, row, column, rules.data_quality.sessions),
+        faults=None if rules.data_quality is None else _bad(study, row, column, rules.data_quality.sessions),
         barred=None if rules.blackout is None else _is_barred(order.ticker, study, step, rules),
         since_stop=book.since_stop.get(order.ticker, NEVER_STOPPED),
     )
@@ -100,8 +100,10 @@ def _correlations(study: Study, row: int, column: int, sessions: int) -> dict[st
     return found
 
 
-def _missing(study: Study, row: int, column: int, sessions: int) -> int:
-    return int(np.isnan(study.market.panel.close[: study.first_row + row][-sessions:, column]).sum())
+def _bad(study: Study, row: int, column: int, sessions: int) -> int:
+    """Bars that are missing or without a trade; audited markets have no other flaws."""
+    panel, rows = study.market.panel, slice(max(0, study.first_row + row - sessions), study.first_row + row)
+    return int((np.isnan(panel.close[rows, column]) | (panel.volume[rows, column] == 0)).sum())
 
 
 def _is_barred(ticker: str, study: Study, step: Step, rules: RiskRules) -> bool:

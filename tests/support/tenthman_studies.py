@@ -48,6 +48,16 @@ def random_market(seed: int, width: int = 14) -> MarketData:
     return replace(market, universe=replace(market.universe, listings=listings), dividends=paid)
 
 
+def flawed(market: MarketData, seed: int, share: float = 0.02) -> MarketData:
+    """`market` with bars here and there, and in every name, in which no share was traded."""
+    draw, panel = np.random.default_rng(seed), market.panel
+    hit = draw.uniform(size=panel.volume.shape) < share
+    hit[:, panel.column(market.universe.index_ticker)] = False
+    told = replace(market.provenance, content_hash=f"{market.provenance.content_hash[::-1]}")
+    volume = np.where(hit & ~np.isnan(panel.volume), 0.0, panel.volume)
+    return replace(market, panel=replace(panel, volume=volume), provenance=told)
+
+
 def with_changes(config: Config, **changes: dict[str, object]) -> Config:
     """`config` with changed keys of `rules`, `drawdown`, `stops`, `signal`, `costs` or `rehearsal`, validated."""
     rules = config.risk_rules

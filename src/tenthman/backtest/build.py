@@ -17,6 +17,7 @@ from tenthman.backtest.inputs import AFTERNOON, MORNING, Inputs
 from tenthman.config import BlackoutRules, Config, ScheduleSettings
 from tenthman.data.alpaca import read_story
 from tenthman.data.market import MarketHistory, known_at_close
+from tenthman.data.quality import suspects
 from tenthman.decision import LIQUIDITY_SESSIONS, join_features, membership, price_features
 from tenthman.domain.features import FeaturePanel
 from tenthman.domain.market import NEW_YORK, Floats, MarketData, Panel, Period, SessionHours
@@ -31,7 +32,7 @@ from tenthman.news.linker import Linker
 from tenthman.risk.arithmetic import NOT_KNOWN
 from tenthman.risk.blackout import barred_on
 from tenthman.risk.clusters import moves_of
-from tenthman.risk.quality import faults_of
+from tenthman.risk.quality import Faults, faults_of
 from tenthman.scheduler.gather import link_items
 from tenthman.scheduler.rehearsal import require_history, sessions_of
 from tenthman.scheduler.scoring import Score, lexicon_scores
@@ -50,7 +51,8 @@ class Study:
     """A market as its decisions see it. Row r of every array is session r of the market.
 
     `features`: in the morning and in the afternoon run; row r holds what the session after it decides on, that is bars
-    up to session r and news up to that run. `average_range` (rows, tickers): USD at the close. `schedule` names models.
+    up to session r and news up to that run. `average_range` (rows, tickers): USD at the close. `faults` (rows,
+    tickers): how many of the bars that `data_quality` looks at were missing or flagged then. `schedule` names models.
     """
 
     market: MarketData
@@ -59,6 +61,7 @@ class Study:
     history: MarketHistory
     features: tuple[FeaturePanel, FeaturePanel]
     average_range: Floats
+    faults: Faults
     schedule: tuple[ModelFrom, ...]
 
     def model_of(self, session: date) -> SignalModel:
@@ -112,8 +115,16 @@ def make_study(
         history=history,
         features=_features(config, market, panel, news),
         average_range=atr(panel, config.risk_rules.stops.atr_sessions),
+        faults=_faults(config, panel),
         schedule=schedule,
     )
+
+
+def _faults(config: Config, panel: Panel) -> Faults:
+    """`decision.known_faults` at every session."""
+    rules = config.risk_rules.data_quality
+    flagged = None if rules is None else suspects(panel, config.settings.data.stale_sessions)
+    return faults_of(panel, rules, flagged)
 
 
 def build_inputs(
@@ -151,7 +162,7 @@ def inputs_of(study: Study, config: Config) -> Inputs:
         afternoon=afternoon,
         issuer=issuers,
         sector=sectors,
-        faults=faults_of(panel, rules.data_quality)[before],
+        faults=study.faults[before],
         barred=_barred(study, rules.blackout),
         moves=_moves(panel, before, 1 if rules.cluster is None else rules.cluster.sessions),
     )

@@ -51,6 +51,7 @@ class StudiedSight:
             view,
             self._study.features[slot].rows(row, row + 1),
             self._study.average_range[row],
+            self._study.faults[row],
             model,
             self._prices([listing.ticker for listing in view.members()]),
             self._config,

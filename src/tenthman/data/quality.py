@@ -25,7 +25,11 @@ SPLITS = (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0, 15.0, 20.0, 25.0, 30.0,
 
 SPLIT_TOLERANCE = 0.02
 
+LEAST_SPLIT = 0.7
+"""A price that keeps this part of what it was, and is not up by its inverse, looks like no split of SPLITS."""
+
 Prices = Mapping[tuple[str, date], tuple[float, float, float, float]]
+Series = Mapping[str, Floats]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,24 @@ def examine(panel: Panel, since: int, stale_sessions: int, splits: Mapping[tuple
     return sorted(found, key=lambda flag: (flag.ticker, flag.session, flag.rule))
 
 
+def suspects(panel: Panel, stale_sessions: int, since: int = 0) -> NDArray[np.bool_]:
+    """Which bars of the rows from `since` on `examine` would flag at their own close, but for those that are missing.
+
+    Shape (rows, tickers). A cell depends on the ticker's bars up to it and on nothing later; False without a bar.
+    """
+    found = np.zeros((len(panel.sessions) - since, len(panel.tickers)), dtype=np.bool_)
+    for column in range(len(panel.tickers)):
+        present = np.flatnonzero(~np.isnan(panel.close[:, column]))
+        present = present[max(0, int(np.searchsorted(present, since)) - stale_sessions) :]
+        series = {name: getattr(panel, name)[:, column] for name in ("open", "close", "volume")}
+        rows = [*_without_volume(series, present), *_stale(series["close"], present, stale_sessions)]
+        for row, before in _steps(series, present):
+            if _leap(before, float(series["open"][row]), float(series["close"][row]), None) is not None:
+                rows.append(row)
+        found[[row - since for row in rows if row >= since], column] = True
+    return found
+
+
 def compare(ours: Prices, theirs: Prices, tolerances: Tolerances) -> list[Flag]:
     """Bars that both sources have and in which a price differs by more than the tolerance, by ticker and session."""
     found = []
@@ -97,23 +119,37 @@ def compare(ours: Prices, theirs: Prices, tolerances: Tolerances) -> list[Flag]:
 def _flags_of(
     ticker: str,
     days: Sequence[date],
-    series: Mapping[str, Floats],
+    series: Series,
     stale_sessions: int,
     splits: Mapping[tuple[str, date], float],
 ) -> Iterator[tuple[int, Flag]]:
     present = np.flatnonzero(~np.isnan(series["close"]))
     for row in _gaps(present, len(days), stale_sessions):
         yield row, Flag(ticker=ticker, session=days[row], rule=GAP, detail="the session has no bar")
-    for row in present[series["volume"][present] == 0].tolist():
+    for row in _without_volume(series, present):
         yield row, Flag(ticker=ticker, session=days[row], rule=NO_VOLUME, detail="no share was traded")
     for row in _stale(series["close"], present, stale_sessions):
         detail = f"the close is {series['close'][row]:g} for {stale_sessions} sessions or more"
         yield row, Flag(ticker=ticker, session=days[row], rule=STALE, detail=detail)
-    for before, row in zip(present[:-1].tolist(), present[1:].tolist(), strict=True):
-        known = splits.get((ticker, days[row]))
-        told = _leap(float(series["close"][before]), float(series["open"][row]), float(series["close"][row]), known)
+    for row, before in _steps(series, present):
+        told = _leap(before, float(series["open"][row]), float(series["close"][row]), splits.get((ticker, days[row])))
         if told is not None:
             yield row, Flag(ticker=ticker, session=days[row], rule=told[0], detail=told[1])
+
+
+def _without_volume(series: Series, present: NDArray[np.intp]) -> list[int]:
+    rows: list[int] = present[series["volume"][present] == 0].tolist()
+    return rows
+
+
+def _steps(series: Series, present: NDArray[np.intp]) -> Iterator[tuple[int, float]]:
+    """Rows to which the price went too far to be passed over unread, and the close before each."""
+    if len(present) < 2:
+        return
+    before = series["close"][present[:-1]]
+    gap, change = series["open"][present[1:]] / before, series["close"][present[1:]] / before
+    far = (gap < LEAST_SPLIT) | (gap > 1.0 / LEAST_SPLIT) | (change < 0.5) | (change > 2.0)
+    yield from zip(present[1:][far].tolist(), before[far].tolist(), strict=True)
 
 
 def _gaps(present: NDArray[np.intp], count: int, longest: int) -> list[int]:

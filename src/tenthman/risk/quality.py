@@ -25,8 +25,11 @@ def faults_of(panel: Panel, rules: DataQualityRules | None, flagged: Flags | Non
 
 
 def last_faults(panel: Panel, rules: DataQualityRules | None, flagged: Flags | None = None) -> NDArray[np.int32]:
-    """The last row of `faults_of` (tickers,), from no more rows than it needs. The panel must hold a session."""
+    """The last row of `faults_of` (tickers,), from no more rows than it needs. The panel must hold a session.
+
+    `flagged` ends with the panel's last row and has as many rows as the rule looks at, or more.
+    """
     count = len(panel.sessions)
-    first = max(0, count - (1 if rules is None else rules.sessions))
-    recent = panel.rows(first, count)
-    return np.asarray(faults_of(recent, rules, None if flagged is None else flagged[first:])[-1])
+    needed = min(count, 1 if rules is None else rules.sessions)
+    recent = panel.rows(count - needed, count)
+    return np.asarray(faults_of(recent, rules, None if flagged is None else flagged[-needed:])[-1])

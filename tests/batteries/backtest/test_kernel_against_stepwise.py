@@ -9,7 +9,7 @@ import pytest
 from tenthman_audit import Watcher, broken_in
 from tenthman_rehearsal import small_practice_market
 from tenthman_settings import busy
-from tenthman_studies import HISTORY, cash_of, random_market, study_on, with_changes
+from tenthman_studies import HISTORY, cash_of, flawed, random_market, study_on, with_changes
 
 from tenthman.backtest.build import Study, inputs_of
 from tenthman.backtest.kernel import simulate
@@ -125,7 +125,10 @@ def seen() -> dict[str, BacktestResult]:
 @pytest.mark.parametrize("case", CASES)
 def test_a_random_market_comes_to_the_same(case: str, seen: dict[str, BacktestResult]) -> None:
     seed, config = CASES[case]
-    study, watcher = study_on(random_market(seed), config), Watcher()
+    market = random_market(seed)
+    if config.risk_rules.data_quality is not None:
+        market = flawed(market, seed)
+    study, watcher = study_on(market, config), Watcher()
     slow, record = run_stepwise(study, config, nobody, watcher.step)
     require_equal(compiled(study, config), slow)
     audited, broken = broken_in(study, config, record, watcher)

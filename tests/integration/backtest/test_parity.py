@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 from tenthman_rehearsal import Notes, small_config, small_practice_market
+from tenthman_studies import flawed
 
 from tenthman.backtest.memory import MemoryRecord
 from tenthman.backtest.parity import Parity, check_parity, compare
 from tenthman.backtest.result import BacktestResult
 from tenthman.backtest.run import study_of
 from tenthman.backtest.stepwise import run_stepwise
-from tenthman.config import Config, with_sections
+from tenthman.config import Config, DataQualityRules, with_sections
 from tenthman.domain.market import Period
 from tenthman.domain.order import TradingState
 from tenthman.scheduler.holes import nobody
@@ -25,10 +26,10 @@ CRASH = Period(first=date(2020, 2, 19), last=date(2020, 3, 6))
 
 @pytest.fixture(scope="module")
 def config(module_home: Path) -> Config:
-    """A desk that halts in the crash, is re-armed by rule within it, and trains a second model on the way."""
+    """A desk that halts in the crash, is re-armed by rule within it, trains a second model, and raises its stops."""
     config = small_config(module_home)
     drawdown = config.risk_rules.drawdown.model_copy(update={"rearm_after_sessions": 3})
-    rules = config.risk_rules.model_copy(update={"drawdown": drawdown})
+    rules = config.risk_rules.model_copy(update={"drawdown": drawdown, "trailing_stop_atr": 1.0})
     signal = config.models.signal.model_copy(update={"retrain_sessions": 6, "min_history_sessions": 250})
     models = config.models.model_copy(update={"signal": signal})
     return with_sections(config, risk_rules=rules, models=models)
@@ -62,13 +63,21 @@ def test_the_crash_run_was_halted_re_armed_and_served_by_several_models(config: 
     assert len({decision.model_version for decision in record.decisions}) >= 2
 
 
-def test_later_weeks_under_the_rules_critic_are_the_same_in_both(config: Config) -> None:
+def test_later_weeks_under_the_rules_critic_with_bars_that_cannot_be_trusted_are_the_same_in_both(
+    config: Config,
+) -> None:
     roles = {name: role.model_copy(update={"enabled": False}) for name, role in config.agents.roles}
     agents = config.agents.model_copy(update={"roles": config.agents.roles.model_copy(update=roles)})
-    critical = with_sections(config, agents=agents)
-    found = check_parity(critical, small_practice_market(), LATER, Notes(), committee="on")
+    careful = config.risk_rules.model_copy(update={"data_quality": DataQualityRules(sessions=5, max_faults=0)})
+    critical = with_sections(config, agents=agents, risk_rules=careful)
+    found = check_parity(critical, flawed(small_practice_market(), 3, 0.05), LATER, Notes(), committee="on")
     assert found.differences == ()
     assert found.orders >= 5
+    with open_storage(config) as pool, pool.connection() as connection:
+        asked = "SELECT count(*) FROM decisions WHERE run_id = %s AND denied_by = 'data_quality'"
+        denied = connection.execute(asked, [found.run_id]).fetchone()
+    assert denied is not None
+    assert denied[0] > 0
 
 
 def test_a_backtest_at_other_costs_is_told_apart_order_by_order_with_its_cause(config: Config, crash: Parity) -> None:

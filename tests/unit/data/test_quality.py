@@ -9,7 +9,7 @@ import pytest
 
 from tenthman.data import quality
 from tenthman.data.calendar import sessions_between
-from tenthman.data.quality import Tolerances, compare, examine, on_calendar, split_like
+from tenthman.data.quality import Tolerances, compare, examine, on_calendar, split_like, suspects
 from tenthman.domain.market import FIELDS, Panel
 
 DAYS = [item.session for item in sessions_between(date(2020, 1, 6), date(2020, 2, 14))]
@@ -124,3 +124,23 @@ def test_eight_years_of_real_prices_raise_no_flag_but_for_leavers_and_days_witho
     assert {flag.rule for flag in flags} == {quality.GAP, quality.NO_VOLUME}
     assert {flag.ticker for flag in flags if flag.rule == quality.GAP} == {"AGN", "CELG", "RTN", "UTX"}
     assert len(flags) == 24
+
+
+def test_what_is_suspect_is_what_an_examination_at_that_close_flags_and_later_bars_change_nothing() -> None:
+    draw = np.random.default_rng(11)
+    closes = np.round(100.0 * np.cumprod(1.0 + draw.normal(0.0, 0.02, len(DAYS))), 2)
+    closes[5:10] = closes[5]
+    closes[14:] *= 0.5
+    closes[22] = NAN
+    closes[25] *= 0.001
+    volumes = np.full(len(DAYS), 1e6)
+    volumes[[3, 18]] = 0.0
+    panel = _panel(closes.tolist(), volumes.tolist())
+    moved = {name: getattr(panel, name).copy() for name in FIELDS}
+    moved["open"][14] = moved["close"][14]
+    panel = Panel(sessions=panel.sessions.copy(), tickers=panel.tickers, **moved)
+    told = [suspects(panel.rows(0, row + 1), 4, row)[0, 0] for row in range(len(DAYS))]
+    flags = {flag.session for row in range(len(DAYS)) for flag in examine(panel.rows(0, row + 1), row, 4, {})}
+    assert [day for day, bad in zip(DAYS, told, strict=True) if bad] == sorted(flags - {DAYS[22]})
+    assert suspects(panel, 4)[:, 0].tolist() == told
+    assert set(np.flatnonzero(told).tolist()) >= {3, 8, 9, 14, 18, 25, 26}
