@@ -17,8 +17,10 @@ from tenthman.scheduler.record import (
     LookBack,
     OpenTrade,
     OrderInDoubt,
+    Sales,
     Shadow,
     Unfinished,
+    by_ticker,
 )
 from tenthman.scheduler.rows import shadow_of
 
@@ -79,6 +81,7 @@ class MemoryRecord:
     points: list[EquityPoint] = field(default_factory=list)
     ended_shadows: list[EndedShadow] = field(default_factory=list)
     demotions: dict[CommitteeKey, str] = field(default_factory=dict)
+    _said_sell: list[tuple[datetime, Sequence[str]]] = field(default_factory=list)
     _open_shadows: dict[str, Shadow] = field(default_factory=dict)
     _shadowed: dict[str, Decision] = field(default_factory=dict)
     _evidence: list[Evidence] = field(default_factory=list)
@@ -239,6 +242,19 @@ class MemoryRecord:
         """Back to ACTIVE; the peak begins anew at the next point of the equity curve."""
         self.states.append(StateChange(state=TradingState.ACTIVE, reason=reason, at=at))
         self._peak = self._week_start = None
+
+    def record_sell_signals(self, tickers: Sequence[str], at: datetime) -> None:
+        """The model said SELL of these in a run of decisions."""
+        self._said_sell.append((at, tickers))
+
+    def sales(self) -> Sales:
+        """When the desk would have sold what it held."""
+        moved = [change for change in self.states if change.state is not TradingState.ACTIVE]
+        return Sales(
+            signals=by_ticker(self._said_sell),
+            latched=tuple(change.at for change in moved),
+            sold_out=tuple(change.at for change in moved if change.state is TradingState.REDUCING),
+        )
 
     def open_shadows(self) -> tuple[Shadow, ...]:
         """Shadow positions that have not ended, oldest first."""

@@ -25,7 +25,7 @@ from tenthman.ml.inference import SignalModel
 from tenthman.scheduler.holes import CycleHoles
 from tenthman.scheduler.intraday import run_step
 from tenthman.scheduler.orchestrator import Desk
-from tenthman.scheduler.shadows import ShadowMarket, settle_shadows
+from tenthman.scheduler.shadows import ShadowMarket, dividends_of, no_dividends, settle_shadows
 from tenthman.scheduler.timeline import Step, StepKind, session_steps
 
 ACCOUNT = "backtest"
@@ -87,6 +87,7 @@ def run_stepwise(
         hours=study.market.hours,
         pause=lambda _seconds: None,
         rearm_after_sessions=config.risk_rules.drawdown.rearm_after_sessions,
+        dividends=dividends_of(study.market) if config.settings.rehearsal.dividends else no_dividends,
     )
     steps = [step for hours in study.sessions for step in session_steps(hours, config.settings.schedule)]
     closes: list[Account] = []
@@ -97,7 +98,9 @@ def run_stepwise(
             closes.append(exchange.account())
         on_step(step, book, done, len(steps))
     view = study.history.serve(steps[-1].at)
-    market = ShadowMarket(view.panel, study.market.hours, config.settings.costs)
+    market = ShadowMarket(
+        view.panel, study.market.hours, config.settings.costs, sales=record.sales(), dividends=desk.dividends
+    )
     settle_shadows(record, market, steps[-1].at, final=True)
     return tabulate(study, record, config.settings.schedule, closes, exchange.dividends()), record
 

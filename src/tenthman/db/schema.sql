@@ -376,7 +376,8 @@ CREATE TABLE runs (
     id            uuid PRIMARY KEY,
     key_hash      text NOT NULL,                               -- equal keys and data give equal decisions
     market_id     text NOT NULL REFERENCES markets (id),
-    world         text NOT NULL CHECK (world IN ('backtest', 'rehearsal', 'paper', 'live', 'redecide')),
+    -- asked: one debate that a person asked for; it decides nothing and counts for nobody's worth
+    world         text NOT NULL CHECK (world IN ('backtest', 'rehearsal', 'paper', 'live', 'redecide', 'asked')),
     account_id    text,
     first_session date NOT NULL,
     last_session  date NOT NULL,
@@ -586,7 +587,8 @@ CREATE TABLE shadow_positions (
     entry_price  numeric CHECK (entry_price > 0),
     exit_price   numeric CHECK (exit_price > 0),
     exit_session date,
-    exit_reason  text CHECK (exit_reason IN ('stop', 'target', 'time', 'never_filled', 'run_end')),
+    exit_reason  text CHECK (exit_reason IN
+        ('stop', 'target', 'time', 'signal', 'drawdown', 'never_filled', 'run_end')),
     pnl_usd      numeric,                                      -- after costs
     fees_usd     numeric CHECK (fees_usd >= 0),                -- regulatory fees within pnl_usd
     PRIMARY KEY (run_id, decision_id),
@@ -617,8 +619,17 @@ CREATE TABLE debates (
     ladder_hash  text NOT NULL CHECK (length(ladder_hash) = 64),
     rung         text NOT NULL CHECK (rung IN ('full', 'short', 'unreviewed')),
     seconds      double precision NOT NULL CHECK (seconds >= 0 AND seconds < 'Infinity'),
+    dividends_usd numeric CHECK (dividends_usd >= 0),          -- within pnl_usd too
     held_at      timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (case_hash, model_digest, ladder_hash)
+);
+
+-- Names that the model said SELL of in a run of decisions, held or not: they end shadow positions too.
+CREATE TABLE sell_signals (
+    run_id  uuid NOT NULL REFERENCES runs (id),
+    as_of   timestamptz NOT NULL,
+    tickers text[] NOT NULL,
+    PRIMARY KEY (run_id, as_of)
 );
 
 -- What champion and challengers said of every member in a decision run, so that they can be compared later.

@@ -17,6 +17,7 @@ from tenthman.config import Config
 from tenthman.decision import Decided, Question, decide
 from tenthman.domain.audit import EventKind, Slot
 from tenthman.domain.market import SessionHours, Universe
+from tenthman.domain.opinion import Action
 from tenthman.domain.order import (
     Book,
     Broker,
@@ -34,6 +35,7 @@ from tenthman.risk.figures import STATES
 from tenthman.scheduler.book import BrokerState, Origin, build_book, flatten
 from tenthman.scheduler.holes import Cycle, CycleHoles
 from tenthman.scheduler.record import NEVER_ARRIVED, Record
+from tenthman.scheduler.shadows import Dividends, no_dividends
 from tenthman.scheduler.sight import Sight
 from tenthman.scheduler.timeline import Step, StepKind
 from tenthman.utils.logging import bind
@@ -52,6 +54,7 @@ class Desk:
     `model_of` names the model that decides in a session. `rearm_after_sessions`: how long the desk stays halted where
     a rule stands in for the person who re-arms; None where it is a person. `lateness`: seconds by which the wall
     clock is past a step's time; none where the market waits for the desk. `kill_switch`: what it asks for now.
+    `dividends`: what the account is paid, for entries that it was not let to make.
     """
 
     config: Config
@@ -66,6 +69,7 @@ class Desk:
     rearm_after_sessions: int | None
     lateness: Callable[[datetime], float] = lambda _at: 0.0
     kill_switch: Callable[[], TradingState] = lambda: TradingState.ACTIVE
+    dividends: Dividends = no_dividends
 
 
 def run_cycle(desk: Desk, step: Step) -> Book:
@@ -76,6 +80,9 @@ def run_cycle(desk: Desk, step: Step) -> Book:
     model = desk.model_of(step.session)
     prepared = desk.sight.prepare(step.at, model, book)
     question = question_of(desk, step, slot)
+    if book.state is TradingState.ACTIVE:
+        sold = sorted(signal.ticker for signal in prepared.signals if signal.action is Action.SELL)
+        desk.ledger.record_sell_signals(sold, step.at)
     counts = {"signals": len(prepared.signals), "skipped": len(prepared.skipped), "sent": 0, "decisions": 0}
     for decided in decide(prepared, book, desk.holes(_cycle(desk, step)), question, desk.config):
         counts["decisions"] += 1

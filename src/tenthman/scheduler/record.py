@@ -1,6 +1,6 @@
 """What the desk must be able to write down and look up. PostgreSQL keeps it for trading, memory for a backtest."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -70,9 +70,10 @@ class Shadow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How a shadow ended: "stop", "target", "time", "run_end" or "never_filled" (without an entry).
+    """How a shadow ended: by "stop", "target", "time", "signal", "drawdown", "run_end", or "never_filled".
 
-    Prices are fills, USD; at "run_end" `exit` is the last close. `fees` are the regulatory fees of its fills, USD.
+    Prices are fills, USD; at "run_end" `exit` is the last close, and what never filled has neither. `fees` are the
+    regulatory fees of its fills, `dividends` what was paid while it was held, USD.
     """
 
     entry: Decimal | None
@@ -80,12 +81,26 @@ class Ending:
     session: date
     reason: str
     fees: Decimal
+    dividends: Decimal = Decimal(0)
 
     def gained(self, quantity: Decimal) -> Decimal:
         """What `quantity` shares brought after costs, USD to the cent; 0 where the shadow was never entered."""
         if self.entry is None or self.exit is None:
             return Decimal(0)
-        return ((self.exit - self.entry) * quantity - self.fees).quantize(_CENT)
+        return ((self.exit - self.entry) * quantity + self.dividends - self.fees).quantize(_CENT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sales:
+    """When the desk would have sold whatever it held, each in order of time (aware UTC).
+
+    `signals`: runs of decisions, while the desk was active, in which the model said SELL, by ticker. `latched`: when
+    the latch left ACTIVE, which withdraws entries; those of them that had everything sold are in `sold_out` too.
+    """
+
+    signals: Mapping[str, tuple[datetime, ...]]
+    latched: tuple[datetime, ...]
+    sold_out: tuple[datetime, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -118,6 +133,15 @@ class LookBack:
     week_start: Decimal
     bought: Decimal
     stopped: Mapping[str, date]
+
+
+def by_ticker(told: Iterable[tuple[datetime, Sequence[str]]]) -> dict[str, tuple[datetime, ...]]:
+    """The instants at which each name was among those told, in the order given."""
+    found: dict[str, list[datetime]] = {}
+    for at, tickers in told:
+        for ticker in tickers:
+            found.setdefault(ticker, []).append(at)
+    return {ticker: tuple(instants) for ticker, instants in found.items()}
 
 
 class Record(Protocol):
@@ -209,6 +233,14 @@ class Record(Protocol):
 
     def rearm(self, reason: str, person: str, at: datetime) -> None:
         """Back to ACTIVE; drawdown is measured anew from here."""
+        ...
+
+    def record_sell_signals(self, tickers: Sequence[str], at: datetime) -> None:
+        """The model said SELL of these in a run of decisions, whether they were held or not."""
+        ...
+
+    def sales(self) -> Sales:
+        """When the desk would have sold what it held."""
         ...
 
     def open_shadows(self) -> tuple[Shadow, ...]:

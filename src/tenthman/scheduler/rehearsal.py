@@ -22,7 +22,9 @@ import numpy as np
 from tenthman.config import Config
 from tenthman.data.alpaca import AlpacaMarketSource
 from tenthman.data.bars import BarStore
+from tenthman.data.flags import FlagStore
 from tenthman.data.market import MarketHistory, known_at_close
+from tenthman.data.sources import ActionKind, CorporateAction
 from tenthman.db.pool import Pool
 from tenthman.domain.audit import RunKey
 from tenthman.domain.canonical import content_hash
@@ -40,7 +42,7 @@ from tenthman.scheduler.holes import CycleHoles, open_holes
 from tenthman.scheduler.intraday import run_step
 from tenthman.scheduler.orchestrator import Desk
 from tenthman.scheduler.scoring import Score, lexicon_scores, open_scorer
-from tenthman.scheduler.shadows import ShadowMarket, settle_shadows
+from tenthman.scheduler.shadows import Dividends, ShadowMarket, dividends_of, no_dividends, settle_shadows
 from tenthman.scheduler.sight import GatheredSight
 from tenthman.scheduler.signal_model import retraining_sessions, start_of, trained_model
 from tenthman.scheduler.state import Interrupted, Ledger
@@ -167,6 +169,7 @@ def rehearse(
             opened = open_committee or open_holes
             holes = stack.enter_context(opened(config, stores.pool, stores.news, gatherer))
         ledger = stack.enter_context(_ledger(config, stores, market, period, model.version, start))
+        dividends = _dividends(config, stores, market)
         broker = AlpacaBroker(exchange.rest_url, exchange.key, exchange.secret, config.settings.broker)
         desk = Desk(
             config=config,
@@ -180,10 +183,11 @@ def rehearse(
             pause=time.sleep,
             rearm_after_sessions=config.risk_rules.drawdown.rearm_after_sessions,
         )
+            dividends=dividends,
         with spent("trading"), bind(run_id=ledger.run_id):
             _trade(desk, VirtualClock(start, exchange.advance), sessions, watcher)
         panel, _ = stores.bars.panel_until(period.last)
-        shadows = ShadowMarket(panel, market.hours, config.settings.costs)
+        shadows = ShadowMarket(panel, market.hours, config.settings.costs, sales=ledger.sales(), dividends=dividends)
         settle_shadows(ledger, shadows, sessions[-1].close_at, final=True)
         ledger.finish(wall_now(), {"seconds": spent.seconds, "dividends_usd": broker.dividends_paid()})
         return Rehearsed(run_id=str(ledger.run_id), interrupted_before=tuple(ledger.interrupted), seconds=spent.seconds)
@@ -245,6 +249,20 @@ def store_history(
 
 def _exchange(config: Config, market: MarketData, period: Period, start: datetime) -> ExchangeProcess:
     account = uuid5(NAMESPACE_URL, f"tenthman:{market.provenance.content_hash}:{period.first}")
+def _dividends(config: Config, stores: Stores, market: MarketData) -> Dividends:
+    """What the exchange will pay. It is kept with the market, so that a scorecard can be made again from the record."""
+    if not config.settings.rehearsal.dividends:
+        return no_dividends
+    paid = dividends_of(market)
+    actions = [
+        CorporateAction(ticker=ticker, ex_date=ex_date, kind=ActionKind.DIVIDEND, value=amount)
+        for ticker in market.panel.tickers
+        for ex_date, amount in paid(ticker).items()
+    ]
+    FlagStore(stores.pool, stores.market_id).save_actions(actions, "market", wall_now())
+    return paid
+
+
     cash = Decimal(config.settings.rehearsal.starting_cash_usd)
     return ExchangeProcess(
         market,

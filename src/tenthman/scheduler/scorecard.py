@@ -1,20 +1,25 @@
 """Scorecards out of the record: every opinion of a run, and what became of the entry that it was about."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from tenthman.config import Config
 from tenthman.data.bars import BarStore
 from tenthman.data.calendar import sessions_between
+from tenthman.data.flags import FlagStore
+from tenthman.data.sources import ActionKind
 from tenthman.db.pool import Pool, named_rows
 from tenthman.db.sql import load_queries
 from tenthman.domain.errors import ConfigError
 from tenthman.domain.market import Panel, SessionHours
 from tenthman.domain.opinion import ReplyState, Stance
 from tenthman.scheduler.record import Ending, Shadow
-from tenthman.scheduler.shadows import ShadowMarket
+from tenthman.scheduler.shadows import Dividends, ShadowMarket, no_dividends
+from tenthman.scheduler.state import Ledger
 from tenthman.scheduler.worth import AgentKey, Agreement, Card, Opinion, Twin, agreements, cards
 
 _SQL = load_queries("tenthman.scheduler", "scorecard.sql")
@@ -62,7 +67,13 @@ def _opinions(config: Config, pool: Pool, run: Row) -> list[Opinion]:
     entries = _rows(pool, "entries", run=run["run_id"])
     final = run["status"] != "running"
     panel, _ = BarStore(pool, run["market_id"]).panel_until(run["last_session"])
-    market = ShadowMarket(panel, _hours(panel), config.settings.costs)
+    market = ShadowMarket(
+        panel,
+        _hours(panel),
+        config.settings.costs,
+        sales=Ledger.attach(pool, run["run_id"]).sales(),
+        dividends=_dividends(config, pool, run, sorted({row["ticker"] for row in entries})),
+    )
     twins = {row["decision_id"]: _followed(row, market, final=final) for row in entries}
     sessions = {row["decision_id"]: row["session"] for row in entries}
     said = _rows(pool, "opinions", run=run["run_id"])
@@ -71,6 +82,17 @@ def _opinions(config: Config, pool: Pool, run: Row) -> list[Opinion]:
         for row in said
         if row["decision_id"] in twins
     ]
+
+
+def _dividends(config: Config, pool: Pool, run: Row, tickers: Sequence[str]) -> Dividends:
+    """What the run's account was paid on `tickers`: a rehearsal's as configured, a paper account nothing."""
+    if run["world"] != "rehearsal" or not config.settings.rehearsal.dividends:
+        return no_dividends
+    paid: dict[str, dict[date, float]] = {ticker: {} for ticker in tickers}
+    for action in FlagStore(pool, run["market_id"]).actions(tickers, run["first_session"], run["last_session"]):
+        if action.kind is ActionKind.DIVIDEND:
+            paid[action.ticker][action.ex_date] = action.value
+    return lambda ticker: paid.get(ticker, {})
 
 
 def _followed(row: Row, market: ShadowMarket, *, final: bool) -> tuple[Twin | None, bool]:

@@ -2,7 +2,7 @@
 -- One run by the beginning of its id, the newest that made a decision (neither given), or all of them.
 SELECT runs.id::text AS run_id, runs.market_id, first_session, last_session, status::text AS status, world, started_at
 FROM runs
-WHERE EXISTS (SELECT FROM decisions WHERE run_id = runs.id AND case_hash IS NOT NULL)
+WHERE EXISTS (SELECT FROM decisions WHERE run_id = runs.id AND case_hash IS NOT NULL) AND world <> 'asked'
   AND (%(run)s::text IS NULL OR runs.id::text LIKE %(run)s::text || '%%')
 ORDER BY started_at DESC, runs.id
 LIMIT CASE WHEN %(all)s THEN NULL ELSE 1 END

@@ -3,16 +3,18 @@
 A shadow is the bracket order that was not sent: the same limit, stop, target and horizon, over the exchange's own paths
 of daily bars and by its arithmetic of fills, at the same spread and slippage, with the fees of the desk's ledger.
 
-1. Entry, in the session it was meant for only, from the moment of the decision on; what has not filled by the close is
-   withdrawn. 2. Exit by stop or target, or at the open of the session in which the position has been held for
-   `horizon_sessions`, when the desk's morning run would sell it. 3. Still held at the end of the run: valued at the
-   last close, as the account is.
+1. Entry, in the session it was meant for only, from the moment of the decision on; what has not filled by the close, or
+when the latch leaves ACTIVE, is withdrawn. 2. Exit by stop or target, or when the desk would sell what it holds: at the
+open of the session in which the position has been held for `horizon_sessions`, at a run of decisions in which the model
+says SELL, or when the drawdown stop (or the kill switch) has everything sold. 3. Still held at the end of the run:
+valued at the last close, as the account is. Dividends are paid on the ex-date where the account is paid them.
 
-Not followed are sales by a SELL signal or by the drawdown stop, dividends, and the limits of the book: a shadow stands
-for one entry, not for the account.
+Not followed are the limits of the book: a shadow stands for one entry, not for the account. A desk that is HALTED holds
+on to what it has beyond its horizon; its shadows end in time.
 """
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -20,36 +22,89 @@ from decimal import Decimal
 import numpy as np
 
 from tenthman.config import CostSettings
-from tenthman.domain.market import Panel, SessionHours
-from tenthman.domain.money import floor_e4, usd
+from tenthman.domain.market import MarketData, Panel, SessionHours
+from tenthman.domain.money import e4, floor_e4, usd
 from tenthman.domain.order import Fill, Side
 from tenthman.exchange.arithmetic import fill_price
 from tenthman.exchange.matching import FillCosts
 from tenthman.exchange.path import Path
+from tenthman.exchange.prices import quoted
 from tenthman.execution.fees import regulatory_fees
-from tenthman.scheduler.record import Ending, Record, Shadow
+from tenthman.scheduler.record import Ending, Record, Sales, Shadow
 
 SHY = 0.0002
 """USD by which a bar must stay clear of stop and target to be passed over unmatched: twice the rounding of prices."""
 
 
+NO_SALES = Sales(signals={}, latched=(), sold_out=())
+
+Dividends = Callable[[str], Mapping[date, float]]
+"""What a ticker pays, USD a share by ex-date."""
+
+
+def no_dividends(_ticker: str) -> Mapping[date, float]:
+    """Of an account that is paid none."""
+    return {}
+
+
+def dividends_of(market: MarketData) -> Dividends:
+    """What the market knows of dividends; nothing where it knows none."""
+    columns = {ticker: column for column, ticker in enumerate(market.panel.tickers)}
+
+    def paid(ticker: str) -> Mapping[date, float]:
+        column = columns.get(ticker)
+        if market.dividends is None or column is None:
+            return {}
+        amounts = market.dividends[:, column]
+        return {market.panel.sessions[row].item(): float(amounts[row]) for row in np.flatnonzero(amounts)}
+
+    return paid
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Touch:
-    """A fill: when in the session (0..1), at what price (USD, after costs), and by what ("stop", "target", "time")."""
+    """A fill: when in the session (0..1), at what price (USD, after costs), and by what ("stop", "target", ...)."""
 
     fraction: float
     price: Decimal
     by: str
 
 
-class ShadowMarket:
-    """The bars that shadows are walked over, the hours of their sessions, and what a fill costs."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """When the desk would sell at the market: row of the panel, fraction of that session (0: at its open), and why."""
 
-    def __init__(self, panel: Panel, hours: Sequence[SessionHours], costs: CostSettings) -> None:
+    row: int
+    fraction: float
+    by: str
+
+    def in_session(self, row: int) -> float | None:
+        """The fraction of session `row` at which it is sold; None: not yet. What was due in a halt goes at the open."""
+        if row < self.row:
+            return None
+        return self.fraction if row == self.row else 0.0
+
+
+class ShadowMarket:
+    """The bars that shadows are walked over, the hours of their sessions, what a fill costs and what the desk sold."""
+
+    def __init__(
+        self,
+        panel: Panel,
+        hours: Sequence[SessionHours],
+        costs: CostSettings,
+        *,
+        sales: Sales = NO_SALES,
+        dividends: Dividends = no_dividends,
+    ) -> None:
         self._panel = panel
-        self._hours: Mapping[date, SessionHours] = {item.session: item for item in hours}
+        held = set(panel.sessions.astype(object))
+        self._hours: Mapping[date, SessionHours] = {item.session: item for item in hours if item.session in held}
+        self._timed = sorted(self._hours.values(), key=lambda item: item.close_at)
         self._costs = FillCosts.of(costs)
         self._columns = {ticker: column for column, ticker in enumerate(panel.tickers)}
+        self._sales = sales
+        self._dividends = dividends
 
     def ending_of(self, shadow: Shadow, *, final: bool) -> Ending | None:
         """How `shadow` ends over the bars there are; None while it goes on. `final`: the run is over, so it ends."""
@@ -63,35 +118,72 @@ class ShadowMarket:
         return _never(shadow) if entry is None else self._follow(shadow, entry, first, final=final)
 
     def _follow(self, shadow: Shadow, entry: Touch, first: int, *, final: bool) -> Ending | None:
-        left = self._exit(shadow, first, entry.fraction)
-        if left is not None:
-            return self._ended(shadow, entry, left, shadow.opened_session)
-        for row in range(first + 1, len(self._panel.sessions)):
+        due = self._due(shadow, entry, first)
+        for row in range(first, len(self._panel.sessions)):
             if not self._is_bar(shadow, row):
                 continue
-            if row - first >= shadow.horizon_sessions:
-                return self._ended(shadow, entry, self._sale(shadow, row), self._session(row))
-            left = None if self._is_quiet(shadow, row) else self._exit(shadow, row, 0.0)
+            since, sold = (entry.fraction if row == first else 0.0), due.in_session(row)
+            left = None
+            if sold is None or sold > since:
+                quiet = row > first and self._is_quiet(shadow, row)
+                left = None if quiet else self._exit(shadow, row, since, 1.0 if sold is None else sold)
+            if left is None and sold is not None:
+                left = self._sale(shadow, row, sold, due.by)
             if left is not None:
-                return self._ended(shadow, entry, left, self._session(row))
-        return self._valued(shadow, entry) if final else None
+                return self._ended(shadow, entry, left, first, row)
+        return self._valued(shadow, entry, first) if final else None
+
+    def _due(self, shadow: Shadow, entry: Touch, first: int) -> Due:
+        """The first time that the desk would sell; of those at one moment, by the reason that the desk would give."""
+        filled = (first, entry.fraction)
+        dues = [Due(row=first + shadow.horizon_sessions, fraction=0.0, by="time")]
+        for by, instants in (
+            ("signal", self._sales.signals.get(shadow.ticker, ())),
+            ("drawdown", self._sales.sold_out),
+        ):
+            places = (self._place(at) for at in instants if at > shadow.as_of)
+            found = next((place for place in places if place >= filled), None)
+            if found is not None:
+                dues.append(Due(row=found[0], fraction=max(found[1], 0.0), by=by))
+        rank = ("drawdown", "time", "signal")
+        return min(dues, key=lambda due: (due.row, due.fraction, rank.index(due.by)))
+
+    def _place(self, at: datetime) -> tuple[int, float]:
+        """The first session that has not closed by `at`, by row, and how much of it has passed; below 0 before it."""
+        number = bisect_right(self._timed, at, key=lambda item: item.close_at)
+        if number == len(self._timed):
+            return len(self._panel.sessions), 0.0
+        hours = self._timed[number]
+        row = int(np.searchsorted(self._panel.sessions, np.datetime64(hours.session, "D")))
+        return row, (at - hours.open_at) / (hours.close_at - hours.open_at)
 
     def _entry(self, shadow: Shadow, row: int) -> Touch | None:
         """The limit buy: at the first price at or below its limit, never above it."""
+        begins, until = self._begins(shadow), self._withdrawn(shadow, row)
+        if until < begins:
+            return None
         path, limit = self._path(shadow, row), floor_e4(shadow.limit_price)
-        at = path.first_touch(limit, self._begins(shadow), 1.0, below=True)
+        at = path.first_touch(limit, begins, until, below=True)
         if at is None:
             return None
         share = self._costs.open if at == 0.0 else self._costs.day
         price = usd(fill_price(min(path.price_at(at), limit), share, buys=True))
         return Touch(fraction=at, price=min(price, shadow.limit_price), by="entry")
 
-    def _exit(self, shadow: Shadow, row: int, since: float) -> Touch | None:
+    def _withdrawn(self, shadow: Shadow, row: int) -> float:
+        """How much of session `row` had passed when entries were withdrawn; below 0 before its open."""
+        for at in self._sales.latched:
+            if at > shadow.as_of:
+                latched_row, fraction = self._place(at)
+                return fraction if latched_row == row else 1.0
+        return 1.0
+
+    def _exit(self, shadow: Shadow, row: int, since: float, until: float) -> Touch | None:
         """Stop or target, whichever the path reaches first; the stop where it is both."""
         path = self._path(shadow, row)
         stop, target = floor_e4(shadow.stop_price), floor_e4(shadow.target_price)
-        stopped = path.first_touch(stop, since, 1.0, below=True)
-        reached = path.first_touch(target, since, 1.0, below=False)
+        stopped = path.first_touch(stop, since, until, below=True)
+        reached = path.first_touch(target, since, until, below=False)
         if stopped is not None and (reached is None or stopped <= reached):
             raw = min(path.price_at(stopped), stop)
             return Touch(fraction=stopped, price=usd(fill_price(raw, self._costs.stop, buys=False)), by="stop")
@@ -101,17 +193,27 @@ class ShadowMarket:
         price = usd(fill_price(max(path.price_at(reached), target), share, buys=False))
         return Touch(fraction=reached, price=max(price, shadow.target_price), by="target")
 
-    def _sale(self, shadow: Shadow, row: int) -> Touch:
-        """The market order of the morning run, which fills at the open."""
-        raw = self._path(shadow, row).price_at(0.0)
-        return Touch(fraction=0.0, price=usd(fill_price(raw, self._costs.open, buys=False)), by="time")
+    def _sale(self, shadow: Shadow, row: int, fraction: float, by: str) -> Touch:
+        """The market order that takes the place of stop and target: at the open, or at once in the session."""
+        share = self._costs.open if fraction == 0.0 else self._costs.day
+        raw = self._path(shadow, row).price_at(fraction)
+        return Touch(fraction=fraction, price=usd(fill_price(raw, share, buys=False)), by=by)
 
-    def _ended(self, shadow: Shadow, entry: Touch, left: Touch, session: date) -> Ending:
+    def _ended(self, shadow: Shadow, entry: Touch, left: Touch, first: int, row: int) -> Ending:
+        session = self._session(row)
         fees = self._fees(shadow, Side.BUY, entry.price, shadow.opened_session)
         fees += self._fees(shadow, Side.SELL, left.price, session)
-        return Ending(entry=entry.price, exit=left.price, session=session, reason=left.by, fees=fees)
+        return Ending(
+            entry=entry.price,
+            exit=left.price,
+            session=session,
+            reason=left.by,
+            fees=fees,
+            dividends=self._paid(shadow, first, row),
+        )
 
-    def _valued(self, shadow: Shadow, entry: Touch) -> Ending:
+    def _valued(self, shadow: Shadow, entry: Touch, first: int) -> Ending:
+        """Held to the end, or until its name was gone: that is paid out at the open after its last bar."""
         closes = self._panel.close[:, self._columns[shadow.ticker]]
         row = int(np.flatnonzero(np.isfinite(closes))[-1])
         return Ending(
@@ -120,7 +222,18 @@ class ShadowMarket:
             session=self._session(len(closes) - 1),
             reason="run_end",
             fees=self._fees(shadow, Side.BUY, entry.price, shadow.opened_session),
+            dividends=self._paid(shadow, first, min(row + 1, len(closes) - 1)),
         )
+
+    def _paid(self, shadow: Shadow, first: int, last: int) -> Decimal:
+        """Dividends that went ex after the session of the entry and by session `last`, each rounded as it is paid."""
+        bought, left = self._session(first), self._session(last)
+        amounts = (
+            quoted(e4(per_share * float(shadow.quantity)))
+            for ex_date, per_share in self._dividends(shadow.ticker).items()
+            if bought < ex_date <= left
+        )
+        return sum(amounts, Decimal(0))
 
     def _path(self, shadow: Shadow, row: int) -> Path:
         panel, column = self._panel, self._columns[shadow.ticker]

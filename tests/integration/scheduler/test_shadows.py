@@ -1,5 +1,6 @@
 """Shadow positions are settled in the record, each once."""
 
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -9,9 +10,14 @@ from tenthman_reports import CLOSE, begin, seed, vetoed
 from tenthman.config import CostSettings
 from tenthman.db.audit import verify
 from tenthman.db.pool import Pool
+from tenthman.domain.order import TradingState
+from tenthman.scheduler.record import Sales
 from tenthman.scheduler.shadows import ShadowMarket, settle_shadows
 
 COSTS = CostSettings(half_spread_bp=1.0, slippage_bp=1.0, open_slippage_bp=3.0, stop_slippage_bp=9.0)
+QUIET = [(74, 75, 73, 74), (74, 75, 73, 74), (74, 75, 73, 74)]
+PAID = {date(2020, 1, 6): 9.0, date(2020, 1, 7): 0.25, date(2020, 1, 8): 9.0}
+"""USD a share: only what goes ex after the entry and by the exit is paid."""
 RISING = [(74, 75, 73, 74.2), (74, 79, 73.5, 78), (78, 80, 77, 79)]
 
 
@@ -56,3 +62,35 @@ def test_a_ticker_without_bars_never_filled(pool: Pool, final: bool) -> None:
     with pool.connection() as connection:
         row = connection.execute("SELECT exit_reason, entry_price, pnl_usd FROM shadow_positions").fetchone()
     assert row == ("never_filled", None, Decimal("0.00"))
+
+
+def test_a_shadow_is_sold_by_the_signals_and_the_latch_on_record(pool: Pool) -> None:
+    """Bought at 74.03 on the first day; the model says SELL before the second opens at 74: 74 - 4 bp = 73.9704."""
+    seed(pool)
+    market = small_market({"AAPL": QUIET})
+    first, second = market.hours[:2]
+    with begin(pool) as ledger:
+        ledger.record_decision(*vetoed("AAPL"))
+        ledger.record_sell_signals(["MSFT"], first.open_at + timedelta(hours=1))
+        ledger.record_sell_signals([], first.open_at + timedelta(hours=2))
+        for said in (["AAPL", "MSFT"], ["TSLA"]):
+            ledger.record_sell_signals(said, second.open_at - timedelta(hours=1))
+        ledger.set_trading_state(TradingState.REDUCING, "drawdown", "rule", second.close_at)
+        ledger.set_trading_state(TradingState.HALTED, "flat", "rule", second.close_at + timedelta(hours=1))
+        ledger.rearm("rested", "rule", second.close_at + timedelta(hours=2))
+        sales = ledger.sales()
+        walked = ShadowMarket(market.panel, market.hours, COSTS, sales=sales, dividends=lambda _ticker: PAID)
+        assert settle_shadows(ledger, walked, CLOSE, final=False) == 1
+    assert sales == Sales(
+        signals={
+            "MSFT": (first.open_at + timedelta(hours=1), second.open_at - timedelta(hours=1)),
+            "AAPL": (second.open_at - timedelta(hours=1),),
+        },
+        latched=(second.close_at, second.close_at + timedelta(hours=1)),
+        sold_out=(second.close_at,),
+    )
+    with pool.connection() as connection:
+        row = connection.execute(
+            "SELECT exit_price, exit_session::text, exit_reason, pnl_usd, dividends_usd FROM shadow_positions"
+        ).fetchone()
+    assert row == (Decimal("73.97"), "2020-01-07", "signal", Decimal("18.82"), Decimal("25.0000"))

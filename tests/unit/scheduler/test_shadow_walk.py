@@ -9,8 +9,8 @@ from tenthman_markets import HALT, OHLC, at, small_market
 
 from tenthman.config import CostSettings
 from tenthman.domain.market import MarketData
-from tenthman.scheduler.record import Ending, Shadow
-from tenthman.scheduler.shadows import ShadowMarket
+from tenthman.scheduler.record import Ending, Sales, Shadow
+from tenthman.scheduler.shadows import ShadowMarket, dividends_of
 
 FREE = CostSettings(half_spread_bp=0.0, slippage_bp=0.0, open_slippage_bp=0.0, stop_slippage_bp=0.0)
 DEAR = CostSettings(half_spread_bp=10.0, slippage_bp=10.0, open_slippage_bp=40.0, stop_slippage_bp=90.0)
@@ -123,3 +123,113 @@ def test_costs_are_the_exchange_s_own_and_the_result_is_after_them() -> None:
 def test_a_sale_by_time_pays_the_costs_of_the_open() -> None:
     found = ending(market_of(QUIET, QUIET, QUIET, QUIET), costs=DEAR)
     assert (found.entry, found.exit, found.reason) == (Decimal("99.50"), Decimal("98.50"), "time")
+
+
+BEFORE_OPEN, MIDDAY = -0.1, 0.5
+"""At half the session the path is halfway from the low to the high: at 99.50 of a QUIET bar."""
+
+
+def sold(
+    market: MarketData,
+    *,
+    signals: tuple[tuple[int, float], ...] = (),
+    latched: tuple[tuple[int, float], ...] = (),
+    sells: bool = True,
+    fraction: float = BEFORE_OPEN,
+    costs: CostSettings = FREE,
+) -> Ending | None:
+    """How the shadow ends where the model said SELL, or the latch left ACTIVE, at these (session, fraction)."""
+    moved = tuple(at(market, *when) for when in latched)
+    sales = Sales(
+        signals={"AAPL": tuple(at(market, *when) for when in signals), "MSFT": (at(market, 0, 0.4),)},
+        latched=moved,
+        sold_out=moved if sells else (),
+    )
+    bars = ShadowMarket(market.panel, market.hours, costs, sales=sales)
+    return bars.ending_of(shadow(market, fraction, horizon=9), final=False)
+
+
+@pytest.mark.parametrize("by", ["signal", "drawdown"])
+@pytest.mark.parametrize(
+    ("when", "bars", "left", "day"),
+    [
+        ((1, BEFORE_OPEN), [QUIET, (98.5, 110, 90, 96), QUIET], 98.5, 1),
+        ((1, MIDDAY), [QUIET, QUIET, QUIET], 99.5, 1),
+        ((0, MIDDAY), [QUIET, QUIET, QUIET], 99.5, 0),
+        ((1, 1.0), [QUIET, QUIET, (98.2, 110, 90, 96)], 98.2, 2),
+        ((1, MIDDAY), [QUIET, HALT, (98.2, 110, 90, 96)], 98.2, 2),
+    ],
+    ids=["at the open", "at once", "in the session of the entry", "after the close", "in a halt"],
+)
+def test_a_shadow_is_sold_when_the_desk_would_sell(
+    by: str, when: tuple[int, float], bars: list[OHLC], left: float, day: int
+) -> None:
+    market = market_of(*bars)
+    found = sold(market, **{"signals" if by == "signal" else "latched": (when,)})
+    assert found is not None
+    assert (found.entry, found.exit, found.reason) == (Decimal(99), Decimal(str(left)), by)
+    assert found.session == market.hours[day].session
+
+
+def test_a_stop_that_is_reached_before_the_sale_comes_first_and_one_after_it_does_not() -> None:
+    """The low, 94, is reached a third into the session; at a tenth the path is at 97.50."""
+    market = market_of(QUIET, (99.0, 100.0, 94.0, 96.0))
+    late, early = sold(market, signals=((1, MIDDAY),)), sold(market, signals=((1, 0.1),))
+    assert late is not None
+    assert early is not None
+    assert (late.exit, late.reason) == (Decimal(95), "stop")
+    assert (early.exit, early.reason) == (Decimal("97.5"), "signal")
+
+
+def test_a_sale_in_the_session_pays_the_costs_of_the_day_and_one_at_the_open_those_of_the_open() -> None:
+    """99.50 less 20 bp is 99.301, so 99.30; the open, 99, less 50 bp is 98.505, so 98.50."""
+    market = market_of(QUIET, QUIET)
+    day, opening = (sold(market, signals=((1, when),), costs=DEAR) for when in (MIDDAY, BEFORE_OPEN))
+    assert day is not None
+    assert opening is not None
+    assert (day.exit, opening.exit) == (Decimal("99.30"), Decimal("98.50"))
+
+
+@pytest.mark.parametrize(
+    ("signals", "fraction"),
+    [(((0, -0.2),), BEFORE_OPEN), (((0, 0.2),), 0.5), (((0, 0.1),), BEFORE_OPEN)],
+    ids=["said before the decision", "said earlier in the session", "said before the entry filled"],
+)
+def test_a_signal_that_found_nothing_to_sell_ends_nothing(
+    signals: tuple[tuple[int, float], ...], fraction: float
+) -> None:
+    """The entry fills at the limit of 100 after a quarter of the session, or later: the bar opens at 103."""
+    assert sold(market_of((103.0, 104.0, 99.0, 99.0), QUIET), signals=signals, fraction=fraction) is None
+
+
+@pytest.mark.parametrize("sells", [True, False])
+def test_an_entry_that_has_not_filled_when_the_latch_moves_is_withdrawn(sells: bool) -> None:
+    """The path from 103 to 97 is at the limit of 100 after a sixth of the session."""
+    market = market_of((103.0, 104.0, 97.0, 99.0), QUIET)
+    for when, withdrawn in ((BEFORE_OPEN / 2, True), (0.1, True), (0.2, False)):
+        found = sold(market, latched=((0, when),), sells=sells)
+        assert (found is not None and found.reason == "never_filled") == withdrawn, when
+
+
+def test_a_halted_desk_sells_nothing() -> None:
+    assert sold(market_of(QUIET, QUIET), latched=((1, MIDDAY),), sells=False) is None
+
+
+def test_the_sale_for_everything_comes_before_the_horizon_and_the_signal_at_the_same_open() -> None:
+    market = market_of(*[QUIET] * 12)
+    found = sold(market, signals=((9, BEFORE_OPEN),), latched=((9, BEFORE_OPEN),))
+    later = sold(market, signals=((9, BEFORE_OPEN),))
+    assert found is not None
+    assert later is not None
+    assert (found.reason, later.reason) == ("drawdown", "time")
+
+
+def test_dividends_of_the_sessions_it_is_held_over_are_paid_and_rounded_as_the_account_s_are() -> None:
+    """Ten shares: 0.5 a share on the second day, 0.00004 (four hundredths of a cent in all) on the last, none before."""
+    paid = {"AAPL": {0: 9.0, 1: 0.5, 2: 0.00004}}
+    market = small_market({"AAPL": [QUIET, QUIET, (98.0, 110.0, 90.0, 96.0), QUIET]}, dividends=paid)
+    bars = ShadowMarket(market.panel, market.hours, FREE, dividends=dividends_of(market))
+    found = bars.ending_of(shadow(market, horizon=2), final=False)
+    assert found is not None
+    assert (found.exit, found.reason, found.dividends) == (Decimal(98), "time", Decimal("5.0004"))
+    assert found.gained(Decimal(10)) == Decimal("-5.04"), "ten dollars lost, five paid, four cents of fees"

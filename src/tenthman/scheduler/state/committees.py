@@ -1,6 +1,6 @@
 """What the committee took away and what became of it, and which committee has lost its veto by that."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -11,8 +11,9 @@ from tenthman.db.sql import load_queries
 from tenthman.domain.audit import EventKind
 from tenthman.domain.canonical import plain
 from tenthman.domain.checks import require_text
+from tenthman.domain.order import TradingState
 from tenthman.scheduler.demotion import worth_bp
-from tenthman.scheduler.record import CommitteeKey, Ending, Evidence, Shadow
+from tenthman.scheduler.record import CommitteeKey, Ending, Evidence, Sales, Shadow, by_ticker
 from tenthman.scheduler.state.run import RunRecord
 
 _SQL = load_queries("tenthman.scheduler.state", "committees.sql")
@@ -21,6 +22,20 @@ _SQL = load_queries("tenthman.scheduler.state", "committees.sql")
 class CommitteeRecord(RunRecord):
     """Shadow positions of a run, and the standing of its committees."""
 
+    def record_sell_signals(self, tickers: Sequence[str], at: datetime) -> None:
+        """The model said SELL of these in a run of decisions; the first word on one counts."""
+        with self._recording() as cursor:
+            cursor.execute(_SQL["insert_sell_signals"], [self.run_id, at, list(tickers)])
+
+    def sales(self) -> Sales:
+        """When the desk would have sold what it held."""
+        moved = self._rows(_SQL["latched"])
+        return Sales(
+            signals=by_ticker((at, tickers) for at, tickers in self._rows(_SQL["sell_signals"])),
+            latched=tuple(at for at, _ in moved),
+            sold_out=tuple(at for at, state in moved if state == TradingState.REDUCING.value),
+        )
+
     def open_shadows(self) -> tuple[Shadow, ...]:
         """Shadow positions that have not ended, oldest first."""
         names = tuple(Shadow.__dataclass_fields__)
@@ -28,7 +43,7 @@ class CommitteeRecord(RunRecord):
 
     def end_shadow(self, decision_id: str, ending: Ending, gained: Decimal, at: datetime) -> None:
         """A shadow position has ended, and brought `gained` after costs (USD); ended ones stay so."""
-        change = [ending.entry, ending.exit, ending.session, ending.reason, gained, ending.fees]
+        change = [ending.entry, ending.exit, ending.session, ending.reason, gained, ending.fees, ending.dividends]
         with self._recording() as cursor:
             cursor.execute(_SQL["end_shadow"], [*change, self.run_id, decision_id])
             if cursor.rowcount != 1:
@@ -86,8 +101,8 @@ class CommitteeRecord(RunRecord):
 def _evidence(row: tuple[Any, ...]) -> Evidence:
     model, digest, template, session, size_fraction, *rest = row
     shadow = Shadow(**dict(zip(Shadow.__dataclass_fields__, rest, strict=False)))
-    entry, left, left_session, reason, fees = rest[len(Shadow.__dataclass_fields__) :]
-    ending = Ending(entry=entry, exit=left, session=left_session, reason=reason, fees=fees)
+    entry, left, left_session, reason, fees, dividends = rest[len(Shadow.__dataclass_fields__) :]
+    ending = Ending(entry=entry, exit=left, session=left_session, reason=reason, fees=fees, dividends=dividends)
     return Evidence(
         committee=CommitteeKey(model=model, model_digest=digest, template_hash=template),
         decision_id=shadow.decision_id,

@@ -7,7 +7,7 @@ WHERE shadow_positions.run_id = %s AND exit_reason IS NULL ORDER BY opened_sessi
 
 -- name: end_shadow
 UPDATE shadow_positions SET entry_price = %s, exit_price = %s, exit_session = %s, exit_reason = %s, pnl_usd = %s,
-       fees_usd = %s
+       fees_usd = %s, dividends_usd = %s
 WHERE run_id = %s AND decision_id = %s AND exit_reason IS NULL
 
 -- name: committee_evidence
@@ -15,7 +15,7 @@ WHERE run_id = %s AND decision_id = %s AND exit_reason IS NULL
 SELECT critiques.model, critiques.model_digest, critiques.template_hash, decisions.session, size_fraction,
        shadow.decision_id, as_of, shadow.ticker, cause, quantity, limit_price, stop_price, target_price,
        horizon_sessions, opened_session, entry_price, exit_price, exit_session, exit_reason,
-       coalesce(fees_usd, 0)
+       coalesce(fees_usd, 0), coalesce(dividends_usd, 0)
 FROM shadow_positions AS shadow
 JOIN decisions ON decisions.run_id = shadow.run_id AND decisions.id = shadow.decision_id
 JOIN critiques ON critiques.run_id = shadow.run_id AND critiques.decision_id = shadow.decision_id
@@ -42,3 +42,12 @@ ORDER BY model_digest, template_hash, sequence DESC
 INSERT INTO committee_standings (run_id, model, model_digest, template_hash, standing, reason, evidence, changed_by,
                                  changed_at)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+
+-- name: insert_sell_signals
+INSERT INTO sell_signals (run_id, as_of, tickers) VALUES (%s, %s, %s) ON CONFLICT (run_id, as_of) DO NOTHING
+
+-- name: sell_signals
+SELECT as_of, tickers FROM sell_signals WHERE run_id = %s ORDER BY as_of
+
+-- name: latched
+SELECT changed_at, state FROM trading_state WHERE run_id = %s AND state <> 'active' ORDER BY changed_at, sequence
