@@ -10,6 +10,7 @@ from tenthman.dashboard.backtest_series import ROLLING_SESSIONS, TURNOVER_SESSIO
 from tenthman.dashboard.backtest_summary import BacktestReport
 from tenthman.dashboard.page import open_environment, plotly_source, replacing, script_json
 from tenthman.domain.market import MarketKind
+from tenthman.domain.order import TradingState
 
 MOST_TRADES = 2000
 """Trades listed in the page; the JSON holds all of them."""
@@ -24,6 +25,7 @@ def write_backtest_html(report: BacktestReport, path: Path) -> Path:
         "report": report,
         "practice": report.market.kind is MarketKind.PRACTICE,
         "shown": report.trades[-MOST_TRADES:],
+        "halts": sum(move.state == TradingState.HALTED.value for move in report.latch),
         "month_names": MONTHS,
         "window": ROLLING_SESSIONS,
         "turnover_window": TURNOVER_SESSIONS,

@@ -48,6 +48,7 @@ from tenthman.ml.statistics import drawdowns, rolling_sharpe
 
 CENT = 0.01
 MOST_IDLE = 20
+MOSTLY_INVESTED = 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +158,11 @@ def warnings(story: Story, held: Sequence[int], unexplained: float) -> tuple[str
     if not own.equal_weight.excess.low > 0.0:
         verdict = "no better than" if not own.equal_weight.excess.estimate > 0.0 else "not clearly better than"
         found.append(f"The model is {verdict} holding all of its names in equal parts.")
+    if own.exposure < MOSTLY_INVESTED and own.equal_weight.total_return < 0.0 < own.equal_weight.excess.estimate:
+        found.append(
+            f"Equal weight fell by {-own.equal_weight.total_return:.1%} and {own.exposure:.0%} of equity was invested "
+            "on average: the excess over it is largely that of not being invested."
+        )
     worse = [multiple for multiple, item in story.at_costs.items() if item.total_return <= 0.0 < own.total_return]
     if worse:
         found.append(f"At {min(worse):g}x costs nothing is left of the profit.")

@@ -17,14 +17,14 @@ from tenthman.dashboard.backtest_summary import Estimate
 UNKNOWN = "–"
 
 _SHAPES: dict[str, Callable[[float], str]] = {
-    "percent": lambda value: f"{value:+.2%}",
+    "percent": lambda value: f"{value:+z.2%}",
     "share": lambda value: f"{value:.1%}",
-    "short": lambda value: f"{round(100 * value, 1) or 0.0:+.1f}",
-    "ratio": lambda value: f"{value:.2f}",
+    "short": lambda value: f"{100 * value:+z.1f}",
+    "ratio": lambda value: f"{value:z.2f}",
     "whole": lambda value: f"{value:.0%}",
     "tenth": lambda value: f"{value:.1f}",
     "chance": lambda value: f"{value:.3f}" if value >= 0.001 else "below 0.001",
-    "fine": lambda value: f"{value:+.4f}",
+    "fine": lambda value: f"{value:+z.4f}",
 }
 
 
@@ -80,12 +80,12 @@ def usd(value: Decimal | float | None) -> str:
 
 def signed(value: Decimal | float | None) -> str:
     """Money with its sign and two decimals; empty when unknown."""
-    return "" if value is None else f"{value:+,.2f}"
+    return "" if value is None else f"{value:+z,.2f}"
 
 
 def percent(value: float | None) -> str:
     """A fraction as a signed percentage; empty when unknown."""
-    return "" if value is None else f"{value:+.2%}"
+    return "" if value is None else f"{value:+z.2%}"
 
 
 def shaped(value: float | None, shape: str) -> str:

@@ -162,10 +162,8 @@ class RunReport:
     @property
     def claim(self) -> str:
         """What a run so short can claim."""
-        return (
-            f"{self.sessions} sessions with {len(self.trades)} trades cannot tell skill from luck, whatever is shown "
-            "below. `tenthman backtest` tests a longer period, and says what speaks against an edge."
-        )
+        trades = "1 trade" if len(self.trades) == 1 else f"{len(self.trades)} trades"
+        return f"{self.sessions} sessions with {trades} cannot tell skill from luck, whatever the figures say."
 
     @property
     def start_equity(self) -> Decimal:

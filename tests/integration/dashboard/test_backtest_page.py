@@ -13,7 +13,7 @@ from tenthman.dashboard import backtest_html
 from tenthman.dashboard.backtest_html import write_backtest_html, write_backtest_json
 from tenthman.dashboard.backtest_summary import BacktestReport
 from tenthman.dashboard.backtest_view import build_backtest_report
-from tenthman.dashboard.page import shaped
+from tenthman.dashboard.page import shaped, signed
 from tenthman.domain.market import MarketKind
 
 SECTIONS = {
@@ -152,6 +152,20 @@ def test_a_short_run_on_the_practice_market_is_a_whole_page_too(tmp_path: Path) 
     assert "No random entries were drawn" in text
     assert "shorter than the 63 sessions" in text
     assert "nan" not in text.lower().replace("finance", "").split()
+
+
+def test_nothing_is_never_told_as_less_than_nothing(report: BacktestReport, tmp_path: Path) -> None:
+    assert (shaped(-0.00001, "percent"), shaped(-0.0001, "short"), signed(-0.001)) == ("+0.00%", "+0.0", "+0.00")
+    whole = replace(report, unexplained_usd=-0.00002)
+    text = write_backtest_html(whole, tmp_path / "b.html").read_text(encoding="utf-8")
+    assert "leave +0.00 USD unexplained" in text
+
+
+def test_the_tile_of_the_drawdown_says_how_often_the_stop_acted(report: BacktestReport, page: Page) -> None:
+    halts = sum(move.state == "halted" for move in report.latch)
+    assert halts > 0
+    told = "1 halt" if halts == 1 else f"{halts} halts"
+    assert f"from the highest close; {told} by the drawdown stop" in page.text
 
 
 def test_a_page_that_cannot_be_written_leaves_the_old_one(report: BacktestReport, tmp_path: Path) -> None:

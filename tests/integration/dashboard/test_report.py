@@ -169,7 +169,7 @@ def test_each_model_that_was_asked_is_told_with_its_own_examination(pool: Pool) 
 
 
 def test_a_run_of_weeks_claims_nothing_and_says_so_before_any_figure(report: RunReport, page: Page) -> None:
-    assert report.claim.startswith("2 sessions with 1 trades cannot tell skill from luck")
+    assert report.claim.startswith("2 sessions with 1 trade cannot tell skill from luck")
     assert page.text.index("No edge is claimed.") < page.text.index("P&L after costs, USD")
     assert report.excess_equal_weight.value == pytest.approx(
         99_790 / 100_000 - 1 - report.equal_weight_return, abs=1e-4

@@ -140,6 +140,16 @@ def test_a_profit_that_costs_eat_is_warned_of(story: Story) -> None:
     assert "At 2x costs nothing is left of the profit." in told
 
 
+def test_an_excess_that_comes_from_not_being_invested_is_called_that(story: Story) -> None:
+    equal = replace(story.evaluation.equal_weight, total_return=-0.325)
+    ahead = replace(equal, excess=replace(equal.excess, estimate=0.4))
+    idle = replace(story.evaluation, equal_weight=ahead, exposure=0.328)
+    told = " ".join(warnings(replace(story, evaluation=idle), HELD, 0.0))
+    assert "Equal weight fell by 32.5% and 33% of equity was invested on average" in told
+    full = replace(story, evaluation=replace(idle, exposure=0.95))
+    assert "Equal weight fell" not in " ".join(warnings(full, HELD, 0.0))
+
+
 def test_a_desk_that_sits_in_cash_without_being_halted_is_warned_of(story: Story) -> None:
     sessions = story.result.sessions.tolist()
     held = (1,) * 50 + (0,) * 30
@@ -183,7 +193,7 @@ def test_the_json_holds_everything_and_no_nan(report: BacktestReport) -> None:
     assert len(body["trades"]) == len(report.trades)
     assert body["figures"][0]["sharpe"]["level"] == 0.95
     assert set(body) > set(report.__dataclass_fields__)
-    assert list(body)[0] == "headline"
+    assert next(iter(body)) == "headline"
     assert (body["first"], body["sessions"]) == ("2019-01-02", report.sessions)
 
 
