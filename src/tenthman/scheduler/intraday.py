@@ -59,7 +59,9 @@ def _close(desk: Desk, step: Step) -> Book:
     cancel_entries(desk, "not filled by the close", step.at)
     book = settle(desk, step)
     view = desk.sight.after_close(step.at)
-    market = ShadowMarket(view.panel, desk.hours, desk.config.settings.costs)
+    market = ShadowMarket(
+        view.panel, desk.hours, desk.config.settings.costs, sales=desk.ledger.sales(), dividends=desk.dividends
+    )
     if settle_shadows(desk.ledger, market, step.at, final=False):
         horizon = desk.config.risk_rules.stops.horizon_sessions
         judge_committees(desk.ledger, desk.config.agents.demotion, horizon, step.at)
