@@ -1,12 +1,19 @@
 """`tenthman audit`: prove that nothing was changed, and follow a trade from the fill back to the headline."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tenthman.cli.options import RunOption
 from tenthman.cli.output import ConfigOption, JsonOption, show_json, show_lines
 from tenthman.cli.session import start
+from tenthman.db.anchors import FILE, Anchors, read_anchors
+from tenthman.domain.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tenthman.db.audit import Verified
 from tenthman.cli.slippage import slippage_command
 
 app = typer.Typer(help="The audit trail: append-only, chained by hashes.", no_args_is_help=True)
@@ -14,18 +21,56 @@ app.command("slippage")(slippage_command)
 
 
 @app.command("verify")
-def verify_command(config_directory: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Recompute the whole chain; fails naming the first event that does not fit."""
-    from tenthman.db.audit import verify
+def verify_command(
+    anchor: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="File of anchors, a copy kept elsewhere, say.",
+            show_default=f"{FILE} in TENTHMAN_HOME",
+        ),
+    ] = None,
+    config_directory: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Recompute the whole chain; fails naming the first event that does not fit.
+
+    The desk notes outside the database, after each cycle, how far the chain has got; it is held against these anchors,
+    so that events cut off its end are missed too.
+    """
+    from tenthman.db.audit import verify_anchored
     from tenthman.scheduler.storage import open_storage
 
     config = start(config_directory)
+    path = anchor or config.home / FILE
+    try:
+        anchors = read_anchors(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: the anchors cannot be read: {error.strerror}") from None
     with open_storage(config) as pool:
-        events = verify(pool)
+        found = verify_anchored(pool, () if anchors is None else anchors.held)
     if as_json:
-        show_json({"events": events, "intact": True})
+        noted = None if found.anchor is None else found.anchor.events
+        show_json({"events": found.events, "intact": True, "head": found.head, "anchored_events": noted})
+        return
+    typer.echo(f"the chain of {found.events} audit events is intact")
+    for line in _anchored(path, anchors, found):
+        typer.echo(line)
+
+
+def _anchored(path: Path, anchors: Anchors | None, found: "Verified") -> Iterator[str]:
+    """What the anchors of `path` say of a chain that is whole."""
+    unseen = "events cut off its end would not be missed"
+    if anchors is None:
+        yield f"{path}: no such file: {unseen}"
+        return
+    if anchors.unreadable:
+        yield f"{path}: line {anchors.unreadable[0]} is no anchor ({len(anchors.unreadable)} such lines)"
+    if found.anchor is None:
+        yield f"{path}: holds no anchor of this chain: {unseen}"
     else:
-        typer.echo(f"the chain of {events} audit events is intact")
+        yield f"{path}: held against anchors up to event {found.anchor.events}, {found.anchor.at:%Y-%m-%d %H:%M}"
 
 
 @app.command("trade")

@@ -1,11 +1,15 @@
 """The audit chain: every event links to the one before it by a hash, and the table only grows."""
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import psycopg
 
+from tenthman.db.anchors import Anchor, write_anchor
 from tenthman.db.pool import Pool
 from tenthman.db.sql import load_queries
 from tenthman.domain.audit import GENESIS_HASH, AuditEvent, EventKind, chain_hash
@@ -47,19 +51,75 @@ def append(
     return event
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """A chain that is whole: its `events`, the hash of the last one (None without any), and who had noted it before.
+
+    `anchor`: the furthest note that the chain was held against; None when nobody noted this chain.
+    """
+
+    events: int
+    head: str | None
+    anchor: Anchor | None
+
+
+def note(pool: Pool, path: Path, run_id: str, at: datetime) -> None:
+    """Write down in `path`, outside the database, where the chain has got to. Raises OSError."""
+    with pool.connection() as connection:
+        ends = connection.execute(_SQL["ends"]).fetchone()
+    if ends is not None and ends[0] is not None:
+        chain, events, last = ends
+        write_anchor(path, Anchor(chain=chain, events=events, hash=last, run_id=run_id, at=at))
+
+
 def verify(pool: Pool) -> int:
     """Recompute the whole chain, page by page, and return how many events it has.
 
     Raises AuditBroken naming the first sequence at which the stored chain is not what was written. Events cut off
-    from the end leave a shorter chain that verifies: compare the count with one noted elsewhere.
+    from the end leave a shorter chain that verifies: `verify_anchored` finds them.
+    """
+    return verify_anchored(pool, ()).events
+
+
+def verify_anchored(pool: Pool, anchors: Sequence[Anchor]) -> Verified:
+    """Recompute the whole chain and hold it against what was noted of it; notes of other chains say nothing.
+
+    Raises AuditBroken as `verify` does, and when the chain is shorter than, or another than, a note says.
     """
     with pool.connection() as connection, connection.cursor(name="audit_chain") as cursor:
         cursor.itersize = _PAGE
         cursor.execute(_SQL["chain"])
-        return _verify_rows(cursor)
+        return _held_against(_verified_links(cursor), anchors)
 
 
-def _verify_rows(rows: Iterable[tuple[Any, ...]]) -> int:
+def _held_against(links: Iterator[tuple[int, str]], anchors: Sequence[Anchor]) -> Verified:
+    events, head, furthest = 0, None, None
+    due: deque[Anchor] = deque()
+    for events, head in links:
+        if events == 1:
+            due.extend(sorted((item for item in anchors if item.chain == head), key=lambda item: item.events))
+        while due and due[0].events == events:
+            furthest = due.popleft()
+            if furthest.hash != head:
+                raise AuditBroken(
+                    f"audit event {events} is not the one that was noted {_when(furthest)}: the chain was cut before "
+                    "it and written on"
+                )
+    if due:
+        furthest = due[-1]
+        raise AuditBroken(
+            f"audit events {events + 1} to {furthest.events} were cut off the end: {_when(furthest)} the chain was "
+            f"noted to have {furthest.events}"
+        )
+    return Verified(events=events, head=head, anchor=furthest)
+
+
+def _when(anchor: Anchor) -> str:
+    return f"at {anchor.at:%Y-%m-%d %H:%M} of run {anchor.run_id}"
+
+
+def _verified_links(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, str]]:
+    """Sequence and hash of each event, once it has been proved."""
     expected, previous = 1, GENESIS_HASH
     for sequence, run_id, at, kind, subject, payload, previous_hash, stored in rows:
         if sequence != expected:
@@ -73,4 +133,4 @@ def _verify_rows(rows: Iterable[tuple[Any, ...]]) -> int:
         if chain_hash(previous, sequence, run_id, at.astimezone(UTC), known, subject, payload) != stored:
             raise AuditBroken(f"audit event {sequence} ({kind}, {subject}) was changed after it was written")
         expected, previous = sequence + 1, stored
-    return expected - 1
+        yield sequence, stored

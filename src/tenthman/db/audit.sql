@@ -4,6 +4,10 @@ SELECT pg_advisory_xact_lock(7305003)
 -- name: last_link
 SELECT sequence, hash FROM audit_events ORDER BY sequence DESC LIMIT 1
 
+-- name: ends
+SELECT (SELECT hash FROM audit_events WHERE sequence = 1), sequence, hash
+FROM audit_events ORDER BY sequence DESC LIMIT 1
+
 -- name: append
 INSERT INTO audit_events (sequence, run_id, at, kind, subject, payload, previous_hash, hash)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s)

@@ -24,6 +24,7 @@ from tenthman.data.market import MarketHistory
 from tenthman.data.sources import BarSource
 from tenthman.data.universe import sp100
 from tenthman.data.yahoo import YahooSource
+from tenthman.db.anchors import FILE
 from tenthman.db.pool import Pool
 from tenthman.domain.audit import EventKind, RunKey
 from tenthman.domain.errors import BrokerUnavailable, ConfigError, DataError
@@ -48,7 +49,7 @@ from tenthman.scheduler.scoring import Score, lexicon_scores, open_scorer, resco
 from tenthman.scheduler.sight import GatheredSight
 from tenthman.scheduler.state import Ledger, newest_run
 from tenthman.scheduler.storage import open_storage
-from tenthman.scheduler.timeline import Step, session_steps
+from tenthman.scheduler.timeline import Step, StepKind, session_steps
 from tenthman.utils.logging import bind
 
 MARKET_ID = "live"
@@ -165,6 +166,8 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
                 say(f"next: {step.kind.value} of {step.session} at {step.at:%Y-%m-%d %H:%M} UTC")
                 wait_for(step, desk, world.clock, events)
                 _keep(desk, step, world.clock, say)
+                if step.kind is not StepKind.CHECK:
+                    ledger.anchor(config.home / FILE, step.at)
 
 
 def catch_up(config: Config, world: World, pool: Pool, begun: datetime) -> None:

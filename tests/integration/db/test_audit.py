@@ -3,11 +3,13 @@
 import threading
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 
 import psycopg
 import pytest
 
-from tenthman.db.audit import append, verify
+from tenthman.db.anchors import Anchor, read_anchors
+from tenthman.db.audit import append, note, verify, verify_anchored
 from tenthman.db.pool import Pool
 from tenthman.domain.audit import EventKind
 from tenthman.domain.errors import AuditBroken
@@ -144,3 +146,82 @@ def test_writers_at_the_same_time_make_one_chain(pool: Pool) -> None:
     for writer in writers:
         writer.join()
     assert verify(pool) == 80
+
+
+def cut(pool: Pool, kept: int) -> None:
+    tamper(pool, f"DELETE FROM audit_events WHERE sequence > {kept}")
+
+
+def noted(pool: Pool, path: Path) -> tuple[Anchor, ...]:
+    note(pool, path, RUN, NOON)
+    found = read_anchors(path)
+    assert found is not None
+    assert found.unreadable == ()
+    return found.held
+
+
+def test_a_chain_that_grew_fits_every_note_of_it(pool: Pool, tmp_path: Path) -> None:
+    path = tmp_path / "anchors.jsonl"
+    note(pool, path, RUN, NOON)
+    assert read_anchors(path) is None, "there is nothing to note yet"
+    for count in (1, 2, 4):
+        record(pool, count)
+        note(pool, path, RUN, NOON)
+    held = noted(pool, path)
+    assert [item.events for item in held] == [1, 3, 7, 7]
+    record(pool, 2)
+    found = verify_anchored(pool, held)
+    assert (found.events, found.anchor) == (9, held[-1])
+
+
+def test_a_tail_that_was_cut_off_is_missed(pool: Pool, tmp_path: Path) -> None:
+    record(pool, 8)
+    held = noted(pool, tmp_path / "anchors.jsonl")
+    cut(pool, 5)
+    assert verify(pool) == 5, "what is left verifies by itself"
+    told = f"events 6 to 8 were cut off the end: at 2020-01-06 12:00 of run {RUN} the chain was noted to have 8"
+    with pytest.raises(AuditBroken, match=told):
+        verify_anchored(pool, held)
+
+
+def test_a_tail_that_was_cut_off_is_missed_after_the_chain_has_grown_past_it(pool: Pool, tmp_path: Path) -> None:
+    record(pool, 8)
+    held = noted(pool, tmp_path / "anchors.jsonl")
+    cut(pool, 5)
+    with pool.connection() as connection, connection.cursor() as cursor:
+        for _ in range(6):
+            append(cursor, RUN, NOON, EventKind.ALERT, "another history", None)
+    with pytest.raises(AuditBroken, match="event 8 is not the one that was noted"):
+        verify_anchored(pool, held)
+
+
+def test_notes_of_another_chain_say_nothing_of_this_one(pool: Pool, tmp_path: Path) -> None:
+    record(pool, 8)
+    held = noted(pool, tmp_path / "anchors.jsonl")
+    cut(pool, 0)
+    with pool.connection() as connection, connection.cursor() as cursor:
+        append(cursor, RUN, NOON, EventKind.ALERT, "a new database", None)
+    assert verify_anchored(pool, held).anchor is None
+
+
+def test_a_torn_line_is_told_and_the_next_one_is_whole(pool: Pool, tmp_path: Path) -> None:
+    path = tmp_path / "anchors.jsonl"
+    record(pool, 1)
+    (first,) = noted(pool, path)
+    with path.open("ab") as file:
+        file.write(path.read_bytes()[:40])
+    record(pool, 1)
+    note(pool, path, RUN, NOON)
+    found = read_anchors(path)
+    assert found is not None
+    assert found.unreadable == (2,)
+    assert [item.events for item in found.held] == [first.events, 2]
+
+
+@pytest.mark.parametrize("line", ["[]", "{}", "null", '{"chain": 1}', "\ud800", '{"events": "many"}', "\x00"])
+def test_a_line_that_is_no_anchor_is_told(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "anchors.jsonl"
+    path.write_bytes(line.encode("utf-8", "surrogatepass") + b"\n")
+    found = read_anchors(path)
+    assert found is not None
+    assert (found.held, found.unreadable) == ((), (1,))

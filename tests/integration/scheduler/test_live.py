@@ -15,7 +15,8 @@ from tenthman.config import Config, load_config
 from tenthman.data.alpaca import AlpacaMarketSource
 from tenthman.data.calendar import sessions_between
 from tenthman.data.sources import Daily
-from tenthman.db.audit import verify
+from tenthman.db.anchors import FILE, read_anchors
+from tenthman.db.audit import verify_anchored
 from tenthman.db.supervisor import read_postmaster
 from tenthman.domain.errors import BrokerUnavailable, ConfigError, SetupError
 from tenthman.domain.order import TradingState
@@ -78,7 +79,11 @@ def test_the_live_desk_fetches_history_trades_and_goes_on_where_it_stopped(confi
             assert newest_run(pool, world="paper", account_id=ACCOUNT) == run, "the same run goes on"
             held = {item.ticker: item.quantity for item in world.broker.positions()}
             assert set(Ledger.attach(pool, run).open_trades()) == set(held), "nothing is lost between two starts"
-            assert verify(pool) > 0
+            anchors = read_anchors(config.home / FILE)
+            assert anchors is not None
+            found = verify_anchored(pool, anchors.held)
+            assert found.anchor == anchors.held[-1], "the chain was noted after each cycle"
+            assert (len(anchors.held), {item.run_id for item in anchors.held}) == (9, {run})
     assert any(line.startswith("next: morning") for line in said)
     assert any("positions, active" in line for line in said)
 

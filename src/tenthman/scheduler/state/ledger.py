@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -111,6 +112,13 @@ class Ledger(OrderRecord, TradeRecord, EquityRecord, LatchRecord, CommitteeRecor
     def _recording(self) -> Iterator[Cursor]:
         with super()._recording() if self._hold is None else self._hold.recording() as cursor:
             yield cursor
+
+    def anchor(self, path: Path, at: datetime) -> None:
+        """Note in `path`, outside the database, where the audit chain has got to; that it could not is an alert."""
+        try:
+            audit.note(self._pool, path, self.run_id, at)
+        except OSError as error:
+            self.event(EventKind.ALERT, "chain not anchored", {"file": path.name, "cause": error.strerror}, at)
 
     def close(self) -> None:
         """Let the run go."""
