@@ -168,8 +168,8 @@ def rehearse(
         with spent("language model"):
             opened = open_committee or open_holes
             holes = stack.enter_context(opened(config, stores.pool, stores.news, gatherer))
-        ledger = stack.enter_context(_ledger(config, stores, market, period, model.version, start))
         dividends = _dividends(config, stores, market)
+        ledger = stack.enter_context(_ledger(config, stores, market, period, model.version, start))
         broker = AlpacaBroker(exchange.rest_url, exchange.key, exchange.secret, config.settings.broker)
         desk = Desk(
             config=config,
@@ -182,8 +182,8 @@ def rehearse(
             hours=market.hours,
             pause=time.sleep,
             rearm_after_sessions=config.risk_rules.drawdown.rearm_after_sessions,
-        )
             dividends=dividends,
+        )
         with spent("trading"), bind(run_id=ledger.run_id):
             _trade(desk, VirtualClock(start, exchange.advance), sessions, watcher)
         panel, _ = stores.bars.panel_until(period.last)
@@ -247,8 +247,6 @@ def store_history(
     return MarketHistory(past, closes, known, market.universe, market.hours)
 
 
-def _exchange(config: Config, market: MarketData, period: Period, start: datetime) -> ExchangeProcess:
-    account = uuid5(NAMESPACE_URL, f"tenthman:{market.provenance.content_hash}:{period.first}")
 def _dividends(config: Config, stores: Stores, market: MarketData) -> Dividends:
     """What the exchange will pay. It is kept with the market, so that a scorecard can be made again from the record."""
     if not config.settings.rehearsal.dividends:
@@ -263,6 +261,8 @@ def _dividends(config: Config, stores: Stores, market: MarketData) -> Dividends:
     return paid
 
 
+def _exchange(config: Config, market: MarketData, period: Period, start: datetime) -> ExchangeProcess:
+    account = uuid5(NAMESPACE_URL, f"tenthman:{market.provenance.content_hash}:{period.first}")
     cash = Decimal(config.settings.rehearsal.starting_cash_usd)
     return ExchangeProcess(
         market,
