@@ -212,20 +212,38 @@ CREATE TABLE news_vectors (
     news_id    text NOT NULL,
     version    integer NOT NULL,
     known_at   timestamptz NOT NULL,
-    tickers    text[] NOT NULL,
     vector     halfvec NOT NULL,                               -- of length 1
     dimensions integer NOT NULL GENERATED ALWAYS AS (vector_dims(vector)) STORED,
     PRIMARY KEY (market_id, model, news_id, version),
     FOREIGN KEY (market_id, news_id, version) REFERENCES news_versions (market_id, news_id, version) ON DELETE CASCADE
 );
 CREATE INDEX news_vectors_by_known_at ON news_vectors (market_id, model, known_at);
-CREATE INDEX news_vectors_by_ticker ON news_vectors USING gin (tickers);
 CREATE INDEX news_vectors_384 ON news_vectors USING hnsw ((vector::halfvec(384)) halfvec_ip_ops)
     WITH (m = 16, ef_construction = 128) WHERE dimensions = 384;
 CREATE INDEX news_vectors_768 ON news_vectors USING hnsw ((vector::halfvec(768)) halfvec_ip_ops)
     WITH (m = 16, ef_construction = 128) WHERE dimensions = 768;
 CREATE INDEX news_vectors_1024 ON news_vectors USING hnsw ((vector::halfvec(1024)) halfvec_ip_ops)
     WITH (m = 16, ef_construction = 128) WHERE dimensions = 1024;
+
+-- The same vectors once more for each ticker, side by side in an index: comparing all of a ticker's reads few pages.
+CREATE TABLE news_ticker_vectors (
+    id         bigint NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    market_id  text NOT NULL,
+    model      text NOT NULL,
+    ticker     text NOT NULL,
+    known_at   timestamptz NOT NULL,
+    news_id    text NOT NULL,
+    version    integer NOT NULL,
+    vector     halfvec NOT NULL,
+    dimensions integer NOT NULL GENERATED ALWAYS AS (vector_dims(vector)) STORED,
+    UNIQUE (market_id, model, news_id, version, ticker),
+    FOREIGN KEY (market_id, model, news_id, version) REFERENCES news_vectors (market_id, model, news_id, version)
+        ON DELETE CASCADE
+);
+-- An index row holds at most a third of a page; wider vectors are read from the table.
+CREATE INDEX news_ticker_vectors_narrow ON news_ticker_vectors (market_id, model, ticker, known_at) INCLUDE (id, vector)
+    WHERE dimensions <= 1024;
+CREATE INDEX news_ticker_vectors_wide ON news_ticker_vectors (market_id, model, ticker, known_at) WHERE dimensions > 1024;
 
 -- What is known of each feed: where it lives now, its validators, its failures, and when it last said something new.
 CREATE TABLE feeds (
@@ -322,6 +340,16 @@ CREATE TABLE model_roles (
 CREATE INDEX model_roles_by_market ON model_roles (market_id, sequence);
 CREATE TRIGGER model_roles_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON model_roles
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- Which names a market has prices of, and from when to when: by this it is told which markets are one history, so that
+-- trials and looks are not forgotten when the data is touched. Practice markets of one name are one history.
+CREATE TABLE grounds (
+    market_id     text NOT NULL REFERENCES markets (id) ON DELETE CASCADE,
+    ticker        text NOT NULL CHECK (ticker <> ''),
+    first_session date NOT NULL,
+    last_session  date NOT NULL CHECK (last_session >= first_session), -- infinity: not known
+    PRIMARY KEY (market_id, ticker)
+);
 
 -- Every way of making a model that was tried on a market: the best of many looks good by luck.
 CREATE TABLE trials (
@@ -591,8 +619,17 @@ CREATE TABLE shadow_positions (
         ('stop', 'target', 'time', 'signal', 'drawdown', 'never_filled', 'run_end')),
     pnl_usd      numeric,                                      -- after costs
     fees_usd     numeric CHECK (fees_usd >= 0),                -- regulatory fees within pnl_usd
+    dividends_usd numeric CHECK (dividends_usd >= 0),          -- within pnl_usd too
     PRIMARY KEY (run_id, decision_id),
     FOREIGN KEY (run_id, decision_id) REFERENCES decisions (run_id, id)
+);
+
+-- Names that the model said SELL of in a run of decisions, held or not: they end shadow positions too.
+CREATE TABLE sell_signals (
+    run_id  uuid NOT NULL REFERENCES runs (id),
+    as_of   timestamptz NOT NULL,
+    tickers text[] NOT NULL,
+    PRIMARY KEY (run_id, as_of)
 );
 
 -- Committees that lost their veto by their own record, and those that a person gave it back to. The newest row counts.
@@ -619,17 +656,8 @@ CREATE TABLE debates (
     ladder_hash  text NOT NULL CHECK (length(ladder_hash) = 64),
     rung         text NOT NULL CHECK (rung IN ('full', 'short', 'unreviewed')),
     seconds      double precision NOT NULL CHECK (seconds >= 0 AND seconds < 'Infinity'),
-    dividends_usd numeric CHECK (dividends_usd >= 0),          -- within pnl_usd too
     held_at      timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (case_hash, model_digest, ladder_hash)
-);
-
--- Names that the model said SELL of in a run of decisions, held or not: they end shadow positions too.
-CREATE TABLE sell_signals (
-    run_id  uuid NOT NULL REFERENCES runs (id),
-    as_of   timestamptz NOT NULL,
-    tickers text[] NOT NULL,
-    PRIMARY KEY (run_id, as_of)
 );
 
 -- What champion and challengers said of every member in a decision run, so that they can be compared later.

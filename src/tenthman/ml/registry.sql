@@ -45,6 +45,34 @@ SELECT DISTINCT market_id FROM model_roles WHERE role = 'champion' ORDER BY mark
 SELECT version, role, reason, checks, restored, changed_by, changed_at
 FROM model_roles WHERE market_id = %(market_id)s ORDER BY sequence
 
+-- name: widen_ground
+INSERT INTO grounds (market_id, ticker, first_session, last_session)
+VALUES (%(market_id)s, %(ticker)s, %(first)s, %(last)s)
+ON CONFLICT (market_id, ticker) DO UPDATE SET
+    first_session = least(grounds.first_session, excluded.first_session),
+    last_session = CASE WHEN grounds.last_session = 'infinity' THEN excluded.last_session
+                        ELSE greatest(grounds.last_session, excluded.last_session) END
+
+-- name: same_history
+SELECT other.id
+FROM markets AS mine
+JOIN markets AS other ON (mine.kind = 'practice') = (other.kind = 'practice')
+CROSS JOIN LATERAL (
+    SELECT count(*) AS names FROM grounds AS a JOIN grounds AS b USING (ticker)
+    WHERE a.market_id = mine.id AND b.market_id = other.id
+      AND a.first_session <= b.last_session AND b.first_session <= a.last_session
+) AS shared
+CROSS JOIN LATERAL (
+    SELECT min(names) AS names
+    FROM (SELECT count(*) AS names FROM grounds WHERE market_id IN (mine.id, other.id) GROUP BY market_id) AS sizes
+) AS smaller
+WHERE mine.id = %(market_id)s AND (
+    other.id = mine.id
+    OR (mine.kind = 'practice' AND other.name = mine.name)
+    OR (mine.kind <> 'practice' AND shared.names > 0 AND 2 * shared.names >= smaller.names)
+)
+ORDER BY other.id
+
 -- name: insert_trial
 INSERT INTO trials (market_id, key, kind, tried_at) VALUES (%(market_id)s, %(key)s, %(kind)s, %(at)s)
 ON CONFLICT DO NOTHING
@@ -55,8 +83,12 @@ ON CONFLICT DO NOTHING
 
 -- name: count_trials
 SELECT count(*), count(sharpe), var_samp(sharpe)
-FROM trials LEFT JOIN trial_sharpes USING (market_id, key)
-WHERE market_id = %(market_id)s
+FROM (
+    SELECT DISTINCT ON (key) key, sharpe
+    FROM trials LEFT JOIN trial_sharpes USING (market_id, key)
+    WHERE market_id = ANY(%(markets)s)
+    ORDER BY key, sharpe IS NULL, tried_at
+) AS tried
 
 -- name: insert_look
 INSERT INTO looks (market_id, first_session, last_session, key, looked_at)
@@ -64,6 +96,6 @@ VALUES (%(market_id)s, %(first)s, %(last)s, %(key)s, %(at)s)
 
 -- name: looks
 SELECT first_session, last_session, key, looked_at FROM looks
-WHERE market_id = %(market_id)s
+WHERE market_id = ANY(%(markets)s)
   AND (%(first)s::date IS NULL OR (first_session <= %(last)s AND last_session >= %(first)s))
 ORDER BY sequence

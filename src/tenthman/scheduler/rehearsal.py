@@ -34,6 +34,7 @@ from tenthman.domain.order import Book
 from tenthman.exchange.process import ExchangeProcess
 from tenthman.execution.client import AlpacaBroker
 from tenthman.ml.inference import SignalModel
+from tenthman.ml.trials import record_ground
 from tenthman.news.linker import Linker
 from tenthman.news.storage import NewsStore
 from tenthman.scheduler.clock import VirtualClock, wall_now
@@ -221,6 +222,7 @@ def open_stores(pool: Pool, market: MarketData) -> Stores:
     market_id = market.provenance.content_hash[:12]
     bars = BarStore(pool, market_id)
     bars.save_market(market.provenance, market.universe)
+    record_ground(pool, market_id, market.panel)
     return Stores(
         pool=pool,
         market_id=market_id,

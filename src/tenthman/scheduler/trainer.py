@@ -24,7 +24,7 @@ from tenthman.ml.registry import Registry
 from tenthman.ml.roles import Change
 from tenthman.ml.sharpe import SharpeMoments, deflated_sharpe, sampling_variance, sharpe_moments
 from tenthman.ml.training import Grow, grow_here, shortfalls
-from tenthman.ml.trials import TrialCount, record_trial, trials
+from tenthman.ml.trials import TrialCount, record_ground, record_trial, trials
 from tenthman.ml.tuning import Trial, Tuned, tune
 from tenthman.ml.walk_forward import WalkForward, walk_forward
 from tenthman.scheduler.clock import wall_now
@@ -117,6 +117,7 @@ def train_market(
     with nullcontext(grow_here) if cluster is None else growing_on(cluster) as grow:
         watcher.stage("computing features and labels")
         material = _material(config, market, span, None if cluster is None else GROWN_ON)
+        record_ground(pool, market.market_id, material.panel)
         if tune_trials is not None:
             watcher.stage(f"tuning: {tune_trials} trials of {config.models.signal.walk_forward.folds} folds")
             tuned = _tune(config, pool, market, material, tune_trials, watcher, grow)

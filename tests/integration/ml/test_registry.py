@@ -1,6 +1,7 @@
 """The registry: models come back to the bit, and altered ones do not come back at all."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from tenthman.config import StopRules
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import DataCorrupt, DataMissing, SetupError
 from tenthman.domain.features import FeaturePanel
-from tenthman.domain.market import Period
+from tenthman.domain.market import Panel, Period
 from tenthman.ml import roles
 from tenthman.ml.inference import open_model
 from tenthman.ml.labels import UNKNOWN, Labels
@@ -23,7 +24,7 @@ from tenthman.ml.manifest import expired
 from tenthman.ml.registry import Registry, TrainingInputs
 from tenthman.ml.roles import Change, ModelRole
 from tenthman.ml.training import TrainedModel, train
-from tenthman.ml.trials import TrialCount, looks, record_look, record_trial, trials
+from tenthman.ml.trials import TrialCount, looks, record_ground, record_look, record_trial, same_history, trials
 
 AT = datetime(2020, 1, 5, 12, 0, tzinfo=UTC)
 EXPIRES = date(2019, 12, 31)
@@ -307,6 +308,50 @@ def test_every_look_is_counted(pool: Pool, market_id: str) -> None:
     assert [look.key for look in looks(pool, "m1", Period(first=date(2022, 1, 3), last=date(2022, 1, 4)))] == ["b"]
     assert looks(pool, "m1", Period(first=date(2018, 1, 3), last=date(2018, 1, 4))) == ()
     assert [look.period for look in looks(pool, "m1")] == [kept, kept, part]
+
+
+def a_market(pool: Pool, name: str, tickers: Sequence[str], first: str, count: int = 60, kind: str = "pack") -> str:
+    with pool.connection() as connection:
+        row = [name, kind, name.split("-", maxsplit=1)[0]]
+        connection.execute("INSERT INTO markets VALUES (%s, %s, %s, 'd', 's', 'p', 'l', 'h', 'SPY')", row)
+    prices = np.full((count, len(tickers)), 10.0)
+    prices[:10, -1] = np.nan
+    sessions = np.datetime64(first) + np.arange(count)
+    fields = dict.fromkeys(("open", "high", "low", "close", "volume"), prices)
+    record_ground(pool, name, Panel(sessions=sessions, tickers=tuple(tickers), **fields))
+    return name
+
+
+def test_touched_data_is_the_same_history_and_other_data_is_not(pool: Pool) -> None:
+    names = [f"T{number}" for number in range(8)]
+    pack = a_market(pool, "pack", names, "2019-01-01")
+    akin = [
+        a_market(pool, "restamped", names, "2019-01-01"),
+        a_market(pool, "fewer", names[:2], "2019-01-05", count=10),
+        a_market(pool, "more", [*names, *(f"N{number}" for number in range(30))], "2018-12-01", count=200),
+        a_market(pool, "half", [*names[:4], "A", "B", "C", "D"], "2019-02-20"),
+    ]
+    a_market(pool, "mostly others", [*names[:3], "A", "B", "C", "D", "E"], "2019-01-01")
+    a_market(pool, "later", names, "2019-04-01")
+    assert same_history(pool, pack) == tuple(sorted([pack, *akin]))
+    period = Period(first=date(2019, 1, 2), last=date(2019, 2, 1))
+    record_trial(pool, pack, "one", "backtest", AT, 0.1)
+    record_look(pool, pack, period, "one", AT)
+    for market in akin:
+        assert trials(pool, market).n == 1
+    assert record_trial(pool, "restamped", "one", "backtest", AT, 0.3).n == 1
+    found = record_trial(pool, "restamped", "two", "backtest", AT, 0.3)
+    assert (found.n, found.with_sharpe) == (2, 2)
+    assert record_look(pool, "restamped", period, "two", AT) == 2
+    assert (trials(pool, "later").n, looks(pool, "later")) == (0, ())
+
+
+def test_practice_markets_of_one_name_are_one_history(pool: Pool) -> None:
+    one = a_market(pool, "planted7-1", ["A", "B"], "2019-01-01", kind="practice")
+    two = a_market(pool, "planted7-2", ["A", "B"], "2019-01-01", kind="practice")
+    a_market(pool, "planted8-1", ["A", "B"], "2019-01-01", kind="practice")
+    a_market(pool, "own", ["A", "B"], "2019-01-01")
+    assert same_history(pool, one) == (one, two)
 
 
 def test_every_input_changes_the_key_except_the_thresholds(inputs: TrainingInputs) -> None:
