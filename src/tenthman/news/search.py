@@ -8,13 +8,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
-from pgvector import Vector
-from psycopg import Connection, Cursor, sql
+from pgvector import HalfVector
+from psycopg import Connection, sql
 from psycopg_pool import ConnectionPool
 
 from tenthman.db.sql import load_queries
@@ -34,17 +34,28 @@ Row = tuple[Any, ...]
 Key = tuple[str, int]
 """An article's id and the number of a version."""
 
+Statement = tuple[sql.SQL | sql.Composed, dict[str, object]]
+
 DEPTH = 50
 """So many of each list are fused."""
 
 EXACT_UP_TO = 8_000
 """So few candidates are compared one by one: quicker than the index, which would find few of them, and exact."""
 
-EF_SEARCH = 300
+EF_SEARCH = 200
 """How many neighbours the index keeps in view (HNSW, Malkov and Yashunin, 2018)."""
 
 INDEXED = (384, 768, 1024)
 """Widths for which the schema has an index; vectors of others are all compared."""
+
+NARROW = 1_024
+"""Vectors of up to this width stand in the index by ticker itself."""
+
+LINKS_OF_AN_ITEM = 10
+"""No item is linked to more tickers: to eight companies, of which a few have two classes of shares."""
+
+TIDY_FROM = 1_000
+"""So many new vectors at once, and the tables are vacuumed: an index alone answers for pages known to be settled."""
 
 NEWEST = 200
 """Of the items that have the words of the question, so many of the newest are ranked."""
@@ -95,6 +106,7 @@ class NewsSearch:
         self._pool = pool
         self._embedder = embedder
         self._scope = {"market_id": market_id, "model": embedder.model}
+        self._many_after: datetime | None = None
 
     def missing(self) -> int:
         """How many stored headlines have no vector yet; only their words can be found."""
@@ -113,7 +125,17 @@ class NewsSearch:
             batch = rows[start : start + BATCH]
             self._embed([((str(news_id), int(version)), str(headline)) for news_id, version, headline in batch])
             told(start + len(batch))
+        if len(rows) >= TIDY_FROM:
+            self._tidy()
         return len(rows)
+
+    def _tidy(self) -> None:
+        with self._pool.connection() as connection:
+            connection.autocommit = True
+            try:
+                connection.execute(SQL["tidy"])
+            finally:
+                connection.autocommit = False
 
     def search(self, question: Question) -> tuple[Found, ...]:
         """The best passages for `question`, best first, under the ids n1, n2, ...
@@ -126,13 +148,17 @@ class NewsSearch:
 
     def search_with(self, question: Question, vector: NDArray[np.float32]) -> tuple[Found, ...]:
         """As `search`, for a question whose unit `vector` is at hand."""
-        near, worded = self.nearest(question, vector), self._matching(question)
-        fused = _fuse(near, worded)
-        if not fused:
+        words = _matching(question)
+        with self._pool.connection() as connection:
+            near, worded = self._asked(connection, question, self._nearest(connection, question, vector, DEPTH), words)
+            worded = worded[:DEPTH]
+            fused = _fuse(near, worded)
+            items, vectors = self._read(connection, list(fused), question.as_of)
+        if not items:
             return ()
-        items, vectors = self._read(list(fused), question.as_of)
-        told = stories([linked for linked, _ in items.values()])
-        keys = {linked.item.id: key for key, (linked, _) in items.items()}
+        vectors |= self._embed([(key, linked.item.headline) for key, linked in items.items() if key not in vectors])
+        told = stories(list(items.values()))
+        keys = {linked.item.id: key for key, linked in items.items()}
         relevance = np.array([_relevance(story, fused, keys, question) for story in told])
         lead_vectors = np.stack([vectors[keys[story.lead.item.id]] for story in told]).astype(np.float64)
         chosen = diverse(lead_vectors, np.round(relevance, DIGITS), question.limit)
@@ -148,45 +174,48 @@ class NewsSearch:
         Few candidates are compared one by one, and so are those of tickers, from which the question may lie far: the
         index would walk for long and miss some. Among many it looks on until it has found enough.
         """
-        values = {**self._scope, **_narrowing(question), "vector": Vector(vector), "depth": depth}
+        with self._pool.connection() as connection:
+            [found] = self._asked(connection, question, self._nearest(connection, question, vector, depth))
+        return found
+
+    def _nearest(
+        self, connection: Connection[Row], question: Question, vector: NDArray[np.float32], depth: int
+    ) -> Statement:
         width = len(vector)
-        with self._pool.connection() as connection, connection.cursor() as cursor:
-            if width in INDEXED and not question.tickers and self._many(cursor, values, question):
-                cursor.execute(sql.SQL("SET LOCAL hnsw.ef_search = {}").format(EF_SEARCH))
-                cursor.execute(_query("nearest_by_index", question, dimensions=width), values)
-            else:
-                cursor.execute(_query("nearest_of_all", question), values)
-            return [(str(news_id), int(version)) for news_id, version in cursor]
+        values = {"vector": HalfVector(vector), "depth": depth}
+        if question.tickers:
+            links = depth * min(len(question.tickers), LINKS_OF_AN_ITEM)
+            narrow = sql.SQL("<= {0}" if width <= NARROW else "> {0}").format(NARROW)
+            return sql.SQL(SQL["nearest_of_tickers"]).format(of_width=narrow), {**values, "links": links}
+        if width in INDEXED and self._many(connection, question.as_of):
+            return sql.SQL(SQL["nearest_by_index"]).format(dimensions=width), values
+        return sql.SQL(SQL["nearest_of_all"]), values
 
-    def _many(self, cursor: Cursor[Row], values: dict[str, object], question: Question) -> bool:
-        """Whether there are more candidates than should be compared one by one."""
-        row = cursor.execute(_query("eligible", question), {**values, "enough": EXACT_UP_TO + 1}).fetchone()
-        return row is not None and int(row[0]) > EXACT_UP_TO
+    def _many(self, connection: Connection[Row], as_of: datetime) -> bool:
+        """Whether more candidates are known by `as_of` than should be compared one by one."""
+        if self._many_after is None:
+            row = connection.execute(SQL["known_after"], {**self._scope, "few": EXACT_UP_TO}).fetchone()
+            self._many_after = None if row is None else row[0]
+        return self._many_after is not None and as_of >= self._many_after
 
-    def _matching(self, question: Question) -> list[Key]:
-        """Items with all words of the question, then (where those are few) with any of them."""
-        values = {**self._scope, **_narrowing(question), "depth": DEPTH, "newest": NEWEST}
-        found: dict[Key, None] = {}
-        with self._pool.connection() as connection, connection.cursor() as cursor:
-            row = cursor.execute(SQL["lexemes"], {"text": question.text}).fetchone()
-            every = "" if row is None else str(row[0])
-            for query in dict.fromkeys((every, every.replace(" & ", " | "))):
-                if query and len(found) < question.limit:
-                    cursor.execute(_query("matching", question), {**values, "query": query})
-                    found |= {(str(news_id), int(version)): None for news_id, version in cursor}
-        return list(found)[:DEPTH]
+    def _asked(self, connection: Connection[Row], question: Question, *statements: Statement) -> list[list[Key]]:
+        """What each statement finds, all sent at once."""
+        scope = {**self._scope, "as_of": question.as_of, "tickers": list(question.tickers)}
+        with connection.pipeline():
+            connection.execute(sql.SQL("SET LOCAL hnsw.ef_search = {}").format(EF_SEARCH))
+            # Not prepared: a plan for any values whatever would not know how much these narrow.
+            cursors = [connection.execute(text, {**scope, **values}, prepare=False) for text, values in statements]
+            return [list(dict.fromkeys((str(row[0]), int(row[1])) for row in cursor)) for cursor in cursors]
 
     def _read(
-        self, keys: Sequence[Key], as_of: datetime
-    ) -> tuple[dict[Key, tuple[LinkedItem, str]], dict[Key, NDArray[np.float32]]]:
-        """The items behind `keys` that still stood at `as_of`, and the vector of each."""
+        self, connection: Connection[Row], keys: Sequence[Key], as_of: datetime
+    ) -> tuple[dict[Key, LinkedItem], dict[Key, NDArray[np.float32]]]:
+        """The items behind `keys` that still stood at `as_of`, and the vectors of those that have one."""
         values = {**self._scope, "as_of": as_of, "ids": [key[0] for key in keys], "versions": [key[1] for key in keys]}
-        with self._pool.connection() as connection, connection.cursor(binary=True) as cursor:
+        with connection.cursor(binary=True) as cursor:
             rows = cursor.execute(SQL["fetch"], values).fetchall()
-        items = {(str(row[0]), int(row[12])): (linked_item(row[:12]), str(row[1])) for row in rows}
-        vectors = {(str(row[0]), int(row[12])): _unpacked(row[13]) for row in rows if row[13] is not None}
-        without = [(key, headline) for key, (_, headline) in items.items() if key not in vectors]
-        return items, vectors | self._embed(without)
+        items = {(str(row[0]), int(row[12])): linked_item(row[:12]) for row in rows}
+        return items, {(str(row[0]), int(row[12])): _unpacked(row[13]) for row in rows if row[13] is not None}
 
     def _embed(self, headlines: Sequence[tuple[Key, str]]) -> dict[Key, NDArray[np.float32]]:
         """Make and keep the vectors of `headlines`."""
@@ -197,26 +226,29 @@ class NewsSearch:
         with self._pool.connection() as connection, connection.cursor() as cursor:
             cursor.execute(SQL["stage"])
             with cursor.copy(SQL["copy_in"]) as copy:
-                copy.set_types(["text", "int4", "vector"])
+                copy.set_types(["text", "int4", "halfvec"])
                 for (news_id, version), vector in made.items():
-                    copy.write_row((news_id, version, Vector(vector)))
+                    copy.write_row((news_id, version, HalfVector(vector)))
             cursor.execute(SQL["add"], self._scope)
             cursor.execute("DROP TABLE incoming_vectors")
         log.debug("headlines embedded", number=len(made), model=self._embedder.model)
         return made
 
 
-_NARROWED: LiteralString = "AND tickers && %(tickers)s"
+_EVERY = sql.SQL("plainto_tsquery('english', %(text)s)")
+_EITHER = sql.SQL("replace({}::text, ' & ', ' | ')::tsquery").format(_EVERY)
+_LINKED = sql.SQL("AND tickers && %(tickers)s")
 
 
-def _query(name: str, question: Question, **numbers: int) -> sql.Composed:
-    """The named query with its narrowing spelled out, so that the planner sees what there is to narrow by."""
-    narrowed = sql.SQL(_NARROWED) if question.tickers else sql.SQL("")
-    return sql.SQL(SQL[name]).format(narrowed=narrowed, **{key: sql.Literal(value) for key, value in numbers.items()})
+def _matching(question: Question) -> Statement:
+    """Items with all words of the question, then (where those are few) with any of them.
 
-
-def _narrowing(question: Question) -> dict[str, object]:
-    return {"as_of": question.as_of, "tickers": list(question.tickers)}
+    What narrows is spelled out, so that the planner sees it.
+    """
+    text = sql.SQL(SQL["matching"]).format(
+        every=_EVERY, either=_EITHER, narrowed=_LINKED if question.tickers else sql.SQL("")
+    )
+    return text, {"text": question.text, "depth": DEPTH, "newest": NEWEST, "limit": question.limit}
 
 
 def _fuse(*lists: Sequence[Key]) -> dict[Key, float]:
@@ -264,5 +296,5 @@ def _found(
 
 
 def _unpacked(sent: bytes) -> NDArray[np.float32]:
-    """pgvector's own wire form: two 16-bit words (width, unused), then big-endian float32."""
-    return np.frombuffer(sent, dtype=">f4", offset=4).astype(np.float32)
+    """pgvector's own wire form: two 16-bit words (width, unused), then big-endian float16."""
+    return np.frombuffer(sent, dtype=">f2", offset=4).astype(np.float32)

@@ -15,55 +15,91 @@ ORDER BY v.known_at DESC, v.news_id, v.version
 LIMIT %(limit)s;
 
 -- name: stage
-CREATE TEMP TABLE incoming_vectors (news_id text NOT NULL, version integer NOT NULL, vector vector NOT NULL)
+CREATE TEMP TABLE incoming_vectors (news_id text NOT NULL, version integer NOT NULL, vector halfvec NOT NULL)
 ON COMMIT DROP;
 
 -- name: copy_in
 COPY incoming_vectors (news_id, version, vector) FROM STDIN WITH (FORMAT BINARY);
 
 -- name: add
-INSERT INTO news_vectors (market_id, model, news_id, version, known_at, tickers, vector)
-SELECT v.market_id, %(model)s, v.news_id, v.version, v.known_at, v.tickers, i.vector::halfvec
-FROM incoming_vectors i
-JOIN news_versions v ON v.market_id = %(market_id)s AND v.news_id = i.news_id AND v.version = i.version
-ON CONFLICT (market_id, model, news_id, version) DO NOTHING;
+WITH added AS (
+    INSERT INTO news_vectors (market_id, model, news_id, version, known_at, vector)
+    SELECT v.market_id, %(model)s, v.news_id, v.version, v.known_at, i.vector
+    FROM incoming_vectors i
+    JOIN news_versions v ON v.market_id = %(market_id)s AND v.news_id = i.news_id AND v.version = i.version
+    ON CONFLICT (market_id, model, news_id, version) DO NOTHING
+    RETURNING market_id, model, news_id, version, known_at, vector
+)
+INSERT INTO news_ticker_vectors (market_id, model, ticker, known_at, news_id, version, vector)
+SELECT a.market_id, a.model, named.ticker, a.known_at, a.news_id, a.version, a.vector
+FROM added a
+JOIN news_versions v USING (market_id, news_id, version), unnest(v.tickers) AS named (ticker)
+ON CONFLICT (market_id, model, news_id, version, ticker) DO NOTHING;
 
--- name: eligible
-SELECT count(*) FROM (
-    SELECT 1 FROM news_vectors
-    WHERE market_id = %(market_id)s AND model = %(model)s AND known_at <= %(as_of)s {narrowed}
-    LIMIT %(enough)s
-) found;
+-- name: tidy
+VACUUM (ANALYZE) news, news_versions, news_vectors, news_ticker_vectors;
+
+-- name: known_after
+SELECT known_at FROM news_vectors
+WHERE market_id = %(market_id)s AND model = %(model)s
+ORDER BY known_at
+LIMIT 1 OFFSET %(few)s;
 
 -- name: nearest_of_all
 SELECT news_id, version FROM news_vectors
-WHERE market_id = %(market_id)s AND model = %(model)s AND known_at <= %(as_of)s {narrowed}
-ORDER BY vector <#> %(vector)s::vector::halfvec, news_id, version
+WHERE market_id = %(market_id)s AND model = %(model)s AND known_at <= %(as_of)s
+ORDER BY vector <#> %(vector)b, news_id, version
 LIMIT %(depth)s;
 
 -- name: nearest_by_index
 SELECT news_id, version FROM news_vectors
-WHERE market_id = %(market_id)s AND model = %(model)s AND known_at <= %(as_of)s AND dimensions = {dimensions} {narrowed}
-ORDER BY vector::halfvec({dimensions}) <#> %(vector)s::vector::halfvec({dimensions})
+WHERE market_id = %(market_id)s AND model = %(model)s AND known_at <= %(as_of)s AND dimensions = {dimensions}
+ORDER BY vector::halfvec({dimensions}) <#> %(vector)b::halfvec({dimensions})
 LIMIT %(depth)s;
 
--- name: lexemes
-SELECT plainto_tsquery('english', %(text)s)::text;
+-- name: nearest_of_tickers
+WITH near AS MATERIALIZED (
+    SELECT id, vector <#> %(vector)b AS away FROM news_ticker_vectors
+    WHERE market_id = %(market_id)s AND model = %(model)s AND ticker = ANY(%(tickers)s) AND known_at <= %(as_of)s
+      AND dimensions {of_width}
+    ORDER BY away, id
+    LIMIT %(links)s
+)
+SELECT t.news_id, t.version FROM near JOIN news_ticker_vectors t USING (id)
+GROUP BY t.news_id, t.version
+ORDER BY min(near.away), t.news_id, t.version
+LIMIT %(depth)s;
 
 -- name: matching
-WITH newest AS MATERIALIZED (
-    SELECT news_id, version, known_at, document FROM news_versions
-    WHERE market_id = %(market_id)s AND known_at <= %(as_of)s AND document @@ %(query)s::tsquery {narrowed}
-    ORDER BY known_at DESC
-    LIMIT %(newest)s
+WITH all_words AS (
+    SELECT news_id, version, known_at, ts_rank(document, {every}) AS rank FROM (
+        SELECT news_id, version, known_at, document FROM news_versions
+        WHERE market_id = %(market_id)s AND known_at <= %(as_of)s AND document @@ {every} {narrowed}
+        ORDER BY known_at DESC, news_id, version
+        LIMIT %(newest)s
+    ) newest
+    ORDER BY rank DESC, known_at DESC, news_id, version
+    LIMIT %(depth)s
+),
+any_words AS (
+    SELECT news_id, version, known_at, ts_rank(document, {either}) AS rank FROM (
+        SELECT news_id, version, known_at, document FROM news_versions
+        WHERE market_id = %(market_id)s AND known_at <= %(as_of)s AND document @@ {either} {narrowed}
+          AND (SELECT count(*) FROM all_words) < %(limit)s
+        ORDER BY known_at DESC, news_id, version
+        LIMIT %(newest)s
+    ) newest
+    ORDER BY rank DESC, known_at DESC, news_id, version
+    LIMIT %(depth)s
 )
-SELECT news_id, version FROM newest
-ORDER BY ts_rank(document, %(query)s::tsquery) DESC, known_at DESC, news_id, version
-LIMIT %(depth)s;
+SELECT news_id, version, 1 AS turn, rank, known_at FROM all_words
+UNION ALL
+SELECT news_id, version, 2, rank, known_at FROM any_words
+ORDER BY turn, rank DESC, known_at DESC, news_id, version;
 
 -- name: fetch
 SELECT v.news_id, v.headline, v.summary, n.source, n.url, v.published_at, v.known_at, v.precision, v.source_tickers,
-       v.tickers, v.weight, v.sentiment, v.version, vector_send(x.vector::vector)
+       v.tickers, v.weight, v.sentiment, v.version, halfvec_send(x.vector)
 FROM unnest(%(ids)s::text[], %(versions)s::integer[]) AS wanted (news_id, version)
 JOIN news_versions v ON v.market_id = %(market_id)s AND v.news_id = wanted.news_id AND v.version = wanted.version
 JOIN news n ON n.market_id = v.market_id AND n.id = v.news_id

@@ -49,7 +49,8 @@ class NewsStore:
                 cursor.execute(SQL["analyse"])
                 cursor.execute(SQL["add_articles"], {"market_id": self._market_id})
                 cursor.execute(SQL["relink"], {"market_id": self._market_id})
-                cursor.execute(SQL["relink_vectors"], {"market_id": self._market_id})
+                cursor.execute(SQL["unlink_vectors"], {"market_id": self._market_id})
+                cursor.execute(SQL["link_vectors"], {"market_id": self._market_id})
                 cursor.execute(SQL["add_versions"], {"market_id": self._market_id})
                 added += cursor.rowcount
                 cursor.execute("DROP TABLE incoming_news")

@@ -37,13 +37,25 @@ FROM incoming_news i
 WHERE v.market_id = %(market_id)s AND v.news_id = i.id AND v.headline = i.headline AND v.summary = i.summary
   AND (v.tickers, v.weight, v.sentiment) IS DISTINCT FROM (i.tickers, i.weight, i.sentiment);
 
--- name: relink_vectors
-UPDATE news_vectors x
-SET tickers = v.tickers
+-- name: unlink_vectors
+DELETE FROM news_ticker_vectors x
+USING incoming_news i, news_versions v
+WHERE v.market_id = %(market_id)s AND v.news_id = i.id
+  AND x.market_id = v.market_id AND x.news_id = v.news_id AND x.version = v.version AND x.ticker <> ALL (v.tickers);
+
+-- name: link_vectors
+INSERT INTO news_ticker_vectors (market_id, model, ticker, known_at, news_id, version, vector)
+SELECT x.market_id, x.model, named.ticker, x.known_at, x.news_id, x.version, x.vector
 FROM incoming_news i
 JOIN news_versions v ON v.market_id = %(market_id)s AND v.news_id = i.id
-WHERE x.market_id = v.market_id AND x.news_id = v.news_id AND x.version = v.version
-  AND x.tickers IS DISTINCT FROM v.tickers;
+JOIN news_vectors x ON x.market_id = v.market_id AND x.news_id = v.news_id AND x.version = v.version,
+unnest(v.tickers) AS named (ticker)
+WHERE NOT EXISTS (
+    SELECT 1 FROM news_ticker_vectors y
+    WHERE y.market_id = x.market_id AND y.model = x.model AND y.news_id = x.news_id AND y.version = x.version
+      AND y.ticker = named.ticker
+)
+ON CONFLICT (market_id, model, news_id, version, ticker) DO NOTHING;
 
 -- name: add_versions
 WITH standing AS (

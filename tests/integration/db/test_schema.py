@@ -14,8 +14,8 @@ from tenthman.domain.errors import SetupError
 
 CATALOGUE = {
     "columns": """
-        SELECT table_name, column_name, ordinal_position, udt_name, is_nullable, column_default, is_identity,
-               format_type(a.atttypid, a.atttypmod)
+        SELECT table_name, column_name, rank() OVER (PARTITION BY table_name ORDER BY ordinal_position), udt_name,
+               is_nullable, column_default, is_identity, format_type(a.atttypid, a.atttypmod)
         FROM information_schema.columns c
         JOIN pg_attribute a ON a.attrelid = format('%I.%I', table_schema, table_name)::regclass
                            AND a.attname = column_name

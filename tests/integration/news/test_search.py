@@ -209,3 +209,47 @@ def test_the_index_finds_what_comparing_all_finds_filters_on(
     of_a_ticker = searcher.nearest(ask("x", as_of=as_of, tickers=("T1",)), vectors[1_100], depth=10)
     best = sorted(range(501, 1_000, 4), key=lambda n: -float(vectors[n] @ vectors[1_100]))[:10]
     assert [int(name) for name, _ in of_a_ticker] == best
+
+
+def test_a_new_link_is_searched_by_and_an_old_one_no_more(pool: Pool, store: NewsStore, embedder: Embedder) -> None:
+    store.save([news("a", "Acme and Bolt merge", tickers=("ACM", "BLT"))])
+    searcher = NewsSearch(pool, MARKET, embedder)
+    searcher.index(10)
+    store.save([news("a", "Acme and Bolt merge", tickers=("BLT", "CRN"))])
+    [vector] = embedder.embed(["merger"])
+    assert [searcher.nearest(ask("x", tickers=(name,)), vector) for name in ("ACM", "BLT", "CRN")] == [
+        [],
+        [("a", 1)],
+        [("a", 1)],
+    ]
+    assert searcher.nearest(ask("x", tickers=("BLT", "CRN", "ACM")), vector) == [("a", 1)]
+
+
+@pytest.mark.parametrize("width", [5, 1024, 1500])
+def test_vectors_of_any_width_are_searched_by_ticker(pool: Pool, store: NewsStore, width: int) -> None:
+    vectors = np.eye(2, width, dtype=np.float32)
+    store.save([news(str(n), f"note {n}", tickers=("ACM",)) for n in range(2)])
+    searcher = NewsSearch(pool, MARKET, Fixed(vectors))
+    searcher.index(2)
+    assert searcher.nearest(ask("x", tickers=("ACM",)), vectors[1]) == [("1", 1), ("0", 1)]
+    assert searcher.nearest(ask("x"), vectors[1], depth=1) == [("1", 1)]
+
+
+def test_words_that_everybody_uses_find_by_meaning_alone(pool: Pool, store: NewsStore, embedder: Embedder) -> None:
+    store.save(ITEMS)
+    searcher = NewsSearch(pool, MARKET, embedder)
+    searcher.index(100)
+    found = searcher.search(ask("what is the"))
+    assert {item.by_words for item in found} == {None}
+
+
+def test_many_vectors_at_once_leave_the_tables_vacuumed(
+    pool: Pool, store: NewsStore, embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_module, "TIDY_FROM", 3)
+    store.save(ITEMS)
+    NewsSearch(pool, MARKET, embedder).index(100)
+    with pool.connection() as connection:
+        row = connection.execute("SELECT relallvisible FROM pg_class WHERE relname = 'news_ticker_vectors'").fetchone()
+    assert row is not None
+    assert row[0] > 0
