@@ -1,6 +1,10 @@
 """The command `tenthman`: every way in which it can end is told here."""
 
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typer.exceptions import TyperException
 
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
@@ -24,18 +28,40 @@ def main() -> None:
 
 
 def _run() -> None:
+    from typer.exceptions import TyperException
+
     from tenthman.cli.app import app
     from tenthman.cli.output import complain
     from tenthman.domain.errors import ConfigError, SetupError, TenthManError
 
     try:
-        app(standalone_mode=True)
+        code = app(prog_name="tenthman", standalone_mode=False)
+    except TyperException as error:
+        if message := _misuse(error):
+            complain(message)
+        sys.exit(EXIT_BAD_INPUT)
     except (ConfigError, SetupError) as error:
         complain(str(error))
         sys.exit(EXIT_BAD_INPUT)
     except TenthManError as error:
         complain(str(error))
         sys.exit(EXIT_FAILED)
+    if isinstance(code, int):
+        sys.exit(code)
+
+
+def _misuse(error: "TyperException") -> str:
+    """What is wrong with a command line, in one line; empty where the help was shown instead."""
+    from pydantic_core import ValidationError
+
+    told = " ".join(error.format_message().split()).replace("Value error, ", "").rstrip(".?")
+    context = getattr(error, "ctx", None)
+    if not told or context is None:
+        return told
+    if isinstance(error.__cause__, ValidationError):
+        given = str(error.__cause__.errors()[0]["input"])
+        told += "" if given in told else f", was {given!r}"
+    return f"{told[0].lower()}{told[1:]}; see `{context.command_path} --help`"
 
 
 def _interrupted() -> None:
