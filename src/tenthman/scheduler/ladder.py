@@ -3,7 +3,9 @@
 Entries are decided in the order of their scores, since each answer counts in the book before the next; but the largest
 have the first claim on the time. Before each debate the ladder is walked on paper over all entries still waiting, by
 stake: a whole debate while more than `short_below` of the cycle's time is left, then analyst and committee only while
-that fits, then none. The entry at hand gets its rung, and at most the time that nobody larger is waiting for.
+that fits, then none. The entry at hand gets its rung, and at most the time that nobody larger is waiting for. What
+smaller entries have had does not count as gone where it is asked how much of the time is left: so, as long as debates
+take as long as they are thought to, each entry is given what it would be given if the largest were debated first.
 """
 
 from collections.abc import Callable, Mapping
@@ -42,6 +44,8 @@ class Ladder:
         self._ends = monotonic() + self._total
         self._stakes: dict[str, Decimal] = {}
         self._longest: dict[Rung, float] = {}
+        self._spent: dict[str, float] = {}
+        self._at_hand: tuple[str, float] | None = None
 
     def expect(self, stakes: Mapping[str, Decimal]) -> None:
         """The entries to come in the order in which they are decided, each with the money it would put in (USD)."""
@@ -49,9 +53,17 @@ class Ladder:
 
     def allot(self, ticker: str) -> Allotment:
         """What the entry in `ticker` is given, as of now. Entries before it in the order are taken to be decided."""
-        left = self._ends - self._monotonic()
-        for name in self._by_stake(ticker):
-            rung, takes = self._rung(left)
+        now = self._monotonic()
+        self._count_spent(ticker, now)
+        left = self._ends - now
+        ranked = self._by_stake(ticker)
+        smaller = sum(self._spent.get(name, 0.0) for name in ranked)
+        waiting = self._waiting(ticker)
+        for name in ranked:
+            smaller -= self._spent.get(name, 0.0)
+            if name not in waiting:
+                continue
+            rung, takes = self._rung(left, left + smaller)
             if name == ticker:
                 return Allotment(rung=rung, seconds=max(0.0, left))
             left -= takes
@@ -61,17 +73,29 @@ class Ladder:
         """A debate on `rung` took so long; the next ones are thought to take as long as the longest."""
         self._longest[rung] = max(self._longest.get(rung, 0.0), seconds)
 
-    def _rung(self, left: float) -> tuple[Rung, float]:
+    def _count_spent(self, ticker: str, now: float) -> None:
+        """What has passed since the entry before it was allotted its time was that entry's."""
+        if self._at_hand is not None:
+            name, since = self._at_hand
+            self._spent[name] = self._spent.get(name, 0.0) + now - since
+        self._at_hand = ticker, now
+
+    def _rung(self, left: float, of_claim: float) -> tuple[Rung, float]:
+        """The rung of an entry for which `left` seconds are there, and `of_claim` with what smaller ones have had."""
         full = self._longest.get(Rung.FULL, self._settings.debate_s)
         short = self._longest.get(Rung.SHORT, full * SHORT_QUESTIONS / QUESTIONS)
-        if left >= full and left > self._settings.short_below * self._total:
+        if left >= full and of_claim > self._settings.short_below * self._total:
             return Rung.FULL, full
         if left >= short and left > 0.0:
             return Rung.SHORT, short
         return Rung.UNREVIEWED, 0.0
 
-    def _by_stake(self, ticker: str) -> list[str]:
-        """`ticker` and who comes after it, the largest stake first; equal ones in the order of decision."""
+    def _waiting(self, ticker: str) -> set[str]:
+        """`ticker` and who comes after it in the order of decision."""
         names = list(self._stakes)
-        waiting = names[names.index(ticker) :] if ticker in self._stakes else [*names, ticker]
-        return sorted(waiting, key=lambda name: -self._stakes.get(name, Decimal(0)))
+        return set(names[names.index(ticker) :]) if ticker in self._stakes else {*names, ticker}
+
+    def _by_stake(self, ticker: str) -> list[str]:
+        """All entries and `ticker`, the largest stake first; equal ones in the order of decision."""
+        names = dict.fromkeys((*self._stakes, ticker))
+        return sorted(names, key=lambda name: -self._stakes.get(name, Decimal(0)))

@@ -69,6 +69,32 @@ def roles(review: Review) -> list[str]:
     return [critique.role.value for critique in review.critiques if critique.state is not ReplyState.OVER_BUDGET]
 
 
+def test_when_time_is_short_the_model_is_asked_about_the_largest_entries_and_not_about_the_best_scores() -> None:
+    """T0 has the best score and the smallest stake: the wider its range, the smaller its size. 25 s are 2 debates."""
+    watch, model = Watch(), Model()
+    spreads = {"T0": 3.0, "T1": 2.5, "T2": 2.0, "T3": 1.5, "T4": 1.0}
+    prepared = prepared_of(
+        [facts_of(name, spread=spread, issuer=name, sector=f"S{name}") for name, spread in spreads.items()],
+        [signal_of(name, score=0.5 - number / 20) for number, name in enumerate(spreads)],
+    )
+
+    def asked(prompts: tuple[Prompt, ...]) -> tuple[Reply, ...]:
+        watch.now += 2.0 * len(prompts)
+        return model(prompts)
+
+    hasty = LADDER.model_copy(update={"short_below": 0.0})
+    agents = CONFIG.agents.model_copy(update={"cycle_deadline_s": 25.0, "ladder": hasty})
+    opening = committee(lambda _ticker, _name, _as_of: (), asked, agents, BINDING, None, watch)
+    decided = list(decide(prepared, a_book(), opening(Cycle()), a_question(), CONFIG))
+    assert [item.decision.ticker for item in decided] == list(spreads), "decided in the order of scores"
+    heard = {
+        item.decision.ticker: sum(critique.state is not ReplyState.OVER_BUDGET for critique in item.decision.critiques)
+        for item in decided
+    }
+    assert heard == {"T4": 6, "T3": 6, "T2": 3, "T1": 1, "T0": 1}
+    assert len(model.asked) == 12
+
+
 def test_with_time_all_five_are_asked_then_two_then_nobody() -> None:
     watch, model = Watch(), Model()
     holes = opened(model, watch)

@@ -225,7 +225,7 @@ def test_the_sale_for_everything_comes_before_the_horizon_and_the_signal_at_the_
 
 
 def test_dividends_of_the_sessions_it_is_held_over_are_paid_and_rounded_as_the_account_s_are() -> None:
-    """Ten shares: 0.5 a share on the second day, 0.00004 (four hundredths of a cent in all) on the last, none before."""
+    """Ten shares: 0.5 a share on the second day, 0.00004 on the last; the first day is too early."""
     paid = {"AAPL": {0: 9.0, 1: 0.5, 2: 0.00004}}
     market = small_market({"AAPL": [QUIET, QUIET, (98.0, 110.0, 90.0, 96.0), QUIET]}, dividends=paid)
     bars = ShadowMarket(market.panel, market.hours, FREE, dividends=dividends_of(market))
