@@ -358,7 +358,7 @@ def _as_json(outcome: Outcome) -> dict[str, object]:
 def _read(path: Path, journal: Journal) -> list[Outcome]:
     """Outcomes of earlier runs."""
     try:
-        return [_outcome_of(json.loads(line)) for line in journal.lines]
+        return [_outcome_of(json.loads(line)) for line in journal.lines()]
     except (ValueError, TypeError) as error:
         raise DataCorrupt(f"{path}: is not a record of outcomes ({error}); move it away") from None
 

@@ -74,14 +74,17 @@ def open_ledger(path: Path) -> Iterator[Ledger]:
 def _read(path: Path, journal: Journal) -> dict[str, Outcome]:
     """Every outcome; a last line that is none is dropped from the journal."""
     outcomes: dict[str, Outcome] = {}
-    for number, line in enumerate(journal.lines, start=1):
+    unsound = ""
+    for number, line in enumerate(journal.lines(), start=1):
+        if unsound:
+            raise DataCorrupt(f"{path}: {unsound}")
         outcome = _parse(line)
-        if outcome is not None:
-            outcomes[outcome.setting] = outcome
-        elif number < len(journal.lines):
-            raise DataCorrupt(f"{path}: line {number} must be the outcome of a setting, was {line[:80]!r}")
+        if outcome is None:
+            unsound = f"line {number} must be the outcome of a setting, was {line[:80]!r}"
         else:
-            journal.drop_last()
+            outcomes[outcome.setting] = outcome
+    if unsound:
+        journal.drop_last()
     return outcomes
 
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 from tenthman.db.journal import Journal, open_journal
@@ -54,7 +55,8 @@ class State:
 
     def repeat(self, clockwork: Clockwork) -> int:
         """Carry out all that was kept, and tell nobody; how many entries. SetupError where one cannot be repeated."""
-        for number, line in enumerate(self._journal.lines[1:], 2):
+        number = 1
+        for number, line in enumerate(islice(self._journal.lines(), 1, None), 2):
             try:
                 self._repeat(clockwork, json.loads(line))
             except (Refusal, ValueError, KeyError, IndexError, TypeError) as error:
@@ -63,7 +65,7 @@ class State:
                     "changed: start with another file"
                 ) from error
         clockwork.venue.forget()
-        return len(self._journal.lines) - 1
+        return number - 1
 
     def _append(self, venue: Venue, entry: Mapping[str, object]) -> None:
         """OSError where the line cannot be written, and ever after: what follows a gap must not be kept."""
@@ -99,10 +101,11 @@ def open_state(path: Path, market: Mapping[str, object]) -> Iterator[State]:
     """
     head = json.dumps({"format": FORMAT, **market}, separators=(",", ":"), sort_keys=True).encode()
     with open_journal(path) as journal:
-        if not journal.lines:
+        found = next(journal.lines(), None)
+        if found is None:
             journal.append(head)
-        elif journal.lines[0] != head:
-            raise SetupError(f"{path}: must be the state of {head.decode()}, was {_shown(journal.lines[0])}")
+        elif found != head:
+            raise SetupError(f"{path}: must be the state of {head.decode()}, was {_shown(found)}")
         yield State(journal)
 
 
