@@ -24,6 +24,7 @@ from tenthman_markets import small_market
 
 from tenthman.domain.canonical import plain
 from tenthman.domain.market import MarketData
+from tenthman.exchange.alpaca_feeds import UNLIMITED, Plan
 from tenthman.exchange.orders import ALPACA_RULES, VenueRules
 from tenthman.exchange.serve import Addresses, Serving, addresses, listening, prepared, serve
 
@@ -127,6 +128,7 @@ def serving(
     per_minute: int | None = None,
     state: str | Path | None = None,
     rules: VenueRules = ALPACA_RULES,
+    plan: Plan = UNLIMITED,
     port: int = 0,
 ) -> Serving:
     """What to serve of `market`, with dividends and a wall clock that stands."""
@@ -143,6 +145,7 @@ def serving(
         wall=lambda: WALL,
         state=None if state is None else Path(state),
         rules=rules,
+        plan=plan,
     )
 
 

@@ -44,6 +44,10 @@ def serve_command(
     accounts: Annotated[int, typer.Option(min=1, max=_MOST_ACCOUNTS, help="How many accounts.")] = 1,
     cash: Annotated[float, typer.Option(min=0.01, max=1e9, help="What each account begins with, USD.")] = 100_000.0,
     rate_limit: Annotated[int, typer.Option(min=0, help="Calls a minute of each account; 0: no limit.")] = 200,
+    data_plan: Annotated[
+        Literal["free", "unlimited"],
+        typer.Option(help="Websockets of market data: free allows 1 a feed, 30 symbols of trades and quotes."),
+    ] = "free",
     latency: Annotated[float, typer.Option(help="Seconds until a cancel or a replacement takes effect.")] = 0.0,
     volume_share: Annotated[
         float | None, typer.Option(help="Fraction of a bar's volume that orders get; without it they fill whole.")
@@ -59,6 +63,7 @@ def serve_command(
 
     The keys that it prints are the same at every start and no secrets.
     """
+    from tenthman.exchange.alpaca_feeds import FREE, UNLIMITED
     from tenthman.exchange.serve import Serving, serve
 
     rules = _rules(latency, volume_share, partial_fills)
@@ -79,6 +84,7 @@ def serve_command(
             wall=lambda: wall_now().timestamp(),
             state=state,
             rules=rules,
+            plan=FREE if data_plan == "free" else UNLIMITED,
         ),
         lambda addresses: _show(addresses, chosen, as_json),
     )

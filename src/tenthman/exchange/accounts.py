@@ -43,7 +43,7 @@ class TradingAccount:
         return len(events)
 
     def forget(self) -> None:
-        """Drop what waits for `publish`."""
+        """Drop what waits for `publish`: it was told before, or must not be told because it could not be kept."""
         self._unsent = []
         self.exchange.drain()
 
@@ -80,7 +80,7 @@ class Venue:
         return account if account is not None and account.keys.are(key, secret) else None
 
     def forget(self) -> None:
-        """Drop what waits, untold: it was told before."""
+        """Drop what waits for `publish` in all accounts."""
         for account in self.accounts:
             account.forget()
 

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from tenthman.exchange.alpaca_control import Control
 from tenthman.exchange.alpaca_edge import ControlCall, Edge, TraderCall
-from tenthman.exchange.alpaca_feeds import MARKET_CHANNELS, NEWS_CHANNELS, Feed
+from tenthman.exchange.alpaca_feeds import MARKET_CHANNELS, NEWS_CHANNELS, UNLIMITED, Feed, Plan
 from tenthman.exchange.alpaca_routes import ENDPOINTS
 from tenthman.exchange.alpaca_stream import Broadcaster, StreamDoor
 from tenthman.exchange.clockwork import Clockwork
@@ -19,12 +19,15 @@ from tenthman.exchange.state import State
 class ServedExchange:
     """The application `app`, and the `control` through which its owner moves time in the same process.
 
-    `control_token` is what the clock's owner must send; `state`, where there is one, keeps what happens.
+    `control_token` is what the clock's owner must send; `state`, where there is one, keeps what happens. `plan` limits
+    the websockets of market data and news.
     """
 
-    def __init__(self, clockwork: Clockwork, control_token: str, state: State | None = None) -> None:
+    def __init__(
+        self, clockwork: Clockwork, control_token: str, state: State | None = None, plan: Plan = UNLIMITED
+    ) -> None:
         self.edge = Edge(clockwork.venue, control_token, state)
-        feeds = Feed(MARKET_CHANNELS, self._are_keys), Feed(NEWS_CHANNELS, self._are_keys)
+        feeds = Feed(MARKET_CHANNELS, self._are_keys, plan), Feed(NEWS_CHANNELS, self._are_keys, plan)
         self.control = Control(clockwork, self.edge.faults, feeds, state)
         for account in clockwork.venue.accounts:
             account.stream.told_as = self.edge.faults.events

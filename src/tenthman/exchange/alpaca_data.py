@@ -87,7 +87,7 @@ def get_symbol_snapshot(exchange: ReplayExchange, call: Call) -> Reply:
 
 
 def get_corporate_actions(exchange: ReplayExchange, call: Call) -> Reply:
-    """GET /v1/corporate-actions: the cash dividends that the market knows, from their ex-dates on."""
+    """GET /v1/corporate-actions: dividends that the market knows, and splits on command, from their ex-dates on."""
     query = call.query
     limit = ask.read_whole(query, "limit", default=100, most=1000)
     today = exchange.now.astimezone(NEW_YORK).date()
@@ -98,13 +98,18 @@ def get_corporate_actions(exchange: ReplayExchange, call: Call) -> Reply:
     last = min(today if ids else ask.read_date(query, "end") or today, today)
     kinds = frozenset(filter(None, query.get("types", "").split(",")))
     wanted = frozenset(ask.read_symbols(query.get("symbols")))
-    paid = _dividends(exchange, first, last) if not kinds or "cash_dividend" in kinds else ()
-    rows = [prices.cash_dividend_body(*payment) for payment in paid if not wanted or payment[0] in wanted]
-    rows = [row for row in rows if not ids or row["id"] in ids]
+    rows = [
+        (kind, body)
+        for kind, symbol, body in _actions(exchange, first, last)
+        if (not kinds or kind in kinds) and (not wanted or symbol in wanted) and (not ids or body["id"] in ids)
+    ]
     if ask.read_option(query, "sort", ("asc", "desc")) == "desc":
         rows.reverse()
-    page, token = _page_after(rows, query.get("page_token", ""), limit, lambda row: str(row["id"]))
-    return Reply(body={"corporate_actions": {"cash_dividends": page} if page else {}, "next_page_token": token})
+    page, token = _page_after(rows, query.get("page_token", ""), limit, lambda row: str(row[1]["id"]))
+    found: dict[str, list[Json]] = {}
+    for kind, body in page:
+        found.setdefault(f"{kind}s", []).append(body)
+    return Reply(body={"corporate_actions": found, "next_page_token": token})
 
 
 def get_news(exchange: ReplayExchange, call: Call) -> Reply:
@@ -241,6 +246,19 @@ def _snapshot_of(exchange: ReplayExchange) -> Callable[[str], Json | None]:
         return {name: part for name, part in parts.items() if part is not None}
 
     return read
+
+
+def _actions(exchange: ReplayExchange, first: date, last: date) -> list[tuple[str, str, Json]]:
+    """Kind, symbol and body of what happened in the sessions `first`..`last`, by date, dividends first."""
+    dated = [
+        (session, ("cash_dividend", symbol, prices.cash_dividend_body(symbol, session, per_share)))
+        for symbol, session, per_share in _dividends(exchange, first, last)
+    ]
+    for split in exchange.splits():
+        if first <= split.session <= last:
+            kind = "forward_split" if split.new_rate > split.old_rate else "reverse_split"
+            dated.append((split.session, (kind, split.symbol, prices.split_body(split))))
+    return [action for _, action in sorted(dated, key=lambda item: (item[0], item[1][:2]))]
 
 
 def _dividends(exchange: ReplayExchange, first: date, last: date) -> Iterator[tuple[str, date, float]]:

@@ -86,11 +86,13 @@ class TraderCall:
                 reply = endpoint.handler(account, call)
                 if endpoint.may_change and self._edge.state is not None:
                     self._edge.state.keep_call(self._edge.venue, account, endpoint, call, raw)
-                return reply
         except Refusal as refusal:
-            return Reply(status=refusal.http_status, body=refusal.body)
-        finally:
-            account.publish()
+            reply = Reply(status=refusal.http_status, body=refusal.body)
+        except OSError:
+            account.forget()
+            raise
+        account.publish()
+        return reply
 
 
 class ControlCall:
@@ -110,11 +112,14 @@ class ControlCall:
         try:
             call = _call(scope, await _raw_body(receive) or b"{}")
             async with self._edge.lock:
-                return _respond(self._handler(call))
+                reply = self._handler(call)
         except Refusal as refusal:
-            return _respond(Reply(status=refusal.http_status, body=refusal.body))
-        finally:
-            self._edge.venue.publish()
+            reply = Reply(status=refusal.http_status, body=refusal.body)
+        except OSError:
+            self._edge.venue.forget()
+            raise
+        self._edge.venue.publish()
+        return _respond(reply)
 
 
 def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:

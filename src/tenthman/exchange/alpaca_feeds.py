@@ -35,8 +35,27 @@ _ERRORS = {
     402: "auth failed",
     403: "already authenticated",
     404: "auth timeout",
+    405: "symbol limit exceeded",
+    406: "connection limit exceeded",
     410: "invalid subscribe action for this feed",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What one pair of keys may have of one address: so many connections, and on each so many symbols of trades and
+    quotes together; None: as many as it likes. Bars are never limited.
+    """
+
+    connections: int | None = None
+    symbols: int | None = None
+
+
+UNLIMITED = Plan()
+FREE = Plan(connections=1, symbols=30)
+"""As Alpaca's free plan for market data."""
+
+_COUNTED = ("trades", "quotes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +70,7 @@ class Message:
 @dataclass(eq=False, slots=True)
 class _Subscriber:
     encode: Codec
+    key: object
     queue: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(_QUEUED))
     wanted: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
@@ -62,8 +82,11 @@ class _Subscriber:
 class Feed:
     """One websocket address with its subscribers. `are_keys` says whether a key and a secret are somebody's."""
 
-    def __init__(self, channels: Sequence[str], are_keys: Callable[[object, object], bool]) -> None:
+    def __init__(
+        self, channels: Sequence[str], are_keys: Callable[[object, object], bool], plan: Plan = UNLIMITED
+    ) -> None:
         self._channels = tuple(channels)
+        self._plan = plan
         self._are_keys = are_keys
         self._subscribers: dict[WebSocket, _Subscriber] = {}
 
@@ -108,26 +131,32 @@ class Feed:
             await socket.send_bytes(encode([{"T": "success", "msg": "connected"}]))
             try:
                 async with asyncio.timeout(AUTHENTICATE_WITHIN_S):
-                    allowed = await self._authenticate(socket, encode)
+                    key = await self._authenticate(socket, encode)
             except TimeoutError:
                 await socket.send_bytes(encode([_error(404)]))
-                allowed = False
-            if allowed:
-                await self._converse(socket, _Subscriber(encode))
+                key = None
+            if key is not None:
+                await self._converse(socket, _Subscriber(encode, key))
             await socket.close(POLICY_VIOLATION)
         except (WebSocketDisconnect, RuntimeError, asyncio.QueueFull):
             return
 
-    async def _authenticate(self, socket: WebSocket, encode: Codec) -> bool:
+    async def _authenticate(self, socket: WebSocket, encode: Codec) -> object:
+        """The key of whoever may stay; None for who was told why not."""
         message = await receive(socket)
+        key = message.get("key")
+        refused = None
         if message.get("action") != "auth":
-            await socket.send_bytes(encode([_error(401)]))
-            return False
-        if not self._are_keys(message.get("key"), message.get("secret")):
-            await socket.send_bytes(encode([_error(402)]))
-            return False
-        await socket.send_bytes(encode([{"T": "success", "msg": "authenticated"}]))
-        return True
+            refused = 401
+        elif not self._are_keys(key, message.get("secret")):
+            refused = 402
+        elif self._plan.connections is not None and self._connected(key) >= self._plan.connections:
+            refused = 406
+        await socket.send_bytes(encode([_error(refused) if refused else {"T": "success", "msg": "authenticated"}]))
+        return None if refused else key
+
+    def _connected(self, key: object) -> int:
+        return sum(subscriber.key == key for subscriber in self._subscribers.values())
 
     async def _converse(self, socket: WebSocket, subscriber: _Subscriber) -> None:
         self._subscribers[socket] = subscriber
@@ -153,13 +182,19 @@ class Feed:
             return _error(410)
         if not all(_are_symbols(symbols) for symbols in asked.values()):
             return _error(400)
+        wanted = {name: set(symbols) for name, symbols in subscriber.wanted.items()}
         for name, symbols in asked.items():
             change = set(symbols) if isinstance(symbols, list | tuple) else set()
-            if action == "subscribe":
-                subscriber.wanted[name] |= change
-            else:
-                subscriber.wanted[name] -= change
+            held = wanted.get(name, set())
+            wanted[name] = held | change if action == "subscribe" else held - change
+        if self._is_too_much(wanted):
+            return _error(405)
+        subscriber.wanted.update(wanted)
         return _subscription(self._channels, subscriber.wanted)
+
+    def _is_too_much(self, wanted: Mapping[str, set[str]]) -> bool:
+        symbols = set().union(*(wanted.get(channel, set()) for channel in _COUNTED))
+        return self._plan.symbols is not None and (EVERYTHING in symbols or len(symbols) > self._plan.symbols)
 
 
 def _are_symbols(value: object) -> bool:

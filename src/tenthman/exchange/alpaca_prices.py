@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from tenthman.exchange.alpaca_wire import ASSETS, Json, stamp
 from tenthman.exchange.intraday import WireBar
+from tenthman.exchange.orders import ShareSplit
 from tenthman.utils.symbols import to_wire
 
 
@@ -48,6 +49,22 @@ def status_message(symbol: str, *, is_halted: bool, at: datetime) -> Json:
     """A trading status on the market-data websocket."""
     code, message = ("H", "Trading Halt") if is_halted else ("T", "Trading Resumption")
     return {"T": "s", "S": symbol, "sc": code, "sm": message, "rc": "", "rm": "", "t": at, "z": "A"}
+
+
+def split_body(split: ShareSplit) -> Json:
+    """A forward or a reverse split on its ex-date."""
+    day, symbol = split.session.isoformat(), to_wire(split.symbol)
+    body = {
+        "id": str(uuid.uuid5(ASSETS, f"split/{split.symbol}/{day}/{split.new_rate}/{split.old_rate}")),
+        "symbol": symbol,
+        "new_rate": split.new_rate,
+        "old_rate": split.old_rate,
+        "process_date": day,
+        "ex_date": day,
+        "record_date": day,
+        "payable_date": day,
+    }
+    return {**body, "cusip": ""} if split.new_rate > split.old_rate else {**body, "old_cusip": "", "new_cusip": ""}
 
 
 def cash_dividend_body(symbol: str, session: date, per_share: float) -> Json:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_DOWN, Decimal
-from uuid import uuid5
+from uuid import UUID, uuid5
 
 from tenthman.domain.order import OrderStatus, OrderType, Side, TimeInForce, payout_order_id
 from tenthman.exchange.book import Resting, Trail, tick
@@ -40,10 +40,14 @@ def compose(
     price: Decimal | None,
     at: datetime,
     expires: datetime | None,
+    names: UUID = NAMES,
 ) -> tuple[ExchangeOrder, ...]:
-    """The order and its legs, target before stop. `number` names an order without a client order id."""
+    """The order and its legs, target before stop. `number` names an order without a client order id.
+
+    Ids follow from its name within the account's `names`.
+    """
     name = f"anonymous/{number}" if request.client_order_id is None else f"named/{request.client_order_id}"
-    identity = str(uuid5(NAMES, name))
+    identity = str(uuid5(names, name))
     entry = ExchangeOrder(
         id=identity,
         client_order_id=request.client_order_id or identity,
@@ -70,20 +74,19 @@ def compose(
     )
     legs = []
     if request.take_profit_limit is not None and request.kind != "oco":
-        target = _leg(entry, f"{name}/target", OrderType.LIMIT)
+        target = _leg(entry, uuid5(names, f"{name}/target"), OrderType.LIMIT)
         legs.append(replace(target, limit_price=request.take_profit_limit))
     if request.stop_loss_stop is not None:
         kind = OrderType.STOP if request.stop_loss_limit is None else OrderType.STOP_LIMIT
-        stop = _leg(entry, f"{name}/stop", kind)
+        stop = _leg(entry, uuid5(names, f"{name}/stop"), kind)
         legs.append(replace(stop, limit_price=request.stop_loss_limit, stop_price=request.stop_loss_stop))
     return (replace(entry, legs=tuple(leg.id for leg in legs)), *legs) if legs else (entry,)
 
 
-def _leg(entry: ExchangeOrder, name: str, kind: OrderType) -> ExchangeOrder:
-    identity = str(uuid5(NAMES, name))
+def _leg(entry: ExchangeOrder, identity: UUID, kind: OrderType) -> ExchangeOrder:
     return replace(
         entry,
-        id=identity,
+        id=str(identity),
         client_order_id=str(uuid5(NAMES, f"{identity}/client")),
         side=Side.SELL,
         order_type=kind,

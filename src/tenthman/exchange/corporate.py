@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
-from uuid import uuid5
+from uuid import UUID, uuid5
 
 from tenthman.domain.market import SessionHours
 from tenthman.domain.money import e4
@@ -11,10 +11,11 @@ from tenthman.exchange.floor import Floor
 from tenthman.exchange.holdings import Holdings
 from tenthman.exchange.orders import DividendPayment
 from tenthman.exchange.prices import PriceTape, quoted
-from tenthman.exchange.register import NAMES
 
 
-def pay_dividends(holdings: Holdings, prices: PriceTape, row: int, session: SessionHours) -> list[DividendPayment]:
+def pay_dividends(
+    holdings: Holdings, prices: PriceTape, row: int, session: SessionHours, names: UUID
+) -> list[DividendPayment]:
     """Pay what goes ex in `session`, which is row `row`, to who holds it; by symbol, in 1/10,000 USD."""
     paid = []
     for symbol, lot in sorted(holdings.lots.items()):
@@ -25,7 +26,7 @@ def pay_dividends(holdings: Holdings, prices: PriceTape, row: int, session: Sess
         holdings.credit(amount)
         paid.append(
             DividendPayment(
-                id=str(uuid5(NAMES, f"dividend/{symbol}/{session.session}")),
+                id=str(uuid5(names, f"dividend/{symbol}/{session.session}")),
                 session=session.session,
                 symbol=symbol,
                 quantity=lot.quantity,

@@ -162,9 +162,13 @@ class Floor:
         self.register.enter(fill, held, is_last=is_last)
 
     def ask_to_cancel(self, order_id: str, at: datetime, due: datetime) -> None:
-        """Cancel at `due`, and at once if that is now. Refusal 422 when the order is final or a request is pending."""
+        """Cancel at `due`, and at once if that is now.
+
+        Refusal 422 when the order is final, a request is pending, or it waits to take the place of another.
+        """
         order = self.register.find(order_id)
-        if order.status.is_final or order.status in (OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE):
+        waits = any(pending.successor == order_id for pending in self._pending)
+        if waits or order.status.is_final or order.status in (OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE):
             message = f'order is already in "{order.status.value}" state'
             raise Refusal(422, Code.RULE, message, {"id": order_id})
         if due <= at:

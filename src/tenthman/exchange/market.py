@@ -8,6 +8,7 @@ before, where they are wanted and known, and delisted names are closed out. Sett
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 from tenthman.config import CostSettings
 from tenthman.domain.checks import require_aware
@@ -30,10 +31,12 @@ from tenthman.exchange.orders import (
     OrderRequest,
     Refusal,
     Replacement,
+    ShareSplit,
     VenueRules,
 )
 from tenthman.exchange.path import Path
 from tenthman.exchange.prices import NewsTape, PriceTape, quoted, sessions_closed
+from tenthman.exchange.register import NAMES
 from tenthman.exchange.replacing import require_fitting, require_replaceable, split_change, successor
 from tenthman.exchange.sessions import Timetable
 
@@ -49,7 +52,8 @@ class ReplayExchange:
     A cash account (multiplier 1, long only). `advance` is the only thing that moves time. An order that can fill at
     once does so inside `submit`, at the price now; what `submit` and `cancel` caused is handed out by `drain`, or
     else by the next `advance`. Dividends are paid only with `pays_dividends`, and where the market knows them.
-    `rules` are what Alpaca's exchange does and a backtest leaves out.
+    `rules` are what Alpaca's exchange does and a backtest leaves out. Ids of orders follow from `names`, which must
+    differ between accounts that are served together.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class ReplayExchange:
         *,
         pays_dividends: bool = False,
         rules: VenueRules | None = None,
+        names: UUID = NAMES,
     ) -> None:
         require_aware("start", start)
         self.market = market
@@ -70,6 +75,8 @@ class ReplayExchange:
         self._floor = Floor(starting_cash, FillCosts.of(costs), liquidity)
         self._starting_cash = starting_cash
         self._account_id = account_id
+        self._names = names
+        self._splits: list[ShareSplit] = []
         self._timetable = Timetable(market.hours)
         self._prices = PriceTape(market)
         self._news = NewsTape(market.headlines)
@@ -114,7 +121,7 @@ class ReplayExchange:
         now = self._fraction()
         status = OrderStatus.ACCEPTED if now is None else OrderStatus.PENDING_NEW
         number = len(self._floor.register)
-        family = compose(request, number, status, price, self._now, self._expiry(request.time_in_force))
+        family = compose(request, number, status, price, self._now, self._expiry(request.time_in_force), self._names)
         self._floor.take(family, reserve, now)
         if now is not None:
             self._trade_now()
@@ -225,6 +232,7 @@ class ReplayExchange:
         Plain limits that are good till cancelled are replaced by ones at the new price. A reverse split (`ratio` below
         1) cancels them, and all sells, which are of more than is held now.
         """
+        self._splits.append(ShareSplit.of(symbol, ratio, self._timetable.clock(self._now).next_open))
         self._floor.holdings.split(symbol, ratio)
         for order in self._floor.adjustable(symbol):
             if ratio > 1:
@@ -235,6 +243,10 @@ class ReplayExchange:
                 self._floor.withdraw(order.id, self._now)
         if ratio < 1:
             self._floor.withdraw_sells(symbol, self._now)
+
+    def splits(self) -> list[ShareSplit]:
+        """All splits of shares so far, oldest first."""
+        return list(self._splits)
 
     def is_delisted(self, symbol: str) -> bool:
         """Whether `symbol` has had its last bar in this market and a session without it has begun."""
@@ -351,7 +363,7 @@ class ReplayExchange:
     def _open(self, session: SessionHours) -> None:
         self._opened = self._row
         if self._pays_dividends:
-            self._dividends += pay_dividends(self._floor.holdings, self._prices, self._row, session)
+            self._dividends += pay_dividends(self._floor.holdings, self._prices, self._row, session, self._names)
         close_out(self._floor, self._prices, self._row, session.open_at)
         self._floor.open_session(session.open_at)
         self._begin_volume()

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Literal
+from fractions import Fraction
+from typing import Literal, Self
 
+from tenthman.domain.market import NEW_YORK
 from tenthman.domain.order import OrderStatus, OrderType, Side, TimeInForce
 
 EventName = Literal[
@@ -185,6 +187,22 @@ class DividendPayment:
     per_share: Decimal
     amount: Decimal
     paid_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareSplit:
+    """From `session` on there are `new_rate` shares for every `old_rate` before, in lowest terms."""
+
+    symbol: str
+    session: date
+    new_rate: int
+    old_rate: int
+
+    @classmethod
+    def of(cls, symbol: str, ratio: Decimal, open_at: datetime) -> Self:
+        """A split into `ratio` shares for one at an opening; numbers of shares up to 1,000."""
+        new, old = Fraction(ratio).limit_denominator(1000).as_integer_ratio()
+        return cls(symbol=symbol, session=open_at.astimezone(NEW_YORK).date(), new_rate=new, old_rate=old)
 
 
 class Refusal(Exception):

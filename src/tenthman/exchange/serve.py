@@ -24,11 +24,13 @@ from tenthman.domain.errors import SetupError
 from tenthman.domain.market import MarketData
 from tenthman.exchange.accounts import Keys, TradingAccount, Venue
 from tenthman.exchange.alpaca_api import ServedExchange
+from tenthman.exchange.alpaca_feeds import UNLIMITED, Plan
 from tenthman.exchange.child import ANNOUNCED_PER_MINUTE, HOST, KEEP_ALIVE_S
 from tenthman.exchange.clockwork import Clockwork
 from tenthman.exchange.limits import RateLimit
 from tenthman.exchange.market import ReplayExchange
 from tenthman.exchange.orders import ALPACA_RULES, VenueRules
+from tenthman.exchange.register import NAMES
 from tenthman.exchange.stage import Stage
 from tenthman.exchange.state import open_state
 
@@ -45,7 +47,7 @@ class Serving:
     """What to serve. `speed` is how many times real time, None: only the control moves time. `port` 0: any free one.
 
     `per_minute` limits the calls of each account, None: announced and never enforced. `wall` tells seconds since the
-    epoch. `state` is where everything is kept that happens, None: nowhere.
+    epoch. `state` is where everything is kept that happens, None: nowhere. `plan` limits the data's websockets.
     """
 
     market: MarketData
@@ -60,6 +62,7 @@ class Serving:
     wall: Callable[[], float]
     state: Path | None
     rules: VenueRules = ALPACA_RULES
+    plan: Plan = UNLIMITED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +99,7 @@ def prepared(serving: Serving) -> Iterator[tuple[ServedExchange, int]]:
     with ExitStack() as stack:
         state = None if serving.state is None else stack.enter_context(open_state(serving.state, _identity(serving)))
         repeated = 0 if state is None else state.repeat(clockwork)
-        yield ServedExchange(clockwork, CONTROL_TOKEN, state), repeated
+        yield ServedExchange(clockwork, CONTROL_TOKEN, state, serving.plan), repeated
 
 
 def addresses(port: int, venue: Venue, repeated: int) -> Addresses:
@@ -138,15 +141,16 @@ def _clockwork(serving: Serving) -> Clockwork:
 
 
 def _account(serving: Serving, stage: Stage, number: int) -> TradingAccount:
-    name = f"tenthman:served:{serving.market.provenance.content_hash}:{number}"
+    identity = uuid5(NAMESPACE_URL, f"tenthman:served:{serving.market.provenance.content_hash}:{number}")
     exchange = ReplayExchange(
         stage.market,
         serving.costs,
         serving.starting_cash,
-        str(uuid5(NAMESPACE_URL, name)),
+        str(identity),
         serving.start,
         pays_dividends=serving.pays_dividends,
         rules=serving.rules,
+        names=NAMES if number == 1 else identity,
     )
     return TradingAccount(keys_of(number), exchange, _limit(serving), _limit(serving))
 

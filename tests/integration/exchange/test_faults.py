@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import requests
 from alpaca.common.exceptions import APIError
+from alpaca.data.historical.corporate_actions import CorporateActionsClient
+from alpaca.data.requests import CorporateActionsRequest
 from alpaca.trading.client import TradingClient
 from alpaca.trading.enums import OrderClass, OrderSide, TimeInForce
 from alpaca.trading.requests import LimitOrderRequest, MarketOrderRequest, StopLossRequest, TakeProfitRequest
@@ -186,6 +188,12 @@ def test_a_split_fires_the_resting_stop_of_a_bracket_and_leaves_the_new_shares_b
     (position,) = client.get_all_positions()
     assert (position.qty, position.qty_available) == ("10", "10")
     assert float(client.get_account().equity) == pytest.approx(equity + 30, abs=2)
+    asked = CorporateActionsRequest(symbols=["AAA"], start=MARKET.hours[0].session, end=MARKET.hours[-1].session)
+    keys = server.told["accounts"][0]
+    actions = CorporateActionsClient(keys["key"], keys["secret"], url_override=server.rest).get_corporate_actions(asked)
+    (split,) = actions.data["forward_splits"]
+    assert (split.symbol, split.new_rate, split.old_rate) == ("AAA", 2.0, 1.0)
+    assert split.ex_date == MARKET.hours[1].session
 
 
 def test_an_execution_can_be_made_partial_and_its_parts_add_up(server: Running) -> None:

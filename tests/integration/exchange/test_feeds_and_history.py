@@ -29,6 +29,7 @@ from tenthman_serving import Running, in_thread
 from websockets.asyncio.client import connect
 
 from tenthman.domain.news import NewsItem, TimePrecision
+from tenthman.exchange.alpaca_feeds import FREE
 
 OPENED = datetime.fromisoformat("2020-01-06T14:30:00+00:00")
 
@@ -174,6 +175,36 @@ def test_a_feed_says_what_is_wrong_with_a_message(server: Running, packed: bool)
     )
     assert [answer[0].get("code") for answer in answers] == [None, None, 403, 400, 410, 400, 400, 400, None, None]
     assert (answers[-1][0]["bars"], answers[-1][0]["trades"]) == (["BRK.B"], ["AAA"])
+
+
+def test_the_free_plan_allows_one_connection_a_feed_and_thirty_symbols_of_trades_and_quotes() -> None:
+    async def talk(server: Running) -> tuple[list[Any], list[Any]]:
+        auth = dict(zip(("key", "secret"), _keys(server), strict=True)) | {"action": "auth"}
+        symbols = [f"S{number}" for number in range(31)]
+        messages = (
+            auth,
+            {"action": "subscribe", "bars": ["*"], "trades": symbols[:20], "quotes": symbols[10:30]},
+            {"action": "subscribe", "quotes": symbols[30:]},
+            {"action": "subscribe", "trades": ["*"]},
+        )
+        async with connect(server.told["market_data"]) as first:
+            await first.recv()
+            told = []
+            for message in messages:
+                await first.send(json.dumps(message))
+                told.append(json.loads(await first.recv())[0])
+            second = await _talk(server.told["market_data"], auth, packed=False)
+        return told, second
+
+    with in_thread(plan=FREE) as server:
+        told, second = asyncio.run(talk(server))
+    assert [(answer["T"], answer.get("code")) for answer in told] == [
+        ("success", None),
+        ("subscription", None),
+        ("error", 405),
+        ("error", 405),
+    ]
+    assert second[-1] == [{"T": "error", "code": 406, "msg": "connection limit exceeded"}]
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -63,6 +63,7 @@ def test_accounts_see_the_same_market_and_nothing_of_each_other() -> None:
         _buy(server.client(1), "mine")
         _buy(server.client(2), "mine", 20)
         assert [float(server.client(n).get_account().long_market_value) for n in (1, 2, 3)] == [1000.0, 2000.0, 0.0]
+        assert len({server.client(n).get_order_by_client_id("mine").id for n in (1, 2)}) == 2
         with pytest.raises(APIError):
             _buy(server.client(1), "mine")
         assert server.client(3).get_orders(GetOrdersRequest(status=QueryOrderStatus.ALL)) == []

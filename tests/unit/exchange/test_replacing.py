@@ -233,12 +233,14 @@ def test_when_the_fill_wins_the_cancel_is_rejected_and_told_so() -> None:
     assert exchange.order(order.id).status is OrderStatus.FILLED
 
 
-def test_what_is_to_replace_a_waiting_leg_cannot_be_replaced_before_it_does() -> None:
+def test_what_is_to_replace_a_waiting_leg_can_neither_be_replaced_nor_cancelled_before_it_does() -> None:
     exchange = exchange_at(0.1, VenueRules(latency=timedelta(minutes=1)))
     entry = exchange.submit(BRACKET)
     waiting = exchange.replace(entry.legs[1], named(stop_price=Decimal(89)))
     code = 422, 42210000, 'cannot replace order in "held" state'
     assert refusal(exchange, waiting.id, Replacement(stop_price=Decimal(88))) == code
+    with pytest.raises(Refusal, match="held"):
+        exchange.cancel(waiting.id)
     exchange.advance(exchange.now + timedelta(minutes=1))
     assert exchange.replace(waiting.id, Replacement(stop_price=Decimal(88))).stop_price == Decimal(88)
 

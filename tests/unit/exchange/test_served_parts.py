@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 from tenthman_markets import at, small_market
-from tenthman_serving import MARKET, serving
+from tenthman_serving import MARKET, in_thread, serving
 
 from tenthman.exchange.accounts import Keys, Venue
 from tenthman.exchange.faults import Fault, FaultKind, Faults, read_fault, show_fault, without
@@ -16,6 +17,7 @@ from tenthman.exchange.limits import RateLimit
 from tenthman.exchange.orders import Refusal
 from tenthman.exchange.serve import prepared
 from tenthman.exchange.stage import Gap, SplitShares, Stage
+from tenthman.execution.stream import TradeUpdates
 
 
 def test_a_window_of_calls_begins_with_its_first_and_ends_a_minute_later() -> None:
@@ -98,6 +100,21 @@ def _no_room_beyond(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_what_could_not_be_kept_is_not_told_either(tmp_path: Path) -> None:
+    path = tmp_path / "exchange.state"
+    order = {"symbol": "AAA", "qty": 1, "side": "buy", "type": "market", "time_in_force": "day"}
+    with in_thread(state=path) as server:
+        keys = server.told["accounts"][0]
+        stream = f"{server.rest.replace('http', 'ws')}/stream"
+        with TradeUpdates(stream, keys["key"], keys["secret"]) as updates:
+            assert updates.wait(10) is not None, "connected"
+            with _no_room_beyond(path.stat().st_size):
+                lost = requests.post(f"{server.rest}/v2/orders", json=order, headers=server.headers(), timeout=10)
+            assert lost.status_code == 500
+            seen = requests.get(f"{server.rest}/v2/account", headers=server.headers(), timeout=10)
+            assert (seen.status_code, updates.wait(0.3)) == (200, None)
 
 
 def test_after_a_line_that_could_not_be_kept_no_other_is(tmp_path: Path) -> None:
