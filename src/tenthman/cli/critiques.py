@@ -1,4 +1,4 @@
-"""`tenthman critique`: one debate to read. `critiques`: those on record. `committee`: who lost its veto, and back."""
+"""`tenthman critique`: one debate, read and kept. `critiques`: those on record. `committee`: who lost its veto."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -39,15 +39,17 @@ def critique_command(
     config_directory: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Hold one debate of the committee over a name and print it with its sources; nothing is decided or sent."""
-    from tenthman.scheduler.critique import debate_lines, hold_debate
+    """Hold one debate of the committee over a name, print it with its sources and keep it; nothing is decided."""
+    from tenthman.scheduler.critique import debate_lines, hold_debate, keep_debate
     from tenthman.scheduler.storage import open_storage
 
     config = start(config_directory)
     named = desk_market(config, market, pack)
     at = as_of or newest_close(named)
     with open_storage(config) as pool:
-        debate = hold_debate(config, pool, market_known(config, pool, named, at), at, ticker.upper())
+        known = market_known(config, pool, named, at)
+        held = hold_debate(config, pool, known, at, ticker.upper())
+        debate = keep_debate(config, pool, known, held, person(), wall_now())
     if as_json:
         show_json(debate)
     else:
@@ -66,6 +68,9 @@ def critiques_command(
     first: FromOption = None,
     last: ToOption = None,
     run: Annotated[str | None, typer.Option(help="Only of this run, by the beginning of its id.")] = None,
+    asked: Annotated[
+        bool | None, typer.Option("--asked/--of-runs", help="Only debates asked for by hand, or only those of runs.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many, the newest first.")] = 50,
     config_directory: ConfigOption = None,
     as_json: JsonOption = False,
@@ -84,6 +89,7 @@ def critiques_command(
         run=run,
         first=first,
         last=last,
+        asked=asked,
         limit=limit,
     )
     config = start(config_directory)
@@ -146,4 +152,5 @@ def _listed(found: "Iterable[StoredCritique]") -> Iterator[str]:
         yield (
             f"{item.session} {item.slot:<9} {item.ticker:<6} {item.role:<9} {said:<11} {item.confidence_pct:>3} %  "
             f"{', '.join(item.reasons):<28} -> {item.verdict:<7} [{item.run_id[:8]} {item.decision_id}]"
+            f"{' by hand' if item.asked else ''}"
         )

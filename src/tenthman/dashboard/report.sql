@@ -5,12 +5,12 @@ SELECT runs.id::text AS run_id, world, runs.market_id, first_session, last_sessi
        content_hash, index_ticker, models.trained_until,
        coalesce((runs.summary ->> 'dividends_usd')::numeric, 0) AS dividends
 FROM runs JOIN markets ON markets.id = runs.market_id JOIN models ON models.version = model_version
-WHERE CASE WHEN %(run)s::text IS NULL THEN status = 'finished' ELSE starts_with(runs.id::text, %(run)s) END
+WHERE CASE WHEN %(run)s::text IS NULL THEN status = 'finished' AND world <> 'asked' ELSE starts_with(runs.id::text, %(run)s) END
 ORDER BY started_at DESC, runs.id LIMIT 1
 
 -- name: some_runs
 SELECT id::text AS run_id, status::text AS status, first_session, last_session
-FROM runs ORDER BY started_at DESC, id LIMIT 5
+FROM runs WHERE world <> 'asked' ORDER BY started_at DESC, id LIMIT 5
 
 -- name: verdicts
 -- A proposal is a BUY signal of a name not held that got as far as prices.

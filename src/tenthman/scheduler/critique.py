@@ -1,7 +1,8 @@
-"""One committee debate over one name, to be read: nothing is decided, recorded or sent but the replies on the tape.
+"""One committee debate over one name, to be read: nothing is decided or sent.
 
 The case is the desk's own as if the model said BUY and the book were empty. Replies that the tape holds are played; the
-language model is started only for those that it does not hold.
+language model is started only for those that it does not hold. `keep_debate` puts the opinions on record as asked by a
+person: in a run of the world "asked", which no scorecard, report or demotion counts.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,9 +19,10 @@ from tenthman.agents.vocabulary import VOCABULARY
 from tenthman.config import Config
 from tenthman.db.pool import Pool
 from tenthman.decision import Holes, Question, decide, prepare
-from tenthman.domain.audit import Decision, Slot
+from tenthman.domain.audit import Decision, RunKey, Slot
+from tenthman.domain.canonical import content_hash
 from tenthman.domain.errors import ConfigError, DataMissing, TapeMiss
-from tenthman.domain.market import NEW_YORK
+from tenthman.domain.market import NEW_YORK, Period
 from tenthman.domain.opinion import Abstain, Action, Ask, Case, Critique, Enter, Hold, ReplyState, Review, Stance, Veto
 from tenthman.domain.order import Denial, SizedOrder
 from tenthman.news.storage import NewsStore
@@ -29,12 +31,24 @@ from tenthman.scheduler.clock import wall_now
 from tenthman.scheduler.forecast import last_closes, model_for
 from tenthman.scheduler.holes import asks_a_model, quote_from
 from tenthman.scheduler.known import KnownMarket
+from tenthman.scheduler.state import Ledger
+
+ASKED = "asked"
+"""The world of a run that a person asked for."""
+
+RUN_CHARACTERS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Debate:
-    """A debate held. `action` is what the model really says of the name; `from_tape`: every reply was played."""
+    """A debate held. `action` is what the model really says of the name; `from_tape`: every reply was played.
 
+    `decision` is what would be recorded of it, with the order that was debated. `run_id` names the run that keeps it,
+    and is empty before that.
+    """
+
+    decision: Decision
+    run_id: str = ""
     market: str
     case: Case
     action: Action
@@ -87,6 +101,7 @@ def hold_debate(config: Config, pool: Pool, market: KnownMarket, as_of: datetime
     verdict = decision.verdict
     assert isinstance(verdict, Enter | Veto | Abstain)
     return Debate(
+        decision=decision,
         market=market.headline,
         case=cases[-1],
         action=signal.action,
@@ -94,6 +109,28 @@ def hold_debate(config: Config, pool: Pool, market: KnownMarket, as_of: datetime
         review=Review(critiques=decision.critiques, verdict=verdict),
         from_tape=from_tape,
     )
+
+
+def keep_debate(
+    config: Config, pool: Pool, market: KnownMarket, debate: Debate, person: str, at_wall: datetime
+) -> Debate:
+    """Put the opinions on record, found by `find_critiques`; no order and no shadow comes of them."""
+    decision = replace(debate.decision, outcome=None, shadow=None)
+    asked = content_hash([market.content_hash, decision.ticker, decision.as_of])
+    with Ledger.start(
+        pool,
+        market_id=market.market_id,
+        world=ASKED,
+        account_id=None,
+        period=Period(first=decision.session, last=decision.session),
+        key=RunKey(config_hash=config.hash, model_version=decision.model_version, data_hash=asked),
+        starting_cash=Decimal(config.settings.rehearsal.starting_cash_usd),
+        at_wall=at_wall,
+        at_market=decision.as_of,
+    ) as ledger:
+        ledger.record_decision(decision, debate.case)
+        ledger.finish(at_wall, {"asked_by": person, "ticker": decision.ticker})
+        return replace(debate, run_id=ledger.run_id)
 
 
 def debate_lines(debate: Debate) -> Iterator[str]:
@@ -123,6 +160,10 @@ def debate_lines(debate: Debate) -> Iterator[str]:
         if debate.from_tape
         else "the language model was asked; its replies are on the tape"
     )
+    if debate.run_id:
+        yield (
+            f"kept as {debate.decision.id}, asked by hand: `tenthman critiques --run {debate.run_id[:RUN_CHARACTERS]}`"
+        )
 
 
 def opinion_lines(critique: Critique, case: Case) -> Iterator[str]:

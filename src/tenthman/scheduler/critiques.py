@@ -1,4 +1,4 @@
-"""Stored critiques, found by ticker, agent, stance, verdict, run and date."""
+"""Stored critiques, found by ticker, agent, stance, verdict, run and date: of runs, and those asked for by hand."""
 
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -13,7 +13,10 @@ _SQL = load_queries("tenthman.scheduler", "critiques.sql")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What to look for; None leaves nothing out. `run` is the beginning of a run's id, dates are sessions, included."""
+    """What to look for; None leaves nothing out. `run` is the beginning of a run's id, dates are sessions, included.
+
+    `asked`: only debates that a person asked for, or only those of runs.
+    """
 
     ticker: str | None = None
     role: str | None = None
@@ -22,12 +25,13 @@ class Search:
     run: str | None = None
     first: date | None = None
     last: date | None = None
+    asked: bool | None = None
     limit: int = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredCritique:
-    """One critic's opinion of one entry, and the `verdict` that the entry came to."""
+    """One critic's opinion of one entry, and the `verdict` that the entry came to. `asked`: by hand, in no run."""
 
     run_id: str
     decision_id: str
@@ -47,6 +51,8 @@ class StoredCritique:
     confidence_pct: int
     latency_ms: int
     verdict: str
+    asked: bool
+    detail: str
 
 
 def find_critiques(pool: Pool, search: Search) -> tuple[StoredCritique, ...]:

@@ -3,11 +3,11 @@ SELECT runs.id::text AS run_id, key_hash, market_id, markets.kind AS market_kind
        account_id, first_session, last_session, config_hash, model_version, started_at, finished_at,
        status::text AS status, reached, summary
 FROM runs JOIN markets ON markets.id = market_id
-WHERE %(run)s::text IS NULL OR runs.id::text LIKE %(run)s::text || '%%'
+WHERE CASE WHEN %(run)s::text IS NULL THEN world <> 'asked' ELSE runs.id::text LIKE %(run)s::text || '%%' END
 ORDER BY started_at DESC, runs.id LIMIT 1
 
 -- name: some_runs
-SELECT id::text AS run_id FROM runs ORDER BY started_at DESC, id LIMIT 5
+SELECT id::text AS run_id FROM runs WHERE world <> 'asked' ORDER BY started_at DESC, id LIMIT 5
 
 -- name: trades
 SELECT positions.decision_id, positions.ticker, opened_session, opened_at, closed_at, exit_reason, bought, quantity,

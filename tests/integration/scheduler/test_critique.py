@@ -1,6 +1,7 @@
 """A debate over one name, held without a run, and told in sentences with its sources."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,16 @@ from tenthman_rehearsal import small_config, small_practice_market
 from tenthman_wire import listening
 
 from tenthman.config import Config, with_sections
+from tenthman.db.audit import verify
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import ConfigError, DataMissing
 from tenthman.domain.opinion import Critique, ReplyState, Role, Stance, Veto
-from tenthman.scheduler.critique import debate_lines, hold_debate, opinion_lines
+from tenthman.scheduler.critique import debate_lines, hold_debate, keep_debate, opinion_lines
+from tenthman.scheduler.critiques import Search, count_critiques, find_critiques
 from tenthman.scheduler.known import KnownMarket, known_market
+from tenthman.scheduler.scorecard import scorecard
 from tenthman.scheduler.storage import open_storage
+from tenthman.scheduler.story import latest_run
 
 AT = datetime(2020, 2, 19, 14, 0, tzinfo=UTC)
 
@@ -76,6 +81,37 @@ def test_a_debate_is_told_with_the_entry_the_figures_and_why(config: Config) -> 
         "  The price has risen so far so quickly that a pause is likely.",
         f"  {figure.id}: rsi_14 {figure.value:.3g}",
     ]
+
+
+def test_a_debate_is_kept_and_found_and_counts_for_nobody_s_worth(config: Config) -> None:
+    with open_storage(config) as pool:
+        market = known(pool)
+        ticker = market.history.serve(AT).members()[0].ticker
+        held = hold_debate(config, pool, market, AT, ticker)
+        kept = keep_debate(config, pool, market, held, "a person", AT + timedelta(days=900))
+        (found,) = find_critiques(pool, Search(ticker=ticker, run=kept.run_id, asked=True))
+        assert count_critiques(pool, Search(run=kept.run_id, asked=False)) == 0
+        assert verify(pool) > 0
+        with pytest.raises(ConfigError, match="put an entry to critics"):
+            scorecard(config, pool, None)
+        with pytest.raises(ConfigError, match="put an entry to critics"):
+            scorecard(config, pool, kept.run_id)
+        with pytest.raises(ConfigError):
+            latest_run(pool)
+        told = latest_run(pool, kept.run_id)
+        with pool.connection() as connection:
+            sent = connection.execute("SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM shadow_positions)")
+            assert sent.fetchone() == (0, 0)
+    assert replace(kept, run_id="") == held
+    (said,) = held.review.critiques
+    assert (found.role, found.stance, found.verdict) == ("rules", said.stance.value, told_as(held.review.verdict))
+    assert (found.as_of, found.session, found.asked) == (AT, AT.date(), True)
+    assert (told.world, told.status, told.summary["asked_by"]) == ("asked", "finished", "a person")
+    assert list(debate_lines(kept))[-1].endswith(f"asked by hand: `tenthman critiques --run {kept.run_id[:8]}`")
+
+
+def told_as(verdict: object) -> str:
+    return type(verdict).__name__.lower()
 
 
 def let_pass_by_the_rules(config: Config, pool: Pool, market: KnownMarket) -> str:
