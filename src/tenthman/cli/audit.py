@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tenthman.cli.lots import lots_command
 from tenthman.cli.options import RunOption
 from tenthman.cli.output import ConfigOption, JsonOption, show_json, show_lines
 from tenthman.cli.session import start
-from tenthman.db.anchors import FILE, Anchors, read_anchors
+from tenthman.db.anchors import ANCHORS, Anchors, read_anchors
 from tenthman.domain.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ from tenthman.cli.slippage import slippage_command
 
 app = typer.Typer(help="The audit trail: append-only, chained by hashes.", no_args_is_help=True)
 app.command("slippage")(slippage_command)
+app.command("lots")(lots_command)
 
 
 @app.command("verify")
@@ -28,7 +30,7 @@ def verify_command(
             exists=True,
             dir_okay=False,
             help="File of anchors, a copy kept elsewhere, say.",
-            show_default=f"{FILE} in TENTHMAN_HOME",
+            show_default=f"{ANCHORS} in TENTHMAN_HOME",
         ),
     ] = None,
     config_directory: ConfigOption = None,
@@ -43,7 +45,7 @@ def verify_command(
     from tenthman.scheduler.storage import open_storage
 
     config = start(config_directory)
-    path = anchor or config.home / FILE
+    path = anchor or config.home / ANCHORS
     try:
         anchors = read_anchors(path)
     except OSError as error:

@@ -19,6 +19,7 @@ from tenthman.exchange.process import ExchangeProcess
 from tenthman.execution.trial import TrialBroker
 from tenthman.scheduler.orchestrator import act, settle
 from tenthman.scheduler.reconcile import reconcile
+from tenthman.scheduler.run_lots import lots_of_run
 from tenthman.scheduler.state import Ledger
 from tenthman.scheduler.timeline import Step, StepKind
 
@@ -67,6 +68,11 @@ def test_cash_shares_and_executions_agree_and_profit_is_told(
     assert by_purpose["all"].cost_usd == stop.cost_usd + by_purpose["entry"].cost_usd
     gain = 10 * (position.current_price - position.avg_entry_price)
     assert found.unrealised == gain.quantize(Decimal("0.01"))
+    book, prices = lots_of_run(pool, run)
+    assert sum(sale.realised for sale in book.sales) + sum(-lot.fees for lot in book.lots) == found.realised
+    (lot,) = book.lots
+    assert (lot.ticker, lot.quantity, lot.cost) == ("PAY", 10, 10 * position.avg_entry_price)
+    assert list(prices) == ["PAY"]
 
 
 def test_what_somebody_else_bought_shows_as_a_difference(
