@@ -97,6 +97,7 @@ class RiskRules(Section):
     cluster: ClusterRules | None = None
     data_quality: DataQualityRules | None = None
     blackout: BlackoutRules | None = None
+    trailing_stop_atr: Multiple | None = None
     stops: StopRules
     drawdown: DrawdownRules
 

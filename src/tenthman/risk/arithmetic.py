@@ -95,6 +95,16 @@ def propose(price: int, atr: int, offset: int, stop_atr: int, reward_risk: int) 
     return limit, stop, max(target, limit + CENT)
 
 
+def trailed(stop: int, highest: int, close: int, atr: int, trailing_atr: int) -> int:
+    """Where `stop` stands after a close: `trailing_atr` ATR below the highest close since the entry, to a cent, and
+    at least a cent below this close, where a broker takes it; never lower than it was.
+
+    The chandelier exit (LeBeau and Lucas, 1992), hung from closes. `atr` must be positive.
+    """
+    level = (highest * ONE - trailing_atr * atr) // (ONE * CENT) * CENT
+    return max(stop, min(level, (close - 1) // CENT * CENT))
+
+
 def whole_volume(volume: float) -> int:
     """A median volume in whole shares, rounded down; 0 when it is not known (NaN, infinite, not positive)."""
     if not 0.0 < volume < math.inf:

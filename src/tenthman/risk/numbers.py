@@ -39,6 +39,7 @@ class RuleNumbers(NamedTuple):
     cluster_correlation: int
     max_cluster_fraction: int
     max_turnover_fraction: int
+    trailing_atr: int
 
 
 class StopNumbers(NamedTuple):
@@ -78,6 +79,7 @@ def rule_numbers(rules: RiskRules) -> RuleNumbers:
         cluster_correlation=_or_off("correlation", None if cluster is None else cluster.correlation),
         max_cluster_fraction=_or_off("max_fraction", None if cluster is None else cluster.max_fraction),
         max_turnover_fraction=_or_off("max_turnover_fraction", rules.max_turnover_fraction),
+        trailing_atr=_or_off("trailing_stop_atr", rules.trailing_stop_atr),
     )
 
 

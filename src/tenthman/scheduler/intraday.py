@@ -21,6 +21,7 @@ from tenthman.scheduler.orchestrator import (
 )
 from tenthman.scheduler.shadows import ShadowMarket, settle_shadows
 from tenthman.scheduler.timeline import Step, StepKind
+from tenthman.scheduler.trailing import raise_stops
 
 
 def run_step(desk: Desk, step: Step) -> Book:
@@ -59,6 +60,7 @@ def _close(desk: Desk, step: Step) -> Book:
     cancel_entries(desk, "not filled by the close", step.at)
     book = settle(desk, step)
     view = desk.sight.after_close(step.at)
+    raise_stops(desk, book, view, step)
     market = ShadowMarket(
         view.panel, desk.hours, desk.config.settings.costs, sales=desk.ledger.sales(), dividends=desk.dividends
     )

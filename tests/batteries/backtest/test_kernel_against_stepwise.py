@@ -46,6 +46,8 @@ CAREFUL = {
 COSTLY = {"half_spread_bp": 3.0, "slippage_bp": 3.0, "open_slippage_bp": 9.0, "stop_slippage_bp": 15.0}
 FREE = dict.fromkeys(COSTLY, 0.0)
 
+TRAILS_NEAR = "stops that follow so near that they are a cent below the close"
+
 CASES = {
     "as shipped": (1, BASE),
     "no costs, wide limits: halted and re-armed": (2, with_changes(BASE, costs=FREE, rules=WIDE)),
@@ -89,6 +91,14 @@ CASES = {
                 "rearm_after_sessions": 1,
             },
         ),
+    ),
+    "stops that follow the highest close": (
+        12,
+        with_changes(BASE, rules={**WIDE, "trailing_stop_atr": 0.9}, drawdown=LOOSE, stops={"reward_risk": 4.0}),
+    ),
+    TRAILS_NEAR: (
+        13,
+        with_changes(BASE, rules={**WIDE, "trailing_stop_atr": 0.01, "max_positions": 6}, drawdown=LOOSE),
     ),
     "a limit far above the price, so that a stop can be reached at once": (
         8,
@@ -135,6 +145,15 @@ def test_a_random_market_comes_to_the_same(case: str, seen: dict[str, BacktestRe
     assert broken == [], "by sums that another hand wrote"
     assert audited == sum(order["purpose"] == PurposeCode.ENTRY for order in slow.orders) + len(record.refused)
     seen[case] = slow
+
+
+def test_stops_were_raised_and_sold_by(seen: dict[str, BacktestResult]) -> None:
+    for case in ("stops that follow the highest close", TRAILS_NEAR):
+        if case not in seen:
+            pytest.skip("asked alone")
+        stopped = seen[case].fills[seen[case].fills["purpose"] == PurposeCode.STOP]
+        first = seen[case].orders["stop_e4"][stopped["order"]]
+        assert np.count_nonzero(stopped["price_e4"] > first) >= 5, "no stop fills above its price"
 
 
 def test_the_random_markets_saw_every_way_in_which_a_trade_and_an_order_can_end(

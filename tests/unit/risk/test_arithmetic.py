@@ -164,3 +164,19 @@ def test_names_that_move_together_are_not_apart() -> None:
 @pytest.mark.parametrize("other", [[sums.NOT_KNOWN, 1, 2, 3], [5, 5, 5, 5], [0, 0, 0, 0]])
 def test_a_correlation_that_is_not_known_counts_as_high(other: list[int]) -> None:
     assert not sums.is_apart([1_000, -2_000, 3_000, -4_000], other, 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("highest", "close", "raised"),
+    [
+        (1_100_000, 1_100_000, 1_050_000),
+        (1_100_055, 1_100_000, 1_050_000),
+        (1_000_000, 1_000_000, 960_000),
+        (1_100_000, 1_040_000, 1_039_900),
+        (1_100_000, 1_040_001, 1_040_000),
+        (1_100_000, 900_000, 960_000),
+    ],
+    ids=["follows", "down to a cent", "never lower", "a cent below the close", "the next cent below it", "a close below"],
+)
+def test_a_stop_follows_the_highest_close_and_stays_below_the_last(highest: int, close: int, raised: int) -> None:
+    assert sums.trailed(960_000, highest, close, 20_000, 2_500_000) == raised

@@ -42,7 +42,8 @@ def _place(prices: Prices, terms: Terms, run: Run, at: Instant, order: int, limi
     line["ticker"], line["quantity"], line["order"] = row["ticker"], row["quantity"], order
     line["limit"], line["stop"], line["target"] = limit, stop, target
     line["opened"], line["is_held"], line["exit_order"] = at.session, 0, NONE
-    line["sequence"] = account["sequence"] + 1
+    line["sequence"], line["stop_sequence"] = account["sequence"] + 1, account["sequence"] + 2
+    line["highest"] = 0
     account["sequence"] += 3
     read_bar(prices, line, at.session)
     if at.fraction != BEFORE_OPEN:

@@ -65,12 +65,15 @@ def plan(line: Record, start: float) -> None:
 
 @compiled
 def _turn(line: Record) -> int:
-    """Place of the order behind `event` in order of submission: a bracket is its entry, its stop, its target."""
+    """Place of the order behind `event` in order of submission: a bracket is its entry, its stop, its target.
+
+    A stop that was raised has a place of its own.
+    """
     if line["event"] == EXIT:
         return int(line["exit_sequence"])
     if line["event"] == ENTRY:
         return int(line["sequence"])
-    return int(line["sequence"]) + (1 if line["event"] == STOP else 2)
+    return int(line["stop_sequence"] if line["event"] == STOP else line["sequence"] + 2)
 
 
 @compiled

@@ -22,6 +22,7 @@ from tenthman.backtest.loop.state import (
     Terms,
     number,
 )
+from tenthman.backtest.loop.stops import raise_stops
 from tenthman.risk.arithmetic import ACTIVE, HALTED
 
 
@@ -160,4 +161,5 @@ def _close(prices: Prices, terms: Terms, run: Run, session: int) -> None:
     settle(run, AT_CLOSE)
     move_latch(terms, run, session, steps + 1)
     cancel_entries(run)
+    raise_stops(prices, terms, run, session)
     account["day_start"] = account["equity"]

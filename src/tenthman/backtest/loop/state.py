@@ -26,11 +26,12 @@ EQUITY_MOST = 5 * 10**12
 
 LINE = np.dtype(
     [(name, "i8") for name in ("ticker", "quantity", "limit", "stop", "target", "opened", "is_held")]
-    + [(name, "i8") for name in ("order", "sequence", "exit_order", "exit_sequence")]
+    + [(name, "i8") for name in ("order", "sequence", "stop_sequence", "exit_order", "exit_sequence", "highest")]
     + [(name, "i8") for name in ("open", "low", "high", "close", "has_bar", "last")]
     + [("event", "i8"), ("at", "f8")]
 )
-"""`stop` 0: no bracket rests. `exit_order` -1: none is at work. `event` at `at` is what fills next in this session."""
+"""`stop` 0: no bracket rests. `highest`: the highest close held, kept where stops follow it. `exit_order` -1: none is
+at work. `event` at `at` is what fills next in this session."""
 
 ACCOUNT = np.dtype(
     [(name, "i8") for name in ("cash", "equity", "peak", "day_start", "week_start", "state", "idle_since")]

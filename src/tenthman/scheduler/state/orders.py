@@ -127,6 +127,8 @@ class OrderRecord(RunRecord):
         how = [leg.order_type.value, leg.limit_price, leg.stop_price]
         state = [leg.status.value, leg.filled_quantity, leg.filled_avg_price, at, at]
         cursor.execute(_SQL["insert_leg"], [*what, *how, *state, self.run_id, parent])
+        if not leg.status.is_final:
+            cursor.execute(_SQL["supersede_legs"], [at, self.run_id, parent, purpose.value, leg.client_order_id])
 
     def orders_in_doubt(self) -> tuple[OrderInDoubt, ...]:
         """Orders that were committed or sent and of which the broker's answer is not known, oldest first.

@@ -32,6 +32,12 @@ INSERT INTO orders (run_id, client_order_id, decision_id, purpose, parent_client
 SELECT run_id, %s, decision_id, %s, client_order_id, %s, %s, %s, %s, %s, time_in_force, %s, %s, %s, %s, %s, %s, %s
 FROM orders WHERE run_id = %s AND client_order_id = %s
 
+-- name: supersede_legs
+-- A bracket has one stop and one target: a new one took the place of what was there, also where nobody said so.
+UPDATE orders SET status = 'replaced', updated_at = %s
+WHERE run_id = %s AND parent_client_order_id = %s AND purpose = %s AND client_order_id <> %s
+  AND status NOT IN ('filled', 'canceled', 'expired', 'rejected', 'replaced')
+
 -- name: lock_orders
 SELECT client_order_id, broker_order_id, status, quantity, filled_quantity, filled_avg_price
 FROM orders WHERE run_id = %s AND (client_order_id = ANY(%s) OR broker_order_id = ANY(%s)) FOR UPDATE
