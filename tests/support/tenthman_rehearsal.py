@@ -156,8 +156,7 @@ def rehearse_in_process(config: Config, market: MarketData, period: Period) -> s
                 pause=time.sleep,
                 rearm_after_sessions=config.risk_rules.drawdown.rearm_after_sessions,
             )
-            rehearsal._trade(
-                desk, VirtualClock(start, exchange.advance), rehearsal.sessions_of(market, period), Notes()
-            )
+            sessions = rehearsal.sessions_of(market, period)
+            rehearsal._trade(desk, ledger, VirtualClock(start, exchange.advance), sessions, Notes())
             ledger.finish(start, {})
             return ledger.run_id

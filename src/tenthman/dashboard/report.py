@@ -21,7 +21,7 @@ from tenthman.dashboard.summary import (
     ShadowRow,
     StateChange,
 )
-from tenthman.db.audit import verify
+from tenthman.db.audit import verify_anchored
 from tenthman.db.pool import Pool, named_rows
 from tenthman.db.sql import load_queries
 from tenthman.domain.errors import AuditBroken, ConfigError
@@ -192,9 +192,10 @@ def _below(reference: Decimal, equity: Decimal) -> float:
 
 def _audit_sentence(pool: Pool) -> str:
     try:
-        return f"verified, {verify(pool)} events in an unbroken chain"
+        found = verify_anchored(pool, ())
     except AuditBroken as error:
         return f"BROKEN: {error}"
+    return f"verified, {found.events} events in an unbroken chain that ends with {found.head}"
 
 
 def _scorecards(rows: list[dict[str, Any]]) -> tuple[Scorecard, ...]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tenthman.domain.checks import require_aware
 
-FILE = "audit-anchors.jsonl"
+ANCHORS = "audit-anchors.jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from tenthman.data.market import MarketHistory
 from tenthman.data.sources import BarSource
 from tenthman.data.universe import sp100
 from tenthman.data.yahoo import YahooSource
-from tenthman.db.anchors import FILE
+from tenthman.db.anchors import ANCHORS
 from tenthman.db.pool import Pool
 from tenthman.domain.audit import EventKind, RunKey
 from tenthman.domain.errors import BrokerUnavailable, ConfigError, DataError
@@ -167,7 +167,7 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
                 wait_for(step, desk, world.clock, events)
                 _keep(desk, step, world.clock, say)
                 if step.kind is not StepKind.CHECK:
-                    ledger.anchor(config.home / FILE, step.at)
+                    ledger.anchor(config.home / ANCHORS, step.at)
 
 
 def catch_up(config: Config, world: World, pool: Pool, begun: datetime) -> None:

@@ -25,6 +25,7 @@ from tenthman.data.bars import BarStore
 from tenthman.data.flags import FlagStore
 from tenthman.data.market import MarketHistory, known_at_close
 from tenthman.data.sources import ActionKind, CorporateAction
+from tenthman.db.anchors import ANCHORS
 from tenthman.db.pool import Pool
 from tenthman.domain.audit import RunKey
 from tenthman.domain.canonical import content_hash
@@ -48,7 +49,7 @@ from tenthman.scheduler.sight import GatheredSight
 from tenthman.scheduler.signal_model import retraining_sessions, start_of, trained_model
 from tenthman.scheduler.state import Interrupted, Ledger
 from tenthman.scheduler.storage import open_storage
-from tenthman.scheduler.timeline import Step, session_steps
+from tenthman.scheduler.timeline import Step, StepKind, session_steps
 from tenthman.utils.logging import bind
 
 
@@ -140,58 +141,99 @@ def rehearse(
     spent = Stopwatch()
     sessions = sessions_of(market, period)
     require_history(market, period, config.models.signal.min_history_sessions)
-    start = datetime.combine(period.first, time_of_day(), NEW_YORK).astimezone(UTC)
     with ExitStack() as stack:
-        watcher.stage("starting PostgreSQL")
-        with spent("database"):
-            stores = open_stores(stack.enter_context(open_storage(config)), market)
-        watcher.stage("storing what was known before the first session")
-        with spent("history"):
-            score = open_scorer(config)
-            history = store_history(stores, market, period.first, start, score)
-        watcher.stage("training the signal model, or loading it")
-        with spent("training"):
-            content = market.provenance.content_hash
-            model = trained_model(config, stores.pool, stores.market_id, content, history.serve(start))
-        watcher.stage(f"starting the exchange on {market.provenance.name}")
-        with spent("exchange"):
-            exchange = stack.enter_context(_exchange(config, market, period, start))
-        gatherer = Gatherer(
-            AlpacaMarketSource(exchange.rest_url, exchange.key, exchange.secret, config.settings.broker),
-            history,
-            stores.bars,
-            stores.news,
-            stores.linker,
-            start,
-            score,
-        )
-        watcher.stage(f"preparing the committee (language model: {config.models.language.model})")
-        with spent("language model"):
-            opened = open_committee or open_holes
-            holes = stack.enter_context(opened(config, stores.pool, stores.news, gatherer))
-        dividends = _dividends(config, stores, market)
-        ledger = stack.enter_context(_ledger(config, stores, market, period, model.version, start))
-        broker = AlpacaBroker(exchange.rest_url, exchange.key, exchange.secret, config.settings.broker)
-        desk = Desk(
-            config=config,
-            broker=broker,
-            sight=GatheredSight(gatherer, stores.pool, stores.market_id, config),
-            ledger=ledger,
-            model_of=_Models(config, stores, content, sessions, gatherer, model),
-            holes=holes,
-            universe=market.universe,
-            hours=market.hours,
-            pause=time.sleep,
-            rearm_after_sessions=config.risk_rules.drawdown.rearm_after_sessions,
-            dividends=dividends,
-        )
+        parts = _parts(config, market, period, stack, _Stages(watcher, spent), open_committee or open_holes)
+        ledger = stack.enter_context(_ledger(config, parts.stores, market, period, parts.model.version, parts.start))
+        desk = _desk(config, market, sessions, parts, ledger)
         with spent("trading"), bind(run_id=ledger.run_id):
-            _trade(desk, VirtualClock(start, exchange.advance), sessions, watcher)
-        panel, _ = stores.bars.panel_until(period.last)
-        shadows = ShadowMarket(panel, market.hours, config.settings.costs, sales=ledger.sales(), dividends=dividends)
+            _trade(desk, ledger, VirtualClock(parts.start, parts.exchange.advance), sessions, watcher)
+        panel, _ = parts.stores.bars.panel_until(period.last)
+        costs = config.settings.costs
+        shadows = ShadowMarket(panel, market.hours, costs, sales=ledger.sales(), dividends=parts.dividends)
         settle_shadows(ledger, shadows, sessions[-1].close_at, final=True)
-        ledger.finish(wall_now(), {"seconds": spent.seconds, "dividends_usd": broker.dividends_paid()})
+        ledger.finish(wall_now(), {"seconds": spent.seconds, "dividends_usd": parts.broker.dividends_paid()})
+        ledger.anchor(config.home / ANCHORS, sessions[-1].close_at)
         return Rehearsed(run_id=str(ledger.run_id), interrupted_before=tuple(ledger.interrupted), seconds=spent.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stages:
+    """What is being done, told and timed."""
+
+    watcher: Watcher
+    spent: Stopwatch
+
+    @contextmanager
+    def __call__(self, name: str, text: str) -> Iterator[None]:
+        self.watcher.stage(text)
+        with self.spent(name):
+            yield
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """What a desk is built from; `start` is the midnight before the first session, `content` the market's hash."""
+
+    start: datetime
+    content: str
+    stores: Stores
+    model: SignalModel
+    exchange: ExchangeProcess
+    broker: AlpacaBroker
+    gatherer: Gatherer
+    holes: CycleHoles
+    dividends: Dividends
+
+
+def _parts(
+    config: Config, market: MarketData, period: Period, stack: ExitStack, stage: _Stages, open_committee: OpenCommittee
+) -> _Parts:
+    """Everything that must stand before the first session, closed with `stack`."""
+    start = datetime.combine(period.first, time_of_day(), NEW_YORK).astimezone(UTC)
+    content = market.provenance.content_hash
+    with stage("database", "starting PostgreSQL"):
+        stores = open_stores(stack.enter_context(open_storage(config)), market)
+    with stage("history", "storing what was known before the first session"):
+        score = open_scorer(config)
+        history = store_history(stores, market, period.first, start, score)
+    with stage("training", "training the signal model, or loading it"):
+        model = trained_model(config, stores.pool, stores.market_id, content, history.serve(start))
+    with stage("exchange", f"starting the exchange on {market.provenance.name}"):
+        exchange = stack.enter_context(_exchange(config, market, period, start))
+    address = (exchange.rest_url, exchange.key, exchange.secret, config.settings.broker)
+    source = AlpacaMarketSource(*address)
+    gatherer = Gatherer(source, history, stores.bars, stores.news, stores.linker, start, score)
+    with stage("language model", f"preparing the committee (language model: {config.models.language.model})"):
+        holes = stack.enter_context(open_committee(config, stores.pool, stores.news, gatherer))
+    return _Parts(
+        start=start,
+        content=content,
+        stores=stores,
+        model=model,
+        exchange=exchange,
+        broker=AlpacaBroker(*address),
+        gatherer=gatherer,
+        holes=holes,
+        dividends=_dividends(config, stores, market),
+    )
+
+
+def _desk(
+    config: Config, market: MarketData, sessions: tuple[SessionHours, ...], parts: _Parts, ledger: Ledger
+) -> Desk:
+    return Desk(
+        config=config,
+        broker=parts.broker,
+        sight=GatheredSight(parts.gatherer, parts.stores.pool, parts.stores.market_id, config),
+        ledger=ledger,
+        model_of=_Models(config, parts.stores, parts.content, sessions, parts.gatherer, parts.model),
+        holes=parts.holes,
+        universe=market.universe,
+        hours=market.hours,
+        pause=time.sleep,
+        rearm_after_sessions=config.risk_rules.drawdown.rearm_after_sessions,
+        dividends=parts.dividends,
+    )
 
 
 def sessions_of(market: MarketData, period: Period) -> tuple[SessionHours, ...]:
@@ -294,10 +336,14 @@ def _ledger(
     )
 
 
-def _trade(desk: Desk, clock: VirtualClock, sessions: tuple[SessionHours, ...], watcher: Watcher) -> None:
+def _trade(
+    desk: Desk, ledger: Ledger, clock: VirtualClock, sessions: tuple[SessionHours, ...], watcher: Watcher
+) -> None:
     steps = [step for hours in sessions for step in session_steps(hours, desk.config.settings.schedule)]
     for done, step in enumerate(steps, start=1):
         clock.wait_until(step.at)
         book = run_step(desk, step)
-        desk.ledger.reached(step.at)
+        ledger.reached(step.at)
+        if step.kind is not StepKind.CHECK:
+            ledger.anchor(desk.config.home / ANCHORS, step.at)
         watcher.step(step, book, done, len(steps))

@@ -15,7 +15,7 @@ from tenthman.config import Config, load_config
 from tenthman.data.alpaca import AlpacaMarketSource
 from tenthman.data.calendar import sessions_between
 from tenthman.data.sources import Daily
-from tenthman.db.anchors import FILE, read_anchors
+from tenthman.db.anchors import ANCHORS, read_anchors
 from tenthman.db.audit import verify_anchored
 from tenthman.db.supervisor import read_postmaster
 from tenthman.domain.errors import BrokerUnavailable, ConfigError, SetupError
@@ -79,7 +79,7 @@ def test_the_live_desk_fetches_history_trades_and_goes_on_where_it_stopped(confi
             assert newest_run(pool, world="paper", account_id=ACCOUNT) == run, "the same run goes on"
             held = {item.ticker: item.quantity for item in world.broker.positions()}
             assert set(Ledger.attach(pool, run).open_trades()) == set(held), "nothing is lost between two starts"
-            anchors = read_anchors(config.home / FILE)
+            anchors = read_anchors(config.home / ANCHORS)
             assert anchors is not None
             found = verify_anchored(pool, anchors.held)
             assert found.anchor == anchors.held[-1], "the chain was noted after each cycle"
