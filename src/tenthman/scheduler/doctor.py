@@ -12,18 +12,21 @@ from tenthman.config import Config
 from tenthman.data.calendar import sessions_between
 from tenthman.domain.errors import TenthManError
 from tenthman.domain.opinion import Prompt, ReplyState, Role
-from tenthman.domain.order import Broker
+from tenthman.domain.order import Broker, TradingState
 from tenthman.exchange.practice import make_practice_market, practice_range
 from tenthman.exchange.process import ExchangeProcess
 from tenthman.execution.client import AlpacaBroker
 from tenthman.news.ollama_embedder import open_embedder
 from tenthman.scheduler.calendar_check import MAX_CLOCK_SKEW, disagreement
 from tenthman.scheduler.clock import wall_now
+from tenthman.scheduler.kill_switch import asked_by, switch_path
 from tenthman.scheduler.live import paper_keys
 from tenthman.scheduler.storage import open_storage
 
 MIN_FREE_BYTES = 2 * 1024**3
 NEARBY = timedelta(days=14)
+LASTING_SESSIONS = 60
+"""Sessions that fit into the 90 days after which Alpaca ends orders good till cancelled, holidays allowed for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +41,9 @@ class Finding:
 
 def examine(config: Config) -> Iterator[Finding]:
     """Examine every part in turn; a part that fails does not keep the next from being looked at."""
-    yield Finding(part="configuration", well=True, found=f"hash {config.hash[:12]}", mend="")
+    yield Finding(
+        part="configuration", well=True, found="; ".join((f"hash {config.hash[:12]}", *notes(config))), mend=""
+    )
     parts: tuple[tuple[str, Callable[[Config], str], str], ...] = (
         ("disk", _disk, "free some space, or point TENTHMAN_HOME at a larger disk"),
         ("database", _database, "unset DATABASE_URL to use the embedded server, or start the server it names"),
@@ -51,6 +56,19 @@ def examine(config: Config) -> Iterator[Finding]:
             yield Finding(part=part, well=True, found=look(config), mend="")
         except (TenthManError, OSError) as error:
             yield Finding(part=part, well=False, found=str(error) or type(error).__name__, mend=mend)
+
+
+def notes(config: Config) -> Iterator[str]:
+    """What is allowed, and worth a word before a desk is started."""
+    horizon = config.risk_rules.stops.horizon_sessions
+    if horizon > LASTING_SESSIONS:
+        yield (
+            f"`stops.horizon_sessions` is {horizon}: orders good till cancelled, stops too, end after 90 days; "
+            f"up to {LASTING_SESSIONS} sessions a stop outlasts its holding"
+        )
+    path = switch_path(config)
+    if asked_by(path) is not TradingState.ACTIVE:
+        yield f"the kill switch is pulled: {path}"
 
 
 def _disk(config: Config) -> str:
