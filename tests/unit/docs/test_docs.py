@@ -77,6 +77,21 @@ def test_a_command_line_that_is_not_there_would_be_noticed() -> None:
         understand(["audit", "nonsense"])
 
 
+def test_the_map_of_rooms_names_every_package_and_no_file_that_is_not_there() -> None:
+    package = ROOT / "src" / "tenthman"
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split("## Rooms", 1)[1]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+    rooms = {row[1].strip("`"): re.findall(r"`([^`]+)`", row[3]) for row in rows if len(row) == 5 and "`" in row[1]}
+    there = {f"{path.parent.name}/" for path in package.glob("*/__init__.py")}
+    assert {room for room in rooms if room.endswith("/")} == there
+    assert [
+        room + file for room, files in rooms.items() for file in files if not (package / room / file).exists()
+    ] == []
+    places = [place for row in rows if len(row) == 2 for place in re.findall(r"`(\w+/\w+\.py)`", row[1])]
+    assert len(places) > 8
+    assert [place for place in places if not (package / place).is_file()] == []
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_every_configuration_key_is_documented_and_no_other(name: str) -> None:
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
