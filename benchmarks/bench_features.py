@@ -37,9 +37,13 @@ def main() -> None:
     output = technical(large, index).values.nbytes
     peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
     took, waited = _median_and_system(lambda: technical(large, index))
+    wide = technical(large, index)
+    everyone = np.broadcast_to(np.array(large.tickers) != index, wide.values.shape[:2])
+    sorted_in = _median(lambda: ranked(wide, everyone))
     print(
         f"{MANY} tickers: {took:.3f} s, {took / mine:.1f} times {FEW}, of which {waited:.3f} s are the operating "
-        f"system's for the memory; peak memory {peak / output:.2f} times the output"
+        f"system's for the memory; peak memory {peak / output:.2f} times the output; ranked: {sorted_in:.3f} s, "
+        f"{sorted_in / spent:.1f} times {FEW} (a rank sorts the tickers of its session)"
     )
 
 

@@ -81,18 +81,9 @@ def ranks(values: Floats) -> Floats:
 
     NaN where the value is NaN, and in a row with a single value.
     """
-    order = np.argsort(values, axis=1, kind="stable")
-    ascending = np.take_along_axis(values, order, axis=1)
-    places = np.broadcast_to(np.arange(values.shape[1], dtype=np.float64), values.shape)
-    new = np.ones(values.shape, dtype=bool)
-    new[:, 1:] = ascending[:, 1:] != ascending[:, :-1]
-    last = np.ones(values.shape, dtype=bool)
-    last[:, :-1] = new[:, 1:]
-    lowest = np.maximum.accumulate(np.where(new, places, 0.0), axis=1)
-    highest = np.minimum.accumulate(np.where(last, places, np.inf)[:, ::-1], axis=1)[:, ::-1]
-    held = np.count_nonzero(~np.isnan(values), axis=1).astype(np.float64)[:, None]
-    ranked = ratio((lowest + highest) / 2.0, np.broadcast_to(held - 1.0, values.shape))
-    result = np.empty_like(values)
-    np.put_along_axis(result, order, ranked, axis=1)
-    result[np.isnan(values)] = np.nan
+    # numba takes half a second to import, which a command that ranks nothing need not wait for.
+    from tenthman.features.ranking import places
+
+    result = np.empty(values.shape)
+    places(np.ascontiguousarray(values), np.sort(values, axis=1), result)
     return result

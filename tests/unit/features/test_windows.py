@@ -47,3 +47,25 @@ def test_ranks_run_from_zero_to_one_and_ties_share_theirs() -> None:
     ranked = ranks(np.array([[5.0, 1.0, 5.0, np.nan, 9.0], [np.nan, np.nan, 2.0, np.nan, np.nan]]))
     np.testing.assert_allclose(ranked[0], [0.5, 0.0, 0.5, np.nan, 1.0])
     assert np.isnan(ranked[1]).all()
+
+
+def test_ranks_are_counts_of_what_is_lower_and_equal_to_the_bit() -> None:
+    draw = np.random.default_rng(5)
+    values = np.round(draw.normal(size=(60, 23)), 1) * draw.choice([1.0, -1.0, 0.0], size=(60, 1))
+    values[draw.uniform(size=values.shape) < 0.2] = np.nan
+    values[7, 1:] = np.nan
+    found = ranks(values)
+    for row, mine in zip(values, found, strict=True):
+        known = row[~np.isnan(row)]
+        for value, rank in zip(row, mine, strict=True):
+            if np.isnan(value) or len(known) < 2:
+                assert np.isnan(rank)
+            else:
+                lowest = float((known < value).sum())
+                assert rank == ((lowest + lowest + float((known == value).sum()) - 1.0) / 2.0) / (len(known) - 1.0)
+    np.testing.assert_array_equal(ranks(np.asfortranarray(values)), found)
+
+
+def test_there_is_nothing_to_rank_in_no_rows_or_no_tickers() -> None:
+    assert ranks(np.empty((0, 4))).shape == (0, 4)
+    assert ranks(np.empty((3, 0))).shape == (3, 0)
