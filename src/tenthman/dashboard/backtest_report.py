@@ -4,16 +4,20 @@ from datetime import date
 
 import numpy as np
 
+from tenthman.backtest.opinions import backtest_scorecard
 from tenthman.backtest.run import Backtested, Options
 from tenthman.dashboard.backtest_shadows import shadow_facts
 from tenthman.dashboard.backtest_summary import BacktestReport, ModelFacts
 from tenthman.dashboard.backtest_view import Story, build_backtest_report
+from tenthman.dashboard.scorecard_facts import worth_facts
 from tenthman.scheduler.signal_model import ModelFrom
 
 
 def report_of(done: Backtested, options: Options) -> BacktestReport:
     """The facts of the report of `done`, which was run with `options`."""
     result = done.result
+    last: date = result.sessions[-1].item()
+    worth = backtest_scorecard(done.config, done.market, last, done.record) if done.record else None
     return build_backtest_report(
         Story(
             market=done.market.provenance,
@@ -34,6 +38,7 @@ def report_of(done: Backtested, options: Options) -> BacktestReport:
             ablation=done.ablation,
             shadows=shadow_facts(done.record.ended_shadows) if done.record else (),
             seconds=done.seconds,
+            worth=None if worth is None else worth_facts(worth),
         )
     )
 

@@ -6,6 +6,7 @@ from datetime import date
 from tenthman.dashboard.backtest_trades import Trade
 from tenthman.dashboard.backtest_words import BASIS, COMMITTEES, survivorship
 from tenthman.dashboard.facts import derived, facts
+from tenthman.dashboard.scorecard_facts import WorthFacts
 from tenthman.domain.market import Provenance
 
 Values = tuple[float | None, ...]
@@ -253,6 +254,7 @@ class BacktestReport:
     splits: tuple[SplitRow, ...]
     ablation: tuple[AblationRow, ...]
     shadows: tuple[ShadowFacts, ...]
+    worth: WorthFacts | None
     trades: tuple[Trade, ...]
     curves: Curves
     seconds: dict[str, float]

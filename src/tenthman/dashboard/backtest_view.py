@@ -43,6 +43,7 @@ from tenthman.dashboard.backtest_summary import (
 )
 from tenthman.dashboard.backtest_trades import Trade, trades
 from tenthman.dashboard.backtest_words import claim_sentence, costs_sentence
+from tenthman.dashboard.scorecard_facts import WorthFacts
 from tenthman.domain.market import Floats, Provenance
 from tenthman.ml.statistics import drawdowns, rolling_sharpe
 
@@ -79,6 +80,7 @@ class Story:
     shadows: tuple[ShadowFacts, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
 
+    worth: WorthFacts | None = None
 
 def build_backtest_report(story: Story) -> BacktestReport:
     """The facts of the report. Raises ValueError when the fills are no round trips."""
@@ -121,6 +123,7 @@ def build_backtest_report(story: Story) -> BacktestReport:
         shadows=story.shadows,
         trades=found,
         curves=curves_of(result, story.benchmarks, story.nulls, evaluation.sharpe.level, held),
+        worth=story.worth,
         seconds=dict(story.seconds),
     )
 

@@ -10,6 +10,7 @@ from jinja2 import Environment
 from tenthman.agents.vocabulary import VOCABULARY
 from tenthman.dashboard.charts import charts
 from tenthman.dashboard.page import open_environment, plotly_source, replacing, script_json
+from tenthman.dashboard.scorecard_facts import worth_facts
 from tenthman.dashboard.summary import RoundTripRow, RunReport
 from tenthman.db.pool import Pool
 from tenthman.domain.market import NEW_YORK
@@ -28,7 +29,7 @@ def write_html(pool: Pool, report: RunReport, path: Path, worth: Scorecard | Non
     template = _environment().get_template("report.html")
     context = {
         "report": report,
-        "worth": worth,
+        "worth": None if worth is None else worth_facts(worth),
         "trades": _told(pool, report),
         "untold": max(0, len(report.trades) - MOST_STORIES),
         "figures": script_json(charts(report)),

@@ -53,9 +53,14 @@ def scorecard(config: Config, pool: Pool, run: str | None, *, every_run: bool = 
             else f"`--run` must name a run that put an entry to critics, was {run!r}"
         )
     opinions = [item for row in found for item in _opinions(config, pool, row)]
+    return scorecard_of(config, tuple(row["run_id"] for row in found), opinions)
+
+
+def scorecard_of(config: Config, runs: tuple[str, ...], opinions: Sequence[Opinion]) -> Scorecard:
+    """The scorecard of `opinions`, which are those of `runs`; equal arguments give equal intervals."""
     level = config.agents.demotion.level
     return Scorecard(
-        runs=tuple(row["run_id"] for row in found),
+        runs=runs,
         entries=len({item.entry for item in opinions}),
         level=level,
         cards=cards(opinions, config.risk_rules.stops.horizon_sessions, level, SEED),
