@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from tenthman.agents.analyst import ANALYST
-from tenthman.agents.base import Brief, read, render, repaired
+from tenthman.agents.base import Brief, render, repaired
 from tenthman.agents.bear import BEAR
 from tenthman.agents.bull import BULL
 from tenthman.agents.masking import Masked, masked, unmasked
+from tenthman.agents.reading import read
 from tenthman.agents.risk import RISK
 from tenthman.agents.rules import rules_critique
 from tenthman.config import Agents, Roles, RoleSettings

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from tenthman.agents.base import size_of
+from tenthman.agents.reading import size_of
 from tenthman.config import RulesCriticSettings
 from tenthman.domain.opinion import Case, Critique, ReplyState, Role, Stance
 

@@ -4,11 +4,12 @@ from pathlib import Path
 import pytest
 
 from tenthman.agents.analyst import ANALYST
-from tenthman.agents.base import CASE_CLOSES, CASE_OPENS, Brief, case_text, fill, read, render, split, templates
+from tenthman.agents.base import CASE_CLOSES, CASE_OPENS, Brief, case_text, fill, render, split, templates
 from tenthman.agents.bear import BEAR
 from tenthman.agents.bull import BULL
 from tenthman.agents.committee import COMMITTEE
 from tenthman.agents.exam_cases import exam_cases
+from tenthman.agents.reading import read
 from tenthman.agents.risk import RISK
 from tenthman.agents.vocabulary import VOCABULARY
 from tenthman.config import load_config
