@@ -19,6 +19,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pgvector import HalfVector
+from psycopg import sql
 
 from tenthman.config import DatabaseSettings
 from tenthman.data.calendar import sessions_between
@@ -29,7 +31,7 @@ from tenthman.db.supervisor import read_postmaster
 from tenthman.domain.news import LinkedItem, NewsItem, TimePrecision
 from tenthman.exchange.practice import make_practice_market, practice_range
 from tenthman.news.embedder import Embedder
-from tenthman.news.search import NewsSearch, Question
+from tenthman.news.search import EF_SEARCH, NewsSearch, Question
 from tenthman.news.storage import NewsStore, text_hash
 from tenthman.news.text import clean
 
@@ -135,7 +137,6 @@ def fill(pool: Pool, known: World) -> NewsSearch:
         connection.execute("SET LOCAL maintenance_work_mem = '512MB'")
         connection.execute("SET LOCAL max_parallel_maintenance_workers = 1")
         connection.execute(definition)
-        connection.execute("ANALYZE news_vectors, news_versions, news")
     taken = (saved - began, loaded - saved, time.perf_counter() - loaded)
     print("stored in {:.0f} s, vectors kept in {:.0f} s, indexed in {:.0f} s".format(*taken), flush=True)
     return searcher
@@ -212,14 +213,16 @@ def main() -> None:
     known, queries = world([texts[row] for row in kept], vectors[kept]), vectors[asked_rows]
     words = [" ".join(texts[row].split()[:6]) for row in asked_rows]
     most = np.argsort(-np.bincount(known.tickers, minlength=TICKERS))
-    whole, half = (FIRST + timedelta(hours=int(share * ROWS)) for share in (1.0, 0.5))
+    whole, half, eighth = (FIRST + timedelta(hours=int(share * ROWS)) for share in (1.0, 0.5, 0.125))
     with database() as pool:
         searcher = fill(pool, known)
         plain = measure(pool, lambda n: bare(pool, queries[n]), QUERIES)
         print(f"pgvector's index, no filter: {plain}", flush=True)
         generator = np.random.default_rng(8)
         kinds = {
+            "no filter but the newest instant": ((), whole),
             "as of the middle": ((), half),
+            "as of the first eighth": ((), eighth),
             "the ticker with most news": ((f"T{most[0]}",), whole),
             "a ticker by chance, as of the middle": (None, half),
             "twelve tickers, as of the middle": (tuple(f"T{most[n]}" for n in range(12)), half),
@@ -244,14 +247,12 @@ def main() -> None:
 
 def bare(pool: Pool, vector: Vectors) -> object:
     """The nearest 50 of all, with nothing else asked."""
-    from pgvector import Vector
-
     with pool.connection() as connection:
-        connection.execute("SET LOCAL hnsw.ef_search = 300")
+        connection.execute(sql.SQL("SET LOCAL hnsw.ef_search = {}").format(EF_SEARCH))
         return connection.execute(
             "SELECT news_id FROM news_vectors WHERE dimensions = 384 "
-            "ORDER BY vector::halfvec(384) <#> %s::vector::halfvec(384) LIMIT 50",
-            [Vector(vector)],
+            "ORDER BY vector::halfvec(384) <#> %b::halfvec(384) LIMIT 50",
+            [HalfVector(vector)],
         ).fetchall()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from tenthman.cli.options import AsOfOption, MarketOption, PackOption, TickerOption, desk_market
+from tenthman.cli.options import AsOfOption, MarketOption, PackOption, TickerOption, desk_market, newest_close
 from tenthman.cli.output import ConfigOption, JsonOption, complain, headed_table, results, say, show_json
 from tenthman.cli.session import start
 from tenthman.config import Config
@@ -47,7 +47,7 @@ def search_command(
         raise ConfigError("TEXT must say what to look for, was empty")
     named = desk_market(config, market, pack)
     tickers = tuple(name.upper() for name in ticker or ())
-    at = as_of or _newest(named)
+    at = as_of or newest_close(named)
     with open_storage(config) as pool:
         searcher = _searcher(config, pool, named)
         found = searcher.search(Question(text=text, as_of=at, tickers=tickers, limit=limit, half_life_days=half_life))
@@ -112,15 +112,6 @@ def fetch_command(config_directory: ConfigOption = None, as_json: JsonOption = F
     answered = [report for report in done.feeds if not report.state.failures]
     if done.feeds and not answered and done.alpaca is None:
         sys.exit(1)
-
-
-def _newest(named: "MarketData | None") -> datetime:
-    """When the market's last headline became known; now for the live one."""
-    if named is None:
-        return wall_now()
-    if not named.headlines:
-        raise ConfigError("the market has no headlines to be searched")
-    return max(item.known_at for item in named.headlines)
 
 
 def _searcher(config: Config, pool: "Pool", named: "MarketData | None") -> "NewsSearch":

@@ -44,7 +44,7 @@ AsOfOption = Annotated[
     typer.Option(
         parser=instant,
         metavar="INSTANT",
-        help="As known then: 2019-06-03T13:00:00Z; without it, as of the newest data.",
+        help="As known then: 2019-06-03T13:00:00Z; without it, at the close of the last session stored (live: now).",
     ),
 ]
 ScenarioOption = Annotated[

@@ -203,6 +203,7 @@ class NewsSearch:
         scope = {**self._scope, "as_of": question.as_of, "tickers": list(question.tickers)}
         with connection.pipeline():
             connection.execute(sql.SQL("SET LOCAL hnsw.ef_search = {}").format(EF_SEARCH))
+            connection.execute("SET LOCAL hnsw.iterative_scan = relaxed_order")
             # Not prepared: a plan for any values whatever would not know how much these narrow.
             cursors = [connection.execute(text, {**scope, **values}, prepare=False) for text, values in statements]
             return [list(dict.fromkeys((str(row[0]), int(row[1])) for row in cursor)) for cursor in cursors]

@@ -52,10 +52,15 @@ ORDER BY vector <#> %(vector)b, news_id, version
 LIMIT %(depth)s;
 
 -- name: nearest_by_index
-SELECT news_id, version FROM news_vectors
-WHERE market_id = %(market_id)s AND model = %(model)s AND known_at <= %(as_of)s AND dimensions = {dimensions}
-ORDER BY vector::halfvec({dimensions}) <#> %(vector)b::halfvec({dimensions})
-LIMIT %(depth)s;
+WITH near AS MATERIALIZED (
+    -- a scan that goes on comes back with nearer ones too: in strict order they would be dropped
+    SELECT news_id, version, vector::halfvec({dimensions}) <#> %(vector)b::halfvec({dimensions}) AS away
+    FROM news_vectors
+    WHERE market_id = %(market_id)s AND model = %(model)s AND known_at <= %(as_of)s AND dimensions = {dimensions}
+    ORDER BY vector::halfvec({dimensions}) <#> %(vector)b::halfvec({dimensions})
+    LIMIT %(depth)s
+)
+SELECT news_id, version FROM near ORDER BY away, news_id, version;
 
 -- name: nearest_of_tickers
 WITH near AS MATERIALIZED (

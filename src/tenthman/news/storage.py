@@ -98,6 +98,15 @@ class NewsStore:
             return np.empty((0, embedder.dimensions), dtype=np.float32)
         return np.stack([known[key] for key in hashes])
 
+    def word_ranks(self, texts: Sequence[str], question: str) -> NDArray[np.float64]:
+        """How well each text fits any of the words of `question`: PostgreSQL's ts_rank, 0 where it has none of them.
+
+        Shape (len(texts),).
+        """
+        with self._pool.connection() as connection:
+            rows = connection.execute(SQL["word_ranks"], {"texts": list(texts), "question": question}).fetchall()
+        return np.array([row[0] for row in rows], dtype=np.float64)
+
 
 def text_hash(text: str) -> str:
     """SHA-256 of `text`, the name under which its vector is stored."""

@@ -102,3 +102,8 @@ SELECT text_hash, vector::real[] FROM embeddings WHERE model = %(model)s AND tex
 -- name: add_vector
 INSERT INTO embeddings (text_hash, model, vector) VALUES (%s, %s, %s::real[]::vector)
 ON CONFLICT (text_hash, model) DO NOTHING;
+
+-- name: word_ranks
+SELECT ts_rank(to_tsvector('english', told.text), replace(plainto_tsquery('english', %(question)s)::text, ' & ', ' | ')::tsquery)
+FROM unnest(%(texts)s::text[]) WITH ORDINALITY AS told (text, place)
+ORDER BY told.place;

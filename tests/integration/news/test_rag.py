@@ -73,6 +73,28 @@ def test_recent_and_well_linked_items_count_more(store: NewsStore, embedder: Emb
     assert old_relevance == pytest.approx(found[0].relevance * 2 ** (-95 / 72), abs=2e-4)
 
 
+def test_of_two_as_near_in_meaning_the_one_with_the_words_of_the_question_counts_more(
+    store: NewsStore, embedder: Embedder
+) -> None:
+    items = [news("a", "Acme in court again"), news("b", "Acme faces lawsuit"), news("c", "Rain in the north")]
+    question = "lawsuit"
+    by_words = store.word_ranks([linked.item.headline for linked in items], question)
+    assert [rank > 0.0 for rank in by_words] == [False, True, False]
+    found = {passage.item_id: passage.relevance for passage in passages(store, embedder, items, question, AS_OF, 3)}
+    vectors = embedder.embed([linked.item.headline for linked in items] + [question]).astype(float)
+    aged = 2 ** (-1 / 72)
+    assert found["a"] == pytest.approx(0.7 * (vectors[0] @ vectors[3]) * aged, abs=1e-4)
+    assert found["b"] == pytest.approx((0.7 * (vectors[1] @ vectors[3]) + 0.3) * aged, abs=1e-4)
+
+
+def test_words_in_common_are_counted_by_their_stem_and_none_is_nothing(store: NewsStore) -> None:
+    ranks = store.word_ranks(["Acme's results", "resulting guidance & deals", "rain", ""], "the results, guidance")
+    assert ranks.shape == (4,)
+    assert 0.0 == ranks[2] == ranks[3] < ranks[0] < ranks[1]
+    assert store.word_ranks(["what is the"], "what is the").tolist() == [0.0]
+    assert store.word_ranks([], "x").shape == (0,)
+
+
 def test_equal_items_go_by_id(store: NewsStore, embedder: Embedder) -> None:
     items = [news(name, "Acme outlook", tickers=(name,)) for name in ("c", "a", "b")]
     assert [passage.item_id for passage in passages(store, embedder, items, QUERY, AS_OF, 3)] == ["a", "b", "c"]
