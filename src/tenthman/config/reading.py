@@ -17,7 +17,9 @@ def read_section(path: Path, section: type[SectionT]) -> SectionT:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(f"{path}: the file is missing; copy it from the project's config folder") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
     try:
         raw = yaml.safe_load(text)

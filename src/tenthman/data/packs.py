@@ -211,7 +211,8 @@ def _opened(folder: Path, lag_minutes: int, labels: _Labels) -> MarketData:
 
 def _manifest(folder: Path, label: str) -> Manifest:
     if not folder.is_dir():
-        raise ConfigError(f"{folder}: there is no such folder; a data pack is a folder that holds {MANIFEST}")
+        what = "is a file" if folder.exists() else "there is no such folder"
+        raise ConfigError(f"{folder}: {what}; a data pack is a folder that holds {MANIFEST}")
     try:
         raw = yaml.safe_load((folder / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:

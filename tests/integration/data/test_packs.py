@@ -456,6 +456,9 @@ def test_a_folder_that_is_no_pack_is_refused(tmp_path: Path) -> None:
         open_pack(tmp_path / "nowhere", 0)
     with pytest.raises(ConfigError, match=r"pack\.yaml: the file is missing"):
         open_pack(tmp_path, 0)
+    (tmp_path / "prices.csv").write_text("date,ticker")
+    with pytest.raises(ConfigError, match=r"prices\.csv: is a file; a data pack is a folder"):
+        open_pack(tmp_path / "prices.csv", 0)
 
 
 def test_an_input_that_is_not_there_or_no_table_is_refused(tmp_path: Path) -> None:

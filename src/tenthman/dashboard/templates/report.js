@@ -13,4 +13,12 @@
     }
     Plotly.newPlot(id, figures[id].data, layout, { displayModeBar: false, responsive: true });
   });
+  // A chart has the width of the screen, and paper is narrower.
+  var fit = function (width) {
+    return function () {
+      Object.keys(figures).forEach(function (id) { Plotly.relayout(id, { width: width, autosize: width === null }); });
+    };
+  };
+  window.addEventListener("beforeprint", fit(680));
+  window.addEventListener("afterprint", fit(null));
 })();
