@@ -16,7 +16,10 @@ from tenthman.domain.market import NEW_YORK
 from tenthman.scheduler.clock import wall_now
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tenthman.data.ingest import Span
+    from tenthman.data.sources import Flag
     from tenthman.domain.market import Universe
     from tenthman.scheduler.market_data import BarsReport, IntradayReport
 
@@ -80,7 +83,7 @@ def _from_file(config: Config, file: Path, minutes: int | None, basis: str, as_j
         if minutes is None:
             _show(bring_in_file(config, pool, sp100(), file, basis, wall_now()), as_json)
         else:
-            _show_intraday(bring_in_intraday_file(pool, sp100(), file, minutes, basis, wall_now()), as_json)
+            _show_intraday(bring_in_intraday_file(config, pool, sp100(), file, minutes, basis, wall_now()), as_json)
 
 
 def _from_sources(
@@ -103,7 +106,8 @@ def _from_sources(
     with open_storage(config) as pool:
         if alpaca is not None and minutes is not None:
             say(f"asking {alpaca.name} for bars of {minutes} minutes of {len(names)} tickers")
-            _show_intraday(bring_in_intraday(pool, universe, alpaca, names, minutes, span, wall_now()), as_json)
+            report = bring_in_intraday(config, pool, universe, alpaca, names, minutes, span, wall_now())
+            _show_intraday(report, as_json)
         elif sources is not None:
             say(f"asking {sources.first.name} for {len(names)} tickers, {span.first} to {span.last}")
             _show(bring_in(config, pool, universe, sources, names, span, wall_now()), as_json)
@@ -171,10 +175,11 @@ def _show(report: "BarsReport", as_json: bool) -> None:
         "not in the universe": ", ".join(report.strangers) or "none",
         "flagged anew": counted(Counter(flag.rule for flag in report.flags)),
     }
+    if report.unexplained is not None:
+        rows["steps of adj_close not explained"] = f"{len(report.unexplained):,}"
     show_table("bars of the live market", rows.items())
-    show_lines(f"{flag.ticker} {flag.session} {flag.rule}: {flag.detail}" for flag in report.flags[:MOST_FLAGS_SHOWN])
-    if len(report.flags) > MOST_FLAGS_SHOWN:
-        show_lines([f"... and {len(report.flags) - MOST_FLAGS_SHOWN} more (--json shows all)"])
+    _show_flags(report.flags)
+    _show_flags(report.unexplained or ())
     show_lines(f"no bars of {ticker}: {cause}" for ticker, cause in sorted(found.silent.items())[:MOST_FLAGS_SHOWN])
 
 
@@ -188,5 +193,13 @@ def _show_intraday(report: "IntradayReport", as_json: bool) -> None:
         "bars": f"{report.bars:,}, {report.new:,} of them new or changed",
         "from": str(report.first),
         "to": str(report.last),
+        "beside daily bars": f"{report.compared:,} sessions, {len(report.apart):,} of them apart",
     }
     show_table(f"bars of {report.minutes} minutes", rows.items())
+    _show_flags(report.apart)
+
+
+def _show_flags(flags: "Sequence[Flag]") -> None:
+    show_lines(f"{flag.ticker} {flag.session} {flag.rule}: {flag.detail}" for flag in flags[:MOST_FLAGS_SHOWN])
+    if len(flags) > MOST_FLAGS_SHOWN:
+        show_lines([f"... and {len(flags) - MOST_FLAGS_SHOWN} more (--json shows all)"])

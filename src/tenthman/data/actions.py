@@ -5,6 +5,7 @@ one) for a split, 1 - dividend / close of the session before the ex-date for a c
 """
 
 from collections.abc import Iterable
+from datetime import date
 
 import numpy as np
 
@@ -46,16 +47,22 @@ def dividend_factors(sessions: Sessions, close: Floats, actions: Iterable[Corpor
 
 def unexplained(
     sessions: Sessions, close: Floats, adjusted: Floats, actions: Iterable[CorporateAction], tolerance: float
-) -> Sessions:
-    """Sessions in which a source's own adjustment differs from ours by more than `tolerance` (a fraction).
+) -> list[tuple[date, float, float]]:
+    """Sessions in which a source's adjustment steps otherwise than ours, by more than `tolerance` (a fraction).
 
-    `adjusted` is fully adjusted as of the last session; `close` is split-adjusted. NaN in either is passed over.
+    With each: what the step multiplies all prices before it by, in the source and by `actions`. These are the ones that
+    are not in `close` already: splits only where it is as traded. Where the source's adjustment ends does not matter.
+    NaN in either series is passed over. ValueError as `dividend_factors`.
     """
-    own = close * dividend_factors(sessions, close, actions)
-    with np.errstate(invalid="ignore"):
-        apart = np.abs(adjusted / own - 1.0) > tolerance
-    found: Sessions = sessions[apart]
-    return found
+    known = ~(np.isnan(close) | np.isnan(adjusted))
+    days, close, adjusted = sessions[known], close[known], adjusted[known]
+    acted = tuple(actions)
+    theirs = adjusted / close
+    ours = split_factors(days, acted) * dividend_factors(days, close, acted)
+    steps = [factors[:-1] / factors[1:] for factors in (theirs, ours)]
+    rows = np.flatnonzero(np.abs(steps[0] / steps[1] - 1.0) > tolerance)
+    told: list[date] = days[rows + 1].tolist()
+    return list(zip(told, steps[0][rows].tolist(), steps[1][rows].tolist(), strict=True))
 
 
 def _in_span(sessions: Sessions, actions: Iterable[CorporateAction], kind: ActionKind) -> list[CorporateAction]:

@@ -1,5 +1,6 @@
 """A user's own bars from a parquet or csv file, daily or inside the session, all of it checked or none of it taken."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,16 +23,25 @@ from tenthman.data.tables import (
     tickers_of,
 )
 from tenthman.domain.errors import DataCorrupt
-from tenthman.domain.market import FIELDS, Rename
+from tenthman.domain.market import FIELDS, Floats, Rename
 
 DAILY_COLUMNS = ("date", "ticker", *FIELDS)
+ADJUSTED = "adj_close"
 INTRADAY_COLUMNS = ("time", "ticker", *FIELDS)
 
 BEHIND_UTC = np.timedelta64(5, "h")
 """New York is so far behind, or an hour less, at which nobody trades around midnight."""
 
 
-def read_daily(path: Path, seen_at: datetime, renames: tuple[Rename, ...] = ()) -> BarTable:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DailyFile:
+    """The bars of a file, and row by row their adjusted closes, USD (None: the file has none)."""
+
+    bars: BarTable
+    adjusted: Floats | None
+
+
+def read_daily(path: Path, seen_at: datetime, renames: tuple[Rename, ...] = ()) -> DailyFile:
     """Daily bars by ticker (a security's latest name) and session, known at `seen_at`.
 
     Columns date, ticker, open, high, low, close[, adj_close], volume; others are passed over, and `adj_close` must be
@@ -48,13 +58,15 @@ def read_daily(path: Path, seen_at: datetime, renames: tuple[Rename, ...] = ()) 
     open_yet = day_closes(days) > _instant(seen_at)
     source.refuse(open_yet, "date", f"be a session that closed before {seen_at:%Y-%m-%d %H:%M} UTC")
     order = np.lexsort((days, codes))
-    return BarTable(
+    bars = BarTable(
         tickers=tickers,
         codes=codes[order],
         sessions=days[order],
         known_at=np.full(len(days), _instant(seen_at)),
         **{name: values[order] for name, values in fields.items()},
     )
+    has_adjusted = ADJUSTED in source.table.column_names
+    return DailyFile(bars=bars, adjusted=floats_of(source, ADJUSTED)[order] if has_adjusted else None)
 
 
 def read_intraday(path: Path, seen_at: datetime, renames: tuple[Rename, ...] = ()) -> IntradayTable:

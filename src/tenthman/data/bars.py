@@ -100,6 +100,13 @@ def table_of(bars: Sequence[Bar]) -> BarTable:
     )
 
 
+def prices_in(table: BarTable) -> Prices:
+    """The prices of `table` by ticker and session."""
+    fields = (getattr(table, name).tolist() for name in ("open", "high", "low", "close"))
+    rows = zip(table.codes.tolist(), table.sessions.tolist(), zip(*fields, strict=True), strict=True)
+    return {(table.tickers[code], day): prices for code, day, prices in rows}
+
+
 class BarStore:
     """The bars of one market."""
 

@@ -166,17 +166,18 @@ def check_against(
     """
     answer = second.daily(tickers, span.first, span.last, at)
     theirs: Prices = {(bar.ticker, bar.session): (bar.open, bar.high, bar.low, bar.close) for bar in answer.bars}
-    ours = _stored_prices(store, tickers, span)
+    ours = stored_prices(store, tickers, span.first, span.last)
     allowed = quality.Tolerances(close_bp=settings.close_tolerance_bp, range_bp=settings.range_tolerance_bp)
     raised = quality.compare(ours, theirs, allowed)
     answered = sorted({bar.ticker for bar in answer.bars})
     return flags.settle(raised, (quality.TWO_SOURCES,), answered, (span.first, span.last), at), answer
 
 
-def _stored_prices(store: BarStore, tickers: Sequence[str], span: Span) -> Prices:
+def stored_prices(store: BarStore, tickers: Sequence[str], first: date, last: date) -> Prices:
+    """Prices of the stored bars of `tickers` in `first`..`last`, whatever their source."""
     prices: Prices = {}
     for ticker in tickers:
-        found = store.ticker_bars(ticker, span.first, span.last)
+        found = store.ticker_bars(ticker, first, last)
         rows = zip(*(found[name].tolist() for name in ("open", "high", "low", "close")), strict=True)
         prices.update({(ticker, day): row for day, row in zip(found["session"].tolist(), rows, strict=True)})
     return prices

@@ -52,15 +52,6 @@ def save_rows(
     return len(fresh)
 
 
-def load_row(pool: Pool, market_id: str, feature_set_hash: str, ticker: str, as_of: datetime) -> FeatureRow | None:
-    """The stored row, bit for bit as it was read; None when there is none."""
-    require_aware("as_of", as_of)
-    where = {"market_id": market_id, "feature_set_hash": feature_set_hash, "as_of": as_of, "ticker": ticker}
-    with pool.connection() as connection:
-        found = connection.execute(_SQL["select_row"], where).fetchone()
-    return None if found is None else _row(found)
-
-
 def _row(found: tuple[Any, ...]) -> FeatureRow:
     ticker, session, as_of, names, values = found
     return FeatureRow(

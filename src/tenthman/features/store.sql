@@ -8,9 +8,3 @@ SELECT ticker, session, as_of, names, values
 FROM features
 WHERE market_id = %(market_id)s AND feature_set_hash = %(feature_set_hash)s AND as_of = %(as_of)s
 ORDER BY ticker;
-
--- name: select_row
-SELECT ticker, session, as_of, names, values
-FROM features
-WHERE market_id = %(market_id)s AND feature_set_hash = %(feature_set_hash)s AND as_of = %(as_of)s
-  AND ticker = %(ticker)s;

@@ -1,7 +1,7 @@
 """Bars of the live market: from Alpaca, from Yahoo, from both compared, or from a user's own file."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -9,21 +9,39 @@ from typing import Literal
 import structlog
 
 from tenthman.config import Config
+from tenthman.data.actions import unexplained
 from tenthman.data.alpaca import AlpacaMarketSource
 from tenthman.data.bar_files import read_daily, read_intraday
-from tenthman.data.bars import BarStore, Fetch
+from tenthman.data.bars import BarStore, BarTable, Fetch, Prices, prices_in
 from tenthman.data.flags import FlagStore
-from tenthman.data.ingest import Ingested, Span, check_against, check_stored, ingest, ingest_actions, ingest_table
-from tenthman.data.intraday import IntradayStore, IntradayTable, joined
-from tenthman.data.sources import BarSource, Flag
+from tenthman.data.ingest import (
+    Ingested,
+    Span,
+    check_against,
+    check_stored,
+    ingest,
+    ingest_actions,
+    ingest_table,
+    stored_prices,
+)
+from tenthman.data.intraday import IntradayStore, IntradayTable, joined, to_daily
+from tenthman.data.quality import Tolerances, compare
+from tenthman.data.sources import ActionKind, BarSource, CorporateAction, Flag
 from tenthman.data.yahoo import YahooSource
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import BrokerUnavailable, ConfigError, DataMissing
-from tenthman.domain.market import Universe
+from tenthman.domain.market import Floats, Universe
 from tenthman.scheduler.live import MARKET_ID, live_provenance, paper_keys
 
 CHUNK_SESSIONS = 5
 """So many sessions of intraday bars are asked for at once: all of a month at one time would fill the memory."""
+
+RAW = "raw"
+"""The basis of prices as traded."""
+
+ADJUSTED_CLOSE = "adjusted close"
+STEP_TOLERANCE = 0.001
+"""A step of an adjusted close by less than this fraction is rounding: such closes are given to the cent."""
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +60,7 @@ class BarsReport:
 
     `flags` are new. `unchecked` says why the second source told nothing ("" where it did or was not asked). `absent`
     members have no bar in the last session; `strangers` have bars and are in no universe, so they are not traded.
+    `unexplained`: steps of a file's adjusted closes that no stored split or dividend explains; None where it has none.
     """
 
     ingested: Ingested
@@ -51,11 +70,15 @@ class BarsReport:
     unchecked: str
     absent: tuple[str, ...]
     strangers: tuple[str, ...]
+    unexplained: tuple[Flag, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntradayReport:
-    """What an import of bars inside the session did."""
+    """What an import of bars inside the session did.
+
+    `compared` sessions have a stored daily bar too, and `apart` says where the two differ beyond the tolerance.
+    """
 
     fetch: Fetch
     minutes: int
@@ -64,6 +87,8 @@ class IntradayReport:
     new: int
     first: datetime | None
     last: datetime | None
+    compared: int
+    apart: tuple[Flag, ...]
 
 
 def open_sources(config: Config, wanted: Literal["alpaca", "yahoo", "both"] | None) -> Sources:
@@ -116,15 +141,40 @@ def bring_in_file(
     config: Config, pool: Pool, universe: Universe, path: Path, price_basis: str, at: datetime
 ) -> BarsReport:
     """Store the daily bars of a user's file, all of them or none, and examine them. Raises as `read_daily` does."""
-    table = read_daily(path, at, universe.renames)
+    read = read_daily(path, at, universe.renames)
     store = _stored(pool, universe)
     fetch = Fetch(source=f"file {path.name}", price_basis=price_basis, fetched_at=at)
-    found = ingest_table(store, table, fetch)
+    found = ingest_table(store, read.bars, fetch)
     span = Span.closed(found.first, found.last, at)
-    return _examined(config, pool, universe, None, table.tickers, span, at, found, 0)
+    report = _examined(config, pool, universe, None, read.bars.tickers, span, at, found, 0)
+    if read.adjusted is None:
+        return report
+    return replace(report, unexplained=tuple(_unexplained(pool, read.bars, read.adjusted, price_basis)))
+
+
+def _unexplained(pool: Pool, bars: BarTable, adjusted: Floats, price_basis: str) -> Iterator[Flag]:
+    """Steps of adjusted closes that stored splits (of prices as traded alone) and dividends do not explain."""
+    kinds = {ActionKind.DIVIDEND, ActionKind.SPLIT} if price_basis == RAW else {ActionKind.DIVIDEND}
+    first, last = bars.sessions.min().item(), bars.sessions.max().item()
+    known: dict[str, list[CorporateAction]] = {}
+    for action in FlagStore(pool, MARKET_ID).actions(bars.tickers, first, last):
+        if action.kind in kinds:
+            known.setdefault(action.ticker, []).append(action)
+    for code, ticker in enumerate(bars.tickers):
+        rows = bars.codes == code
+        days, close = bars.sessions[rows], bars.close[rows]
+        try:
+            steps = unexplained(days, close, adjusted[rows], known.get(ticker, []), STEP_TOLERANCE)
+        except ValueError as error:
+            yield Flag(ticker=ticker, session=days[-1].item(), rule=ADJUSTED_CLOSE, detail=str(error))
+            continue
+        for day, theirs, ours in steps:
+            told = f"multiplies what came before by {theirs:.4f}; stored splits and dividends say {ours:.4f}"
+            yield Flag(ticker=ticker, session=day, rule=ADJUSTED_CLOSE, detail=told)
 
 
 def bring_in_intraday(
+    config: Config,
     pool: Pool,
     universe: Universe,
     source: AlpacaMarketSource,
@@ -139,21 +189,29 @@ def bring_in_intraday(
         source.intraday(tickers, minutes, chunk[0], chunk[-1])
         for chunk in (days[start : start + CHUNK_SESSIONS] for start in range(0, len(days), CHUNK_SESSIONS))
     ]
-    fetch = Fetch(source=source.name, price_basis="raw", fetched_at=at)
-    return _store_intraday(pool, universe, joined(parts), minutes, fetch)
+    fetch = Fetch(source=source.name, price_basis=RAW, fetched_at=at)
+    return _store_intraday(config, pool, universe, joined(parts), minutes, fetch)
 
 
 def bring_in_intraday_file(
-    pool: Pool, universe: Universe, path: Path, minutes: int, price_basis: str, at: datetime
+    config: Config, pool: Pool, universe: Universe, path: Path, minutes: int, price_basis: str, at: datetime
 ) -> IntradayReport:
     """Store bars of `minutes` from a user's file, all of them or none. Raises as `read_intraday` does."""
     fetch = Fetch(source=f"file {path.name}", price_basis=price_basis, fetched_at=at)
-    return _store_intraday(pool, universe, read_intraday(path, at, universe.renames), minutes, fetch)
+    return _store_intraday(config, pool, universe, read_intraday(path, at, universe.renames), minutes, fetch)
 
 
-def _store_intraday(pool: Pool, universe: Universe, table: IntradayTable, minutes: int, fetch: Fetch) -> IntradayReport:
-    _stored(pool, universe)
+def _store_intraday(
+    config: Config, pool: Pool, universe: Universe, table: IntradayTable, minutes: int, fetch: Fetch
+) -> IntradayReport:
+    store, settings = _stored(pool, universe), config.settings.data
     new = IntradayStore(pool, MARKET_ID).merge(table, minutes, fetch)
+    days = to_daily(table)
+    summed = prices_in(days)
+    stored: Prices = {}
+    if len(days):
+        stored = stored_prices(store, days.tickers, days.sessions.min().item(), days.sessions.max().item())
+    allowed = Tolerances(close_bp=settings.close_tolerance_bp, range_bp=settings.range_tolerance_bp)
     return IntradayReport(
         fetch=fetch,
         minutes=minutes,
@@ -162,6 +220,8 @@ def _store_intraday(pool: Pool, universe: Universe, table: IntradayTable, minute
         new=new,
         first=table.begins.min().item() if len(table) else None,
         last=table.begins.max().item() if len(table) else None,
+        compared=len(set(summed) & set(stored)),
+        apart=tuple(compare(summed, stored, allowed)),
     )
 
 

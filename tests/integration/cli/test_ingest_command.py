@@ -58,6 +58,9 @@ def test_a_users_file_is_stored_once_with_its_name_and_basis(
     assert [report["ingested"]["merged"][name] for name in ("new", "revised", "others", "same")] == [3, 0, 0, 0]
     assert report["ingested"]["fetch"]["source"] == "file mine.csv"
     assert report["strangers"] == ["MINE"]
+    (step,) = report["unexplained"]
+    assert (step["ticker"], step["session"]) == ("AAPL", "2020-01-07")
+    assert "multiplies what came before by 0.9987; stored splits and dividends say 1.0000" in step["detail"]
     _run("--file", path)
     shown = capsys.readouterr().out
     assert "unchanged" in shown
@@ -102,7 +105,15 @@ def test_minutes_of_a_file_go_into_the_same_store(
     rows = ("2020-01-06T14:30:00Z,AAPL,100,104,98,103,10", "2020-01-06T09:35:00-05:00,AAPL,103,105,101,104,20")
     path = _file(tmp_path, *rows, header=header)
     _run("--file", path, "--minutes", "5", "--basis", "raw", "--json")
-    assert json.loads(capsys.readouterr().out)["new"] == 2
+    told = json.loads(capsys.readouterr().out)
+    assert (told["new"], told["compared"], told["apart"]) == (2, 0, [])
+    daily = _file(tmp_path, "2020-01-06,AAPL,100,105,98,100,1000", header=HEADER.replace("adj_close,", ""))
+    _run("--file", daily, "--basis", "raw")
+    path = _file(tmp_path, *rows, header=header)
+    _run("--file", path, "--minutes", "5", "--json")
+    told = json.loads(capsys.readouterr().out.partition("{")[2].join(["{", ""]))
+    assert (told["new"], told["compared"]) == (0, 1)
+    assert "close 104 here, 100 there: 400 bp apart" in told["apart"][0]["detail"]
     _run("--file", path, "--minutes", "5")
     assert "2, 0 of them new or changed" in capsys.readouterr().out
     assert _stored(database, "intraday_bars") == 2

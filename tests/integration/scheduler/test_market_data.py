@@ -58,7 +58,7 @@ def test_minutes_from_alpaca_go_into_the_store_and_add_up_to_days(pool: Pool) ->
     span = Span(sessions=WIRE_DAYS)
     with serving() as wire:
         source = AlpacaMarketSource(f"http://127.0.0.1:{wire.port}", "key", "secret", BROKER)
-        report = bring_in_intraday(pool, UNIVERSE, source, ["AAA", "BRK-B"], 5, span, SEEN)
+        report = bring_in_intraday(CONFIG, pool, UNIVERSE, source, ["AAA", "BRK-B"], 5, span, SEEN)
     assert report.fetch == Fetch(source="Alpaca", price_basis="raw", fetched_at=SEEN)
     assert (report.bars, report.new, report.tickers) == (4, 4, 2)
     begins, ends = (datetime.combine(day, datetime.min.time(), SEEN.tzinfo) for day in (WIRE_DAYS[0], date(2020, 1, 8)))

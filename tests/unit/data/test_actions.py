@@ -36,12 +36,22 @@ def test_a_dividend_takes_its_share_of_the_close_before_it() -> None:
         dividend_factors(DAYS, close, [_action(date(2020, 8, 31), ActionKind.DIVIDEND, 100.0)])
 
 
-def test_an_adjusted_close_that_the_actions_do_not_explain_is_named() -> None:
+def test_a_step_of_an_adjusted_close_that_the_actions_do_not_explain_is_named_with_both_factors() -> None:
     close = np.array([90.0, 100.0, 99.0, 99.0])
     paid = _action(date(2020, 8, 31), ActionKind.DIVIDEND, 2.0)
-    adjusted = close * np.array([0.98, 0.98, 1.0, 1.0])
-    assert unexplained(DAYS, close, adjusted, [paid], 1e-6).tolist() == []
-    assert unexplained(DAYS, close, adjusted, [], 1e-6).tolist() == [date(2020, 8, 27), date(2020, 8, 28)]
+    adjusted = 0.9 * close * np.array([0.98, 0.98, 1.0, 1.0])
+    assert unexplained(DAYS, close, adjusted, [paid], 1e-6) == []
+    ((day, theirs, ours),) = unexplained(DAYS, close, adjusted, [], 1e-6)
+    assert (day, ours) == (date(2020, 8, 31), 1.0)
+    assert theirs == pytest.approx(0.98)
+    assert unexplained(DAYS, close, np.array([90.0, np.nan, 99.0, 99.0]), [], 1e-6) == []
+
+
+def test_a_split_of_prices_as_traded_is_a_step_that_it_explains() -> None:
+    close = np.array([500.0, 504.0, 129.0, 134.0])
+    adjusted = close * np.array([0.25, 0.25, 1.0, 1.0])
+    assert unexplained(DAYS, close, adjusted, [_action(date(2020, 8, 31), ActionKind.SPLIT, 4.0)], 1e-6) == []
+    assert unexplained(DAYS, close, adjusted, [], 1e-6) == [(date(2020, 8, 31), 0.25, 1.0)]
 
 
 @pytest.mark.shared_data
@@ -62,6 +72,5 @@ def test_our_factors_are_those_of_a_recorded_chart_of_yahoo(shared_data: Path) -
         for item in result["events"]["dividends"].values()
     ]
     assert len(paid) == 1
-    scale = adjusted[-1] / close[-1]
-    assert unexplained(sessions, close, adjusted / scale, paid, 1e-4).tolist() == []
-    assert len(unexplained(sessions, close, adjusted / scale, [], 1e-4)) > 40
+    assert unexplained(sessions, close, adjusted, paid, 1e-4) == []
+    assert [day for day, _, _ in unexplained(sessions, close, adjusted, [], 1e-4)] == [paid[0].ex_date]
