@@ -6,6 +6,7 @@
    shrink, veto or let pass. Each answer counts in the book before the next candidate is looked at.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
@@ -52,6 +53,7 @@ from tenthman.risk.figures import STATES, BookFigures, figures_of
 from tenthman.risk.numbers import RuleNumbers, rule_numbers
 from tenthman.risk.quality import Faults, last_faults
 from tenthman.risk.stops import propose
+from tenthman.risk.structure import last_lows
 
 LIQUIDITY_SESSIONS = 20
 NEWS_CHANGE_ROWS = 11
@@ -85,7 +87,8 @@ Expect = Callable[[Mapping[str, Decimal]], None]
 class Facts:
     """One member's numbers at the last bar, and the price it trades at now. `features` are levels; NaN is left out.
 
-    `faults`: how many of its last bars (`risk_rules.data_quality`) are missing or flagged; `barred`: a blackout.
+    `low`: the lowest of the sessions that `risk_rules.structure_stop` looks at, NaN where it is off. `faults`: how many
+    of its last bars (`risk_rules.data_quality`) are missing or flagged; `barred`: a blackout.
     """
 
     listing: Listing
@@ -94,6 +97,7 @@ class Facts:
     atr: float
     median_volume: float
     features: Mapping[str, float]
+    low: float = math.nan
     faults: int = 0
     barred: bool = False
 
@@ -322,7 +326,8 @@ def _sized(
 ) -> SizedOrder | Denial:
     """What risk would let the desk buy. DataMissing where no prices can be proposed."""
     facts = prepared.facts[signal.ticker]
-    proposal = propose(signal, facts.last_price, facts.atr, config.risk_rules.stops)
+    rules = config.risk_rules
+    proposal = propose(signal, facts.last_price, facts.atr, rules.stops, rules.structure_stop, facts.low)
     candidate = Candidate(
         ticker=signal.ticker,
         issuer=facts.listing.issuer,
@@ -494,6 +499,7 @@ def _facts(
     panel = view.panel
     volumes = panel.volume[-LIQUIDITY_SESSIONS:]
     barred = barred_on(view.today, view.hours, rules.blackout)
+    lows = last_lows(panel, rules.structure_stop)
     for listing in view.members():
         ticker = listing.ticker
         if ticker not in panel.tickers:
@@ -517,6 +523,7 @@ def _facts(
             atr=spread,
             median_volume=float(np.nanmedian(volumes[:, column])),
             features=known,
+            low=float(lows[column]),
             faults=int(faults[column]),
             barred=ticker in barred,
         )

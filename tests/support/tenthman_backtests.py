@@ -54,6 +54,7 @@ def toy_inputs(count: int = 80, width: int = 6, seed: int = 3) -> Inputs:
         order=np.argsort(-excess, axis=2, kind="stable").astype(np.int32),
         known=np.full((count, 2), width - 1, dtype=np.int32),
         atr=np.ones((count, width)),
+        lowest=np.full((count, width), np.nan),
         median_volume=np.full((count, width), 1e6),
         steps=np.tile(np.linspace(0.1, 0.9, 5), (count, 1)),
         afternoon=np.full(count, 4, dtype=np.int32),

@@ -33,6 +33,7 @@ from tenthman.risk.arithmetic import NOT_KNOWN
 from tenthman.risk.blackout import barred_on
 from tenthman.risk.clusters import moves_of
 from tenthman.risk.quality import Faults, faults_of
+from tenthman.risk.structure import lows_of
 from tenthman.scheduler.gather import link_items
 from tenthman.scheduler.rehearsal import require_history, sessions_of
 from tenthman.scheduler.scoring import Score, lexicon_scores
@@ -157,6 +158,7 @@ def inputs_of(study: Study, config: Config) -> Inputs:
         order=_order(excess, panel.tickers),
         known=np.isfinite(excess).sum(axis=2).astype(np.int32),
         atr=study.average_range[before],
+        lowest=lows_of(panel, rules.structure_stop)[before],
         median_volume=_median_volume(panel)[before],
         steps=steps,
         afternoon=afternoon,

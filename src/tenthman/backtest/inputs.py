@@ -24,7 +24,8 @@ class Inputs:
     out (no member, no bar in the last session, no price, no average true range, no features).
     `order` (S, 2, T) int32: columns by falling `excess`, ties by ticker, those with NaN last; `known` (S, 2) int32:
     how many are not NaN.
-    `atr` (S, T): average true range at the last close before the session, USD.
+    `atr` (S, T): average true range at the last close before the session, USD. `lowest` (S, T): the lowest low of the
+    sessions before that `structure_stop` looks at, USD; NaN where there is none or no rule asks.
     `median_volume` (S, T): shares, over the 20 sessions before.
     `steps` (S, K): fraction of the session at each step inside it, in order, NaN after the last; the column of the
     afternoon run in `afternoon` (S,) int32. The morning run comes before the first and the close step after the last.
@@ -47,6 +48,7 @@ class Inputs:
     order: Integers
     known: Integers
     atr: Floats
+    lowest: Floats
     median_volume: Floats
     steps: Floats
     afternoon: Integers
@@ -67,7 +69,7 @@ class Inputs:
             **dict.fromkeys(("open", "high", "low", "close", "last_close", "gone", "dividends"), (count, width)),
             **dict.fromkeys(("faults", "barred"), (count, width)),
             "moves": (width, max(count, self.moves.shape[-1])),
-            **dict.fromkeys(("atr", "median_volume"), (count, width)),
+            **dict.fromkeys(("atr", "lowest", "median_volume"), (count, width)),
             **dict.fromkeys(("excess", "order"), (count, 2, width)),
             "known": (count, 2),
             "steps": (count, self.steps.shape[-1]),

@@ -59,7 +59,7 @@ def _whole_cash(starting_cash: Decimal) -> int:
 
 
 def _require_room(inputs: Inputs) -> None:
-    for name in ("open", "high", "low", "close", "last_close", "atr", "dividends"):
+    for name in ("open", "high", "low", "close", "last_close", "atr", "lowest", "dividends"):
         array: Floats = getattr(inputs, name)
         most, least = np.fmax.reduce(array, axis=None, initial=0.0), np.fmin.reduce(array, axis=None, initial=0.0)
         if not (most <= PRICE_MOST and least >= 0.0):

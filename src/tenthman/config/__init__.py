@@ -34,6 +34,7 @@ from tenthman.config.risk_rules import (
     EarningsDate,
     RiskRules,
     StopRules,
+    StructureRules,
 )
 from tenthman.config.settings import (
     BrokerSettings,
@@ -78,6 +79,7 @@ __all__ = [
     "Settings",
     "SignalModelSettings",
     "StopRules",
+    "StructureRules",
     "TuningSettings",
     "WalkForwardSettings",
     "load_config",

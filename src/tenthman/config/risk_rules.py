@@ -45,6 +45,20 @@ class ClusterRules(Section):
     max_fraction: RiskFraction
 
 
+class StructureRules(Section):
+    """The stop of an entry: below the lowest low of the last `sessions`, `least_atr` to `most_atr` below its limit."""
+
+    sessions: Annotated[int, Field(ge=2, le=250)]
+    least_atr: Multiple
+    most_atr: Multiple
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> Self:
+        if self.least_atr > self.most_atr:
+            raise ValueError(f"`least_atr` must be at most `most_atr` {self.most_atr}, was {self.least_atr}")
+        return self
+
+
 class DataQualityRules(Section):
     """How many of the last `sessions` bars of a name may be missing or flagged."""
 
@@ -97,6 +111,7 @@ class RiskRules(Section):
     cluster: ClusterRules | None = None
     data_quality: DataQualityRules | None = None
     blackout: BlackoutRules | None = None
+    structure_stop: StructureRules | None = None
     trailing_stop_atr: Multiple | None = None
     stops: StopRules
     drawdown: DrawdownRules

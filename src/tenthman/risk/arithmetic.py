@@ -95,6 +95,19 @@ def propose(price: int, atr: int, offset: int, stop_atr: int, reward_risk: int) 
     return limit, stop, max(target, limit + CENT)
 
 
+def structured(limit: int, low: int, atr: int, least: int, most: int, reward_risk: int) -> tuple[int, int]:
+    """Stop and target of an entry at `limit` whose stop hangs from `low`, the lowest of late, each to a cent.
+
+    stop = a cent below `low`, from `least` to `most` ATR below the limit; not positive if there is no room. target as
+    in `propose`. `low` and `atr` must be positive.
+    """
+    nearest = (limit * ONE - least * atr) // (ONE * CENT) * CENT
+    farthest = (limit * ONE - most * atr) // (ONE * CENT) * CENT
+    stop = max(farthest, min(nearest, (low - 1) // CENT * CENT))
+    target = (limit * ONE + reward_risk * (limit - stop)) // (ONE * CENT) * CENT
+    return stop, max(target, limit + CENT)
+
+
 def trailed(stop: int, highest: int, close: int, atr: int, trailing_atr: int) -> int:
     """Where `stop` stands after a close: `trailing_atr` ATR below the highest close since the entry, to a cent, and
     at least a cent below this close, where a broker takes it; never lower than it was.

@@ -40,6 +40,8 @@ class RuleNumbers(NamedTuple):
     max_cluster_fraction: int
     max_turnover_fraction: int
     trailing_atr: int
+    structure_least: int
+    structure_most: int
 
 
 class StopNumbers(NamedTuple):
@@ -53,7 +55,7 @@ class StopNumbers(NamedTuple):
 
 def rule_numbers(rules: RiskRules) -> RuleNumbers:
     """`rules` in whole numbers; ValueError when one is spelled finer than they can hold."""
-    cluster = rules.cluster
+    cluster, structure = rules.cluster, rules.structure_stop
     return RuleNumbers(
         risk_fraction_per_trade=millionths("risk_fraction_per_trade", rules.risk_fraction_per_trade),
         max_open_risk_fraction=millionths("max_open_risk_fraction", rules.max_open_risk_fraction),
@@ -79,6 +81,8 @@ def rule_numbers(rules: RiskRules) -> RuleNumbers:
         cluster_correlation=_or_off("correlation", None if cluster is None else cluster.correlation),
         max_cluster_fraction=_or_off("max_fraction", None if cluster is None else cluster.max_fraction),
         max_turnover_fraction=_or_off("max_turnover_fraction", rules.max_turnover_fraction),
+        structure_least=_or_off("least_atr", None if structure is None else structure.least_atr),
+        structure_most=_or_off("most_atr", None if structure is None else structure.most_atr),
         trailing_atr=_or_off("trailing_stop_atr", rules.trailing_stop_atr),
     )
 

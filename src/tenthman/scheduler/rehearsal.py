@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from datetime import time as time_of_day
 from decimal import Decimal
+from functools import partial
 from typing import Protocol
 from uuid import NAMESPACE_URL, uuid5
 
@@ -31,7 +32,7 @@ from tenthman.domain.audit import RunKey
 from tenthman.domain.canonical import content_hash
 from tenthman.domain.errors import ConfigError
 from tenthman.domain.market import NEW_YORK, MarketData, Period, SessionHours
-from tenthman.domain.order import Book
+from tenthman.domain.order import Book, TradingState
 from tenthman.exchange.process import ExchangeProcess
 from tenthman.execution.client import AlpacaBroker
 from tenthman.ml.inference import SignalModel
@@ -42,9 +43,10 @@ from tenthman.scheduler.clock import VirtualClock, wall_now
 from tenthman.scheduler.gather import Gatherer, link_items
 from tenthman.scheduler.holes import CycleHoles, open_holes
 from tenthman.scheduler.intraday import run_step
+from tenthman.scheduler.kill_switch import asked_by, switch_path
 from tenthman.scheduler.orchestrator import Desk
 from tenthman.scheduler.scoring import Score, lexicon_scores, open_scorer
-from tenthman.scheduler.shadows import Dividends, ShadowMarket, dividends_of, no_dividends, settle_shadows
+from tenthman.scheduler.shadows import Dividends, dividends_of, no_dividends, settle_shadows, shadow_market
 from tenthman.scheduler.sight import GatheredSight
 from tenthman.scheduler.signal_model import retraining_sessions, start_of, trained_model
 from tenthman.scheduler.state import Interrupted, Ledger
@@ -140,6 +142,8 @@ def rehearse(
     """
     spent = Stopwatch()
     sessions = sessions_of(market, period)
+    if asked_by(switch_path(config)) is not TradingState.ACTIVE:
+        watcher.stage(f"the kill switch is pulled: {switch_path(config)}; `tenthman rearm` removes it")
     require_history(market, period, config.models.signal.min_history_sessions)
     with ExitStack() as stack:
         parts = _parts(config, market, period, stack, _Stages(watcher, spent), open_committee or open_holes)
@@ -148,8 +152,7 @@ def rehearse(
         with spent("trading"), bind(run_id=ledger.run_id):
             _trade(desk, ledger, VirtualClock(parts.start, parts.exchange.advance), sessions, watcher)
         panel, _ = parts.stores.bars.panel_until(period.last)
-        costs = config.settings.costs
-        shadows = ShadowMarket(panel, market.hours, costs, sales=ledger.sales(), dividends=parts.dividends)
+        shadows = shadow_market(config, panel, market.hours, ledger.sales(), parts.dividends)
         settle_shadows(ledger, shadows, sessions[-1].close_at, final=True)
         ledger.finish(wall_now(), {"seconds": spent.seconds, "dividends_usd": parts.broker.dividends_paid()})
         ledger.anchor(config.home / ANCHORS, sessions[-1].close_at)
@@ -233,6 +236,7 @@ def _desk(
         pause=time.sleep,
         rearm_after_sessions=config.risk_rules.drawdown.rearm_after_sessions,
         dividends=parts.dividends,
+        kill_switch=partial(asked_by, switch_path(config)),
     )
 
 

@@ -92,6 +92,14 @@ CASES = {
             },
         ),
     ),
+    "stops below the lowest low": (
+        14,
+        with_changes(
+            BASE,
+            rules={**WIDE, "structure_stop": {"sessions": 6, "least_atr": 0.5, "most_atr": 2.0}},
+            drawdown=LOOSE,
+        ),
+    ),
     "stops that follow the highest close": (
         12,
         with_changes(BASE, rules={**WIDE, "trailing_stop_atr": 0.9}, drawdown=LOOSE, stops={"reward_risk": 4.0}),

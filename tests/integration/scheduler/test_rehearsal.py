@@ -5,7 +5,7 @@ Only the language model is left out. The module's runs share one home; the first
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ from tenthman.domain.errors import BrokerUnavailable, OrderOutcomeUnknown
 from tenthman.domain.market import Period
 from tenthman.domain.order import TradingState
 from tenthman.scheduler import rehearsal
+from tenthman.scheduler.clock import wall_now
+from tenthman.scheduler.kill_switch import pull, release, switch_path
 from tenthman.scheduler.rehearsal import Rehearsed, rehearse
 from tenthman.scheduler.storage import open_storage
 from tenthman.scheduler.story import decisions_digest
@@ -256,6 +258,25 @@ def test_answers_that_are_lost_change_nothing_once_the_orders_are_found(
         done.run.run_id,
     )
     assert unknown == [(1,)], "one order stayed in doubt until the next look at the broker"
+
+
+def test_a_pulled_kill_switch_stops_a_rehearsal_too(config: Config, undisturbed: Done, stored: Pool) -> None:
+    first = Period(first=PERIOD.first, last=PERIOD.first)
+    sent = "SELECT count(*) FROM orders WHERE run_id = %s AND broker_order_id IS NOT NULL AND created_at < %s"
+    assert rows(stored, sent, undisturbed.run.run_id, PERIOD.first + timedelta(days=1)) != [(0,)]
+    notes = Notes()
+    pull(switch_path(config), TradingState.HALTED, "a test", "person: tester", wall_now())
+    try:
+        stopped = rehearse(config, small_practice_market(), first, notes)
+    finally:
+        release(switch_path(config))
+    assert rows(stored, sent, stopped.run_id, PERIOD.last) == [(0,)]
+    assert rows(
+        stored, "SELECT state FROM trading_state WHERE run_id = %s ORDER BY changed_at DESC", stopped.run_id
+    ) == [
+        ("halted",),
+        ("active",),
+    ]
 
 
 def test_the_drawdown_stop_latches_closes_everything_and_lets_nothing_in(fallen: Done, stored: Pool) -> None:

@@ -176,7 +176,24 @@ def test_a_correlation_that_is_not_known_counts_as_high(other: list[int]) -> Non
         (1_100_000, 1_040_001, 1_040_000),
         (1_100_000, 900_000, 960_000),
     ],
-    ids=["follows", "down to a cent", "never lower", "a cent below the close", "the next cent below it", "a close below"],
+    ids=[
+        "follows",
+        "down to a cent",
+        "never lower",
+        "a cent below the close",
+        "the next cent below it",
+        "a close below",
+    ],
 )
 def test_a_stop_follows_the_highest_close_and_stays_below_the_last(highest: int, close: int, raised: int) -> None:
     assert sums.trailed(960_000, highest, close, 20_000, 2_500_000) == raised
+
+
+@pytest.mark.parametrize(
+    ("low", "stop"),
+    [(970_000, 969_900), (970_050, 970_000), (999_000, 980_000), (900_000, 940_000)],
+    ids=["a cent below the low", "the next cent below it", "not nearer than allowed", "not farther than allowed"],
+)
+def test_a_stop_hangs_below_the_lowest_low_within_its_bounds(low: int, stop: int) -> None:
+    found = sums.structured(1_000_000, low, 10_000, 2_000_000, 6_000_000, 1_500_000)
+    assert found == (stop, (1_000_000 + (1_000_000 - stop) * 3 // 2) // 100 * 100)

@@ -1,11 +1,14 @@
 """Entering: the prices of a candidate's order, its size, and putting it to work."""
 
-from tenthman.backtest.compiled import compiled, e4, loss_a_share, propose
+import math
+
+from tenthman.backtest.compiled import compiled, e4, loss_a_share, propose, structured
 from tenthman.backtest.loop.book import write_line
 from tenthman.backtest.loop.fills import note_order, plan, walk
 from tenthman.backtest.loop.lines import quote, read_bar
 from tenthman.backtest.loop.sizing import size
 from tenthman.backtest.loop.state import BEFORE_OPEN, ENTRY, NO_REASON, NONE, Instant, Prices, Run, Terms, number
+from tenthman.risk.numbers import OFF
 
 
 @compiled
@@ -16,6 +19,12 @@ def decide_entry(prices: Prices, terms: Terms, run: Run, at: Instant, ticker: in
         return 0
     stops = terms.stops
     limit, stop, target = propose(price, atr, stops.offset, stops.stop_atr, stops.reward_risk)
+    if terms.rules.structure_least != OFF:
+        low = prices.lowest[at.session, ticker]
+        if math.isnan(low) or e4(low) <= 0:
+            return 0
+        least, most = terms.rules.structure_least, terms.rules.structure_most
+        stop, target = structured(limit, e4(low), atr, least, most, stops.reward_risk)
     if stop <= 0:
         return 0
     run.account[0]["considered"] += 1

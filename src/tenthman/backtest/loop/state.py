@@ -61,6 +61,7 @@ class Prices(NamedTuple):
     order: NDArray[np.int32]
     known: NDArray[np.int32]
     atr: Floats
+    lowest: Floats
     median_volume: Floats
     steps: Floats
     afternoon: NDArray[np.int32]

@@ -1,0 +1,104 @@
+"""Stops that follow the highest close, on the exchange in the same process."""
+
+import os
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from types import SimpleNamespace
+
+import pytest
+from tenthman_crash_desk import Intent, decided, desk_of
+from tenthman_exchange import COSTS
+from tenthman_markets import small_market
+
+from tenthman.backtest.memory import MemoryRecord
+from tenthman.config import load_config, with_sections
+from tenthman.decision import Decided
+from tenthman.domain.errors import OrderOutcomeUnknown, OrderRejected
+from tenthman.domain.order import BrokerOrder, OrderType, PriceChange, TradingState
+from tenthman.exchange.in_process import InProcessBroker
+from tenthman.exchange.market import ReplayExchange
+from tenthman.scheduler.orchestrator import Desk, act, settle
+from tenthman.scheduler.timeline import Step, StepKind
+from tenthman.scheduler.trailing import raise_stops
+
+CASH = Decimal(100_000)
+MARKET = small_market({"AAA": [(100.0, 102.0, 98.0, 100.0)] * 3 + [(100.0, 112.0, 100.0, 110.0)] * 3})
+ENTRY = Intent(ticker="AAA", quantity=10, limit=Decimal("101.00"), stop=Decimal("90.00"), target=Decimal("150.00"))
+
+
+class Unwilling(InProcessBroker):
+    """Refuses to move an order, or does not say whether it did."""
+
+    answer: type[Exception] = OrderRejected
+
+    def replace(self, order_id: str, change: PriceChange) -> BrokerOrder:
+        raise self.answer(f"cannot replace order {order_id}")
+
+
+def _closing(row: int) -> Step:
+    hours = MARKET.hours[row]
+    return Step(at=hours.close_at + timedelta(minutes=5), session=hours.session, kind=StepKind.CLOSE)
+
+
+@pytest.fixture
+def exchange() -> ReplayExchange:
+    return ReplayExchange(MARKET, COSTS, CASH, "account", MARKET.hours[2].open_at)
+
+
+def _desk(exchange: ReplayExchange, broker: InProcessBroker, trailing: float | None = 2.0) -> Desk:
+    """A desk that has bought, after the close of a session that went up."""
+    config = load_config(None, os.environ)
+    stops = config.risk_rules.stops.model_copy(update={"atr_sessions": 2})
+    rules = config.risk_rules.model_copy(update={"stops": stops, "trailing_stop_atr": trailing})
+    record = MemoryRecord(starting_cash=CASH, begun=exchange.now)
+    hours = MARKET.hours[2]
+    desk = replace(
+        desk_of(record, broker, hours.session), config=with_sections(config, risk_rules=rules), hours=MARKET.hours
+    )
+    act(desk, Decided(decision=decided(ENTRY, hours.session, exchange.now), case=None), exchange.now)
+    return desk
+
+
+def _close(desk: Desk, exchange: ReplayExchange, row: int) -> None:
+    exchange.advance(_closing(row).at)
+    book = settle(desk, _closing(row))
+    view = SimpleNamespace(panel=MARKET.panel.rows(0, row + 1))
+    raise_stops(desk, book, view, _closing(row))
+
+
+def _stop(exchange: ReplayExchange) -> Decimal | None:
+    (stop,) = [order for order in exchange.orders("open") if order.order_type is OrderType.STOP]
+    return stop.stop_price
+
+
+def test_a_stop_rises_with_the_highest_close_and_stays_when_asked_again(exchange: ReplayExchange) -> None:
+    desk = _desk(exchange, InProcessBroker(exchange))
+    _close(desk, exchange, 2)
+    assert _stop(exchange) == Decimal("92.00"), "100 less 2 ATR of 4"
+    _close(desk, exchange, 2)
+    _close(desk, exchange, 3)
+    # The true range was 4, then 12: an average of 8 after Wilder, and 110 less 16 is 94.
+    assert _stop(exchange) == Decimal("94.00")
+    assert len([order for order in exchange.orders() if order.replaces is not None]) == 2
+    exchange.advance(MARKET.hours[4].open_at)
+    assert [fill.side.value for fill in exchange.fills()] == ["buy"]
+
+
+@pytest.mark.parametrize("answer", [OrderRejected, OrderOutcomeUnknown])
+def test_a_stop_that_the_broker_does_not_move_is_an_alert(exchange: ReplayExchange, answer: type[Exception]) -> None:
+    broker = Unwilling(exchange)
+    broker.answer = answer
+    desk = _desk(exchange, broker)
+    _close(desk, exchange, 2)
+    assert [(subject, payload["ticker"]) for subject, payload, _ in desk.ledger.alerts] == [("stop not raised", "AAA")]
+    assert _stop(exchange) == Decimal("90.00")
+
+
+def test_nothing_moves_while_the_kill_switch_is_pulled_or_the_rule_is_off(exchange: ReplayExchange) -> None:
+    desk = _desk(exchange, InProcessBroker(exchange))
+    _close(replace(desk, kill_switch=lambda: TradingState.REDUCING), exchange, 2)
+    assert _stop(exchange) == Decimal("90.00")
+    off = desk.config.risk_rules.model_copy(update={"trailing_stop_atr": None})
+    _close(replace(desk, config=with_sections(desk.config, risk_rules=off)), exchange, 2)
+    assert _stop(exchange) == Decimal("90.00")
