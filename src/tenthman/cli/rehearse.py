@@ -87,6 +87,7 @@ def _show(found: RunReport, path: Path, seconds: dict[str, float], as_json: bool
 def _rows(found: RunReport, seconds: dict[str, float]) -> list[tuple[str, str]]:
     rows = [
         ("market", found.headline),
+        ("claim", f"no edge is claimed. {found.claim}"),
         ("period", f"{found.first} to {found.last}, {found.sessions} sessions"),
         ("model", found.model_version),
         ("proposals", str(found.proposals)),
@@ -98,7 +99,8 @@ def _rows(found: RunReport, seconds: dict[str, float]) -> list[tuple[str, str]]:
         ("P&L after costs", f"{found.pnl:,.2f} USD ({found.return_:+.2%}), fees {found.fees:,.2f} USD"),
         ("index", f"{found.index_ticker} {found.index_return:+.2%}"),
         ("equal weight", f"{found.equal_weight_return:+.2%}"),
-        ("largest drawdown", f"{found.max_drawdown:.2%}"),
+        ("excess over equal weight", _excess(found)),
+        ("largest drawdown", f"{found.max_drawdown:.2%} from the peak, at a check"),
         ("trading state", found.trading_state),
         ("committee", found.committee),
         ("audit", found.audit),
@@ -107,3 +109,12 @@ def _rows(found: RunReport, seconds: dict[str, float]) -> list[tuple[str, str]]:
     if seconds:
         rows.append(("seconds", ", ".join(f"{stage} {spent:.1f}" for stage, spent in seconds.items())))
     return rows
+
+
+def _excess(found: RunReport) -> str:
+    excess = found.excess_equal_weight
+    if excess.value is None:
+        return "unknown"
+    if excess.low is None or excess.high is None:
+        return f"{excess.value:+.2%} over the period; no interval: too little data"
+    return f"{excess.value:+.2%} over the period ({excess.level:.0%}: {excess.low:+.2%} to {excess.high:+.2%})"

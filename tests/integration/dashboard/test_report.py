@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tenthman_reports import CLOSE, HOSTILE, begin, seed, small_run
 
+from tenthman.cli.rehearse import _rows
 from tenthman.config import load_config
 from tenthman.dashboard.report import RunReport, build_report, write_html
 from tenthman.dashboard.run_benchmarks import excess_over_equal_weight
@@ -175,6 +176,12 @@ def test_a_run_of_weeks_claims_nothing_and_says_so_before_any_figure(report: Run
         99_790 / 100_000 - 1 - report.equal_weight_return, abs=1e-4
     )
     assert "over the period; no interval: too little data" in page.text
+
+
+def test_the_table_of_the_command_line_claims_nothing_either(report: RunReport) -> None:
+    rows = dict(_rows(report, {}))
+    assert rows["claim"] == f"no edge is claimed. {report.claim}"
+    assert rows["excess over equal weight"].endswith("over the period; no interval: too little data")
 
 
 def test_the_excess_of_a_longer_run_has_an_interval() -> None:
