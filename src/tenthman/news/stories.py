@@ -36,9 +36,10 @@ def latest_wordings(items: Sequence[LinkedItem]) -> list[LinkedItem]:
 def stories(items: Sequence[LinkedItem]) -> tuple[Story, ...]:
     """The stories that `items` tell, by the id of the item known first.
 
-    Two headlines tell one story when at least 70 % of their words are shared, they are about the same tickers, became
-    known within three days, and agree on every number, unit, day, negation and direction: "raises" and "cuts" are
-    never copies. A copy joins the story whose lead it is a copy of, so that stories cannot drift.
+    Two headlines tell one story when at least 70 % of their words are shared and stand in the same order, they are
+    about the same tickers, became known within three days, and agree on every number, unit, day, negation and
+    direction: "raises" and "cuts" are never copies, nor are "profit up, sales down" and "sales up, profit down". A copy
+    joins the story whose lead it is a copy of, so that stories cannot drift.
     """
     leads: dict[tuple[object, ...], list[tuple[_Text, list[LinkedItem]]]] = {}
     for linked in sorted(items, key=lambda entry: (entry.item.known_at, entry.item.id)):
@@ -55,8 +56,10 @@ def stories(items: Sequence[LinkedItem]) -> tuple[Story, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Text:
+    """A headline's distinct words in the order in which they first stand, and those of them that may contradict."""
+
     linked: LinkedItem
-    words: frozenset[str]
+    words: tuple[str, ...]
     signs: tuple[str, ...]
 
 
@@ -78,7 +81,7 @@ _SIGN = re.compile(
     r"climb(?:s|ed|ing)?|tumbl(?:es?|ed|ing)|dip(?:s|ped|ping)?|rall(?:y|ies|ied)|slump(?:s|ed|ing)?|slip(?:s|ped)?|"
     r"upgrad\w*|downgrad\w*|overweight|underweight|outperform\w*|underperform\w*|buy(?:s|ing)?|bought|"
     r"sell(?:s|ing)?|sold|hold|win(?:s|ning)?|won|lost|profit\w*|loss(?:es)?|surplus|deficit|approv\w*|reject\w*|"
-    r"confirm\w*|den(?:y|ies|ied)|accept\w*|grant\w*|block(?:s|ed|ing)?|allow(?:s|ed)?|bans?|banned|lifts?|"
+    r"confirm\w*|den(?:y|ies|ied)|accept\w*|grant\w*|block(?:s|ed|ing)?|allow(?:s|ed)?|bans?|banned|"
     r"q\d|expand(?:s|ed|ing)?|shrink(?:s|ing)?|shrank|grow(?:s|ing|th)?|grew|open(?:s|ed|ing)?|"
     r"halt(?:s|ed|ing)?|resum(?:es?|ed|ing)|start(?:s|ed|ing)?|stop(?:s|ped|ping)?|begin(?:s|ning)?|end(?:s|ed|ing)?|"
     r"hir(?:es?|ed|ing)|fir(?:es?|ed|ing)|add(?:s|ed|ing)?|remov\w*|join(?:s|ed|ing)?|leav(?:es?|ing)|left|"
@@ -90,15 +93,14 @@ def _read(linked: LinkedItem) -> _Text:
     text = unicodedata.normalize("NFKC", linked.item.headline).casefold().replace("\u2019", "'").replace("n't", " not")
     for publisher in (f" - {linked.item.source.casefold()}", f" | {linked.item.source.casefold()}"):
         text = text.removesuffix(publisher)
-    words = _WORD.findall(text)
-    return _Text(
-        linked=linked,
-        words=frozenset(words),
-        signs=tuple(sorted({word for word in words if _SIGN.fullmatch(word)})),
-    )
+    words = tuple(dict.fromkeys(_WORD.findall(text)))
+    return _Text(linked=linked, words=words, signs=tuple(sorted(word for word in words if _SIGN.fullmatch(word))))
 
 
 def _same(one: _Text, other: _Text) -> bool:
     if not one.words or abs(one.linked.item.known_at - other.linked.item.known_at) > SAME_STORY_WITHIN:
         return False
-    return len(one.words & other.words) / len(one.words | other.words) >= SAME_STORY_OVERLAP
+    shared = set(one.words) & set(other.words)
+    if len(shared) < SAME_STORY_OVERLAP * (len(one.words) + len(other.words) - len(shared)):
+        return False
+    return [word for word in one.words if word in shared] == [word for word in other.words if word in shared]

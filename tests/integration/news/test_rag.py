@@ -151,9 +151,11 @@ def test_copies_of_a_story_count_once_in_the_version_known_first() -> None:
         ("Acme posts Q2 profit as sales grow again", "Acme posts Q3 profit as sales grow again"),
         ("Acme will close its big plant in Ohio", "Acme will not close its big plant in Ohio"),
         ("Acme didn't breach the rules on trading", "Acme did breach the rules on trading"),
+        ("Profit up, sales down at Acme in Europe", "Sales up, profit down at Acme in Europe"),
+        ("Acme sues Bolt over patents in Ohio court", "Bolt sues Acme over patents in Ohio court"),
     ],
 )
-def test_numbers_negations_and_directions_forbid_a_merge(one: str, other: str) -> None:
+def test_numbers_negations_directions_and_roles_forbid_a_merge(one: str, other: str) -> None:
     assert leads([news("a", one), news("b", other)]) == ["a", "b"]
 
 
