@@ -22,7 +22,7 @@ from tenthman.backtest.benchmarks import make_benchmarks
 from tenthman.backtest.build import build_inputs, linked_history
 from tenthman.backtest.evaluation import ALPHA, MIN_TRADES, Evaluation, Trials, evaluate, forward
 from tenthman.backtest.nulls import random_entries
-from tenthman.backtest.run import Compiled
+from tenthman.backtest.variants import Compiled
 from tenthman.backtest.workers import cores, local_workers
 from tenthman.config import Config, Secrets
 from tenthman.data.calendar import sessions_between

@@ -7,6 +7,7 @@ The claim is the only place where the project says "there is an edge"; docs/mode
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 
@@ -163,29 +164,16 @@ def evaluate(
     if not np.array_equal(result.sessions, benchmarks.sessions):
         raise ValueError("`benchmarks` must be of the sessions of `result`")
     returns = result.net_returns
-    moments = ratios.sharpe_moments(returns)
-    best = _expected_best(moments, trials)
-    years = result.sessions.astype("datetime64[Y]").astype(str)
-    regimes = np.array([Regime(code).name.lower() for code in benchmarks.regime])
-    found, rank_ic = None, np.full(len(returns), np.nan)
-    if scores is not None:
-        said, came = forward(scores, horizon_sessions)
-        found, rank_ic = information(said, came, horizon_sessions, level), session_rank_ic(said, came)
+    own = ratios.annualised(ratios.sharpe_ratio(returns))
+    found, rank_ic = _information(scores, horizon_sessions, level, len(returns))
     trips = _trades(result)
-    chance = _null_figures(nulls, ratios.annualised(moments.sharpe), level) if nulls else None
+    chance = _null_figures(nulls, own, level) if nulls else None
     return Evaluation(
         sessions=len(returns),
         total_return=statistics.total_return(returns),
         growth_rate=statistics.growth_rate(returns),
         volatility=statistics.volatility(returns),
-        sharpe=_scaled(bootstrap_interval(returns, sharpes, level=level, seed=seed), math.sqrt(SESSIONS_A_YEAR)),
-        probabilistic_sharpe=ratios.probabilistic_sharpe(moments),
-        deflated_sharpe=ratios.probabilistic_sharpe(moments, best),
-        trials=trials.count,
-        expected_best_sharpe=ratios.annualised(best),
-        minimum_track_record=ratios.minimum_track_record(moments),
-        skew=moments.skew,
-        kurtosis=moments.kurtosis,
+        **_sharpe_figures(returns, trials, level, seed),
         drawdown=statistics.drawdown(returns, result.sessions),
         turnover=_turnover(result),
         exposure=float(np.mean(result.held_value / np.maximum(result.equity, 1e-9))) if len(returns) else math.nan,
@@ -194,13 +182,10 @@ def evaluate(
         rolling_sharpe=tuple(statistics.rolling_sharpe(returns, ROLLING_SESSIONS).tolist()),
         index=_comparison(benchmarks.index_ticker, returns, benchmarks.index, result, level, seed),
         equal_weight=_comparison("equal weight", returns, benchmarks.equal_weight, result, level, seed),
-        by_year=statistics.slices(returns, benchmarks.equal_weight, years),
-        by_regime=statistics.slices(returns, benchmarks.equal_weight, regimes),
+        **_by_part(returns, rank_ic, benchmarks),
         information=found,
-        rank_ic_by_year=_means_by(rank_ic, years),
-        rank_ic_by_regime=_means_by(rank_ic, regimes),
         nulls=chance,
-        suspect=bool(ratios.annualised(moments.sharpe) > SUSPECT_SHARPE),
+        suspect=bool(own > SUSPECT_SHARPE),
         claim=decide_claim(trips.closed, chance, found, trials, alpha),
     )
 
@@ -243,6 +228,60 @@ def forward(inputs: Inputs, horizon_sessions: int) -> tuple[Floats, Floats]:
     if len(inputs.open) > last:
         outcomes[: len(inputs.open) - last] = np.log(inputs.close[last:] / inputs.open[: len(inputs.open) - last])
     return inputs.excess[:, MORNING], outcomes
+
+
+class _SharpeFigures(TypedDict):
+    sharpe: Interval
+    probabilistic_sharpe: float
+    deflated_sharpe: float
+    trials: int
+    expected_best_sharpe: float
+    minimum_track_record: float
+    skew: float
+    kurtosis: float
+
+
+def _sharpe_figures(returns: Floats, trials: Trials, level: float, seed: int) -> _SharpeFigures:
+    moments = ratios.sharpe_moments(returns)
+    best = _expected_best(moments, trials)
+    return {
+        "sharpe": _scaled(bootstrap_interval(returns, sharpes, level=level, seed=seed), math.sqrt(SESSIONS_A_YEAR)),
+        "probabilistic_sharpe": ratios.probabilistic_sharpe(moments),
+        "deflated_sharpe": ratios.probabilistic_sharpe(moments, best),
+        "trials": trials.count,
+        "expected_best_sharpe": ratios.annualised(best),
+        "minimum_track_record": ratios.minimum_track_record(moments),
+        "skew": moments.skew,
+        "kurtosis": moments.kurtosis,
+    }
+
+
+class _ByPart(TypedDict):
+    by_year: Mapping[str, Slice]
+    by_regime: Mapping[str, Slice]
+    rank_ic_by_year: Mapping[str, float]
+    rank_ic_by_regime: Mapping[str, float]
+
+
+def _by_part(returns: Floats, rank_ic: Floats, benchmarks: Benchmarks) -> _ByPart:
+    years = benchmarks.sessions.astype("datetime64[Y]").astype(str)
+    regimes = np.array([Regime(code).name.lower() for code in benchmarks.regime])
+    return {
+        "by_year": statistics.slices(returns, benchmarks.equal_weight, years),
+        "by_regime": statistics.slices(returns, benchmarks.equal_weight, regimes),
+        "rank_ic_by_year": _means_by(rank_ic, years),
+        "rank_ic_by_regime": _means_by(rank_ic, regimes),
+    }
+
+
+def _information(
+    scores: Inputs | None, horizon_sessions: int, level: float, count: int
+) -> tuple[Information | None, Floats]:
+    """What the scores knew, and their rank IC session by session (NaN without scores)."""
+    if scores is None:
+        return None, np.full(count, np.nan)
+    said, came = forward(scores, horizon_sessions)
+    return information(said, came, horizon_sessions, level), session_rank_ic(said, came)
 
 
 def _expected_best(moments: ratios.SharpeMoments, trials: Trials) -> float:

@@ -14,10 +14,12 @@ from typing import Any, Literal
 import numpy as np
 
 from tenthman.backtest.build import inputs_of
+from tenthman.backtest.critics import open_critics
 from tenthman.backtest.memory import MemoryRecord, purpose_of
 from tenthman.backtest.result import BacktestResult
-from tenthman.backtest.run import Compiled, Options, Watcher, open_critics, study_of
+from tenthman.backtest.run import Watcher, study_of
 from tenthman.backtest.stepwise import run_stepwise
+from tenthman.backtest.variants import Compiled
 from tenthman.config import Config
 from tenthman.db.pool import Pool
 from tenthman.db.sql import load_queries
@@ -97,8 +99,8 @@ def check_parity(
     with open_storage(config) as pool:
         stores = open_stores(pool, market)
         study = study_of(config, stores, market, period)
-        with open_critics(config, stores, study, Options(committee="tape" if committee == "on" else "off")) as holes:
-            result, record = run_stepwise(study, config, holes or nobody, watcher.step)
+        with open_critics(config, stores, study, "tape" if committee == "on" else "off") as critics:
+            result, record = run_stepwise(study, config, critics.holes if critics else nobody, watcher.step)
         found = compare(pool, run.run_id, record)
     if committee == "on":
         return found

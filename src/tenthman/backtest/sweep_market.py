@@ -10,7 +10,7 @@ from tenthman.backtest.build import inputs_of
 from tenthman.backtest.evaluation import Trials
 from tenthman.backtest.grid import Setting, applied
 from tenthman.backtest.kernel import simulate
-from tenthman.backtest.ledger import Outcome, open_ledger
+from tenthman.backtest.ledger import Ledger, Outcome, open_ledger
 from tenthman.backtest.run import study_of, trial_key
 from tenthman.backtest.sweep import make_material, setting_hash, sweep
 from tenthman.backtest.sweep_report import SweepReport, summarise
@@ -19,9 +19,9 @@ from tenthman.backtest.workers import Workers
 from tenthman.config import Config
 from tenthman.domain.canonical import content_hash
 from tenthman.domain.market import MarketData, Period
-from tenthman.ml.trials import TrialCount, record_look, record_trial, trials
+from tenthman.ml.trials import record_look, record_trial, trials
 from tenthman.scheduler.clock import wall_now
-from tenthman.scheduler.rehearsal import Stopwatch, open_stores
+from tenthman.scheduler.rehearsal import Stopwatch, Stores, open_stores
 from tenthman.scheduler.storage import open_storage
 
 
@@ -63,36 +63,14 @@ def sweep_market(
     spent = Stopwatch()
     with open_storage(config) as pool:
         stores = open_stores(pool, market)
-        with spent("models"):
-            watcher.stage("training the models of the period, or loading them")
-            study = study_of(config, stores, market, period)
-        with spent("features"):
-            watcher.stage("computing features and scores, once for all settings")
-            cash = Decimal(config.settings.rehearsal.starting_cash_usd)
-            material = make_material(inputs_of(study, config), cash, simulate)
-        models = tuple(item.model.version for item in study.schedule)
+        material, models = _material(config, stores, market, period, spent, watcher)
         wanted = {setting_hash(material, item): item for item in settings}
         keys = {name: trial_key(applied(config, item), period, "off", models) for name, item in wanted.items()}
-
-        def count(outcome: Outcome) -> TrialCount:
-            key = keys[outcome.setting]
-            return record_trial(pool, stores.market_id, key, "sweep", wall_now(), outcome.sharpe)
-
         path = out or config.home / "sweeps" / f"{material.fingerprint[:12]}.jsonl"
         with spent("runs"), open_ledger(path) as ledger:
-            known = [item for name, item in ledger.outcomes.items() if name in wanted]
-            for outcome in known:
-                count(outcome)
-            done = len(known)
-            watcher.stage(f"{len(wanted)} settings, {done} of them computed before")
-
-            def watch(outcome: Outcome) -> None:
-                nonlocal done
-                done += 1
-                count(outcome)
-                watcher.outcome(outcome, done, len(wanted))
-
-            computed = sweep(material, settings, ledger, workers, watch)
+            count = _Count(stores, keys, ledger, watcher)
+            watcher.stage(f"{len(wanted)} settings, {count.done} of them computed before")
+            computed = sweep(material, settings, ledger, workers, count)
             # Another grid may have named other keys when it ran the same setting.
             outcomes = tuple(replace(ledger.outcomes[name], values=item.values) for name, item in wanted.items())
         looks = record_look(pool, stores.market_id, period, content_hash(sorted(keys.values())), wall_now())
@@ -106,3 +84,37 @@ def sweep_market(
         looks=looks,
         seconds=spent.seconds,
     )
+
+
+def _material(
+    config: Config, stores: Stores, market: MarketData, period: Period, spent: Stopwatch, watcher: Watcher
+) -> tuple[Material, tuple[str, ...]]:
+    """What all runs read, and the versions of the models that scored it."""
+    with spent("models"):
+        watcher.stage("training the models of the period, or loading them")
+        study = study_of(config, stores, market, period)
+    with spent("features"):
+        watcher.stage("computing features and scores, once for all settings")
+        cash = Decimal(config.settings.rehearsal.starting_cash_usd)
+        material = make_material(inputs_of(study, config), cash, simulate)
+    return material, tuple(item.model.version for item in study.schedule)
+
+
+class _Count:
+    """Counts each outcome as a trial: at once those that the ledger holds, the others as they come."""
+
+    def __init__(self, stores: Stores, keys: Mapping[str, str], ledger: Ledger, watcher: Watcher) -> None:
+        self._stores, self._keys, self._watcher = stores, keys, watcher
+        known = [item for name, item in ledger.outcomes.items() if name in keys]
+        for outcome in known:
+            self._record(outcome)
+        self.done = len(known)
+
+    def __call__(self, outcome: Outcome) -> None:
+        self.done += 1
+        self._record(outcome)
+        self._watcher.outcome(outcome, self.done, len(self._keys))
+
+    def _record(self, outcome: Outcome) -> None:
+        key, stores = self._keys[outcome.setting], self._stores
+        record_trial(stores.pool, stores.market_id, key, "sweep", wall_now(), outcome.sharpe)

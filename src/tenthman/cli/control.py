@@ -40,13 +40,7 @@ def control_command(
     from tenthman.domain.canonical import plain
 
     require_jobs(jobs)
-    if not 0.0 < strength <= 10.0:
-        raise ConfigError(f"`--strength` must be above 0 and at most 10, was {strength}")
-    if first_seed < 0 or market_sessions > _STANDARD_SESSIONS:
-        raise ConfigError(
-            f"`--first-seed` must be at least 0 and `--market-sessions` at most {_STANDARD_SESSIONS}, were "
-            f"{first_seed} and {market_sessions}"
-        )
+    _require_bounds(strength, first_seed, market_sessions)
     try:
         settings = ControlSettings(
             markets=markets,
@@ -65,16 +59,30 @@ def control_command(
     outcomes = run_control(config, settings, place, jobs, _say_outcome)
     summaries = summarise(outcomes, settings.alpha)
     lines = table(settings, summaries)
-    written = place / f"{study_key(config, settings)}.md"
-    try:
-        written.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise SetupError(f"{written}: cannot be written: {error.strerror}") from None
+    written = _write(place / f"{study_key(config, settings)}.md", lines)
     say(f"{time.perf_counter() - begun:.0f} s; written to {written}")
     if as_json:
         show_json({"settings": plain(settings), "summaries": summaries, "outcomes": outcomes})
     else:
         show_lines(lines)
+
+
+def _require_bounds(strength: float, first_seed: int, market_sessions: int) -> None:
+    if not 0.0 < strength <= 10.0:
+        raise ConfigError(f"`--strength` must be above 0 and at most 10, was {strength}")
+    if first_seed < 0 or market_sessions > _STANDARD_SESSIONS:
+        raise ConfigError(
+            f"`--first-seed` must be at least 0 and `--market-sessions` at most {_STANDARD_SESSIONS}, were "
+            f"{first_seed} and {market_sessions}"
+        )
+
+
+def _write(path: Path, lines: list[str]) -> Path:
+    try:
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise SetupError(f"{path}: cannot be written: {error.strerror}") from None
+    return path
 
 
 def table(settings: "ControlSettings", summaries: "tuple[Summary, ...]") -> list[str]:

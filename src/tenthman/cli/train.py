@@ -57,7 +57,6 @@ def train_command(
 ) -> None:
     """Train a signal model, judge it beside its baselines, and keep it; training again on the same finds it again."""
     from tenthman.ml.cluster import require_address
-    from tenthman.ml.promotion import passes
     from tenthman.scheduler.signal_model import registry_of
     from tenthman.scheduler.storage import open_storage
     from tenthman.scheduler.trainer import promote as promote_model
@@ -86,6 +85,13 @@ def train_command(
             )
         if promote:
             promote_model(config, registry_of(config, pool), done.version, "trained and promoted", person())
+    _report(known, span, done, promote, as_json)
+
+
+def _report(known: "KnownMarket", span: "Span", done: "Trained", promote: bool, as_json: bool) -> None:
+    """Show what was trained; exit code 1 when it was to be promoted and the gate stayed shut."""
+    from tenthman.ml.promotion import passes
+
     promoted = promote and passes(done.checks)
     if as_json:
         show_json(_told(known, span, done, promoted))

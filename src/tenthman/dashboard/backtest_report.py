@@ -36,9 +36,10 @@ def report_of(done: Backtested, options: Options) -> BacktestReport:
             nulls=done.nulls,
             looks=done.looks,
             ablation=done.ablation,
+            untaped=done.untaped,
             shadows=shadow_facts(done.record.ended_shadows) if done.record else (),
-            seconds=done.seconds,
             worth=None if worth is None else worth_facts(worth),
+            seconds=done.seconds,
         )
     )
 

@@ -58,7 +58,8 @@ class Story:
 
     `costs` are those charged, `cost_multiple` times the configured ones.
     `at_costs` maps multiples of the configured costs to the evaluation of the run at them, the run's own among them;
-    `ablation` maps names of the parts at work to theirs. `looks` counts looks at the period, this one included.
+    `ablation` maps names of the parts at work to theirs; `untaped` names those of both that the tape could not answer.
+    `looks` counts looks at the period, this one included.
     """
 
     market: Provenance
@@ -77,10 +78,11 @@ class Story:
     nulls: NullRuns | None
     looks: int
     ablation: Mapping[str, Evaluation] = field(default_factory=dict)
+    untaped: tuple[str, ...] = ()
     shadows: tuple[ShadowFacts, ...] = ()
+    worth: WorthFacts | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
 
-    worth: WorthFacts | None = None
 
 def build_backtest_report(story: Story) -> BacktestReport:
     """The facts of the report. Raises ValueError when the fills are no round trips."""
@@ -121,9 +123,9 @@ def build_backtest_report(story: Story) -> BacktestReport:
         splits=split_rows(evaluation),
         ablation=tuple(ablation_row(name, item) for name, item in story.ablation.items()),
         shadows=story.shadows,
+        worth=story.worth,
         trades=found,
         curves=curves_of(result, story.benchmarks, story.nulls, evaluation.sharpe.level, held),
-        worth=story.worth,
         seconds=dict(story.seconds),
     )
 
@@ -169,6 +171,11 @@ def warnings(story: Story, held: Sequence[int], unexplained: float) -> tuple[str
     worse = [multiple for multiple, item in story.at_costs.items() if item.total_return <= 0.0 < own.total_return]
     if worse:
         found.append(f"At {min(worse):g}x costs nothing is left of the profit.")
+    if story.untaped:
+        found.append(
+            f"Not measured: {', '.join(story.untaped)}. The committee binds, would see another book there, and its "
+            "tape holds no reply to that; --committee on asks for it."
+        )
     since, idle = longest_idle(story.result, held)
     if idle > MOST_IDLE:
         found.append(

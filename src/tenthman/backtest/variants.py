@@ -1,0 +1,55 @@
+"""The same desk under other terms: at other costs, without the limits on the whole book, and compiled."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tenthman.backtest.inputs import Inputs
+from tenthman.backtest.result import BacktestResult
+from tenthman.config import Config, CostSettings, RiskRules, with_sections
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The compiled engine under one configuration, committee off: inputs to result. It travels between processes."""
+
+    config: Config
+
+    def __call__(self, inputs: Inputs) -> BacktestResult:
+        from tenthman.backtest.kernel import simulate
+
+        config = self.config
+        return simulate(
+            inputs,
+            config.risk_rules,
+            config.models.signal,
+            config.settings.costs,
+            Decimal(config.settings.rehearsal.starting_cash_usd),
+        )
+
+
+def at_costs(config: Config, multiple: float) -> Config:
+    """`config` with spread and slippage multiplied; at 1 it is the same, hash included."""
+    if multiple == 1.0:
+        return config
+    priced = {name: value * multiple for name, value in config.settings.costs.model_dump().items()}
+    costs = CostSettings.model_validate(priced)
+    return with_sections(config, settings=config.settings.model_copy(update={"costs": costs}))
+
+
+def without_limits(config: Config) -> Config:
+    """`config` without the limits on the book as a whole: what the model does alone, sized trade by trade.
+
+    Kept are the risk of a trade, the share of one name, one position a name, and that a cash account cannot borrow.
+    """
+    rules = config.risk_rules
+    free = {
+        "max_open_risk_fraction": 1.0,
+        "max_positions": 500,
+        "max_sector_fraction": 1.0,
+        "max_gross_fraction": 1.0,
+        "min_cash_fraction": 0.0,
+        "max_positions_per_issuer": 500,
+        "max_entries_per_run": 500,
+        "drawdown": {**rules.drawdown.model_dump(), "limit_fraction": 1.0, "open_risk_per_distance": 10.0},
+    }
+    return with_sections(config, risk_rules=RiskRules.model_validate({**rules.model_dump(), **free}))
