@@ -13,7 +13,7 @@ from tenthman.domain.opinion import Critique
 from tenthman.domain.order import SizedOrder
 from tenthman.scheduler.rows import bracket_of
 from tenthman.scheduler.scorecard import Scorecard, scorecard_of, twin_of
-from tenthman.scheduler.shadows import ShadowMarket, dividends_of, no_dividends
+from tenthman.scheduler.shadows import ShadowMarket, dividends_of, no_dividends, shadow_market
 from tenthman.scheduler.worth import AgentKey, Opinion, Twin
 
 RUN = "backtest"
@@ -42,13 +42,8 @@ def opinions_of(record: MemoryRecord, market: ShadowMarket) -> Iterator[Opinion]
 
 def _bars(config: Config, market: MarketData, last: date, record: MemoryRecord) -> ShadowMarket:
     count = int(np.searchsorted(market.panel.sessions, np.datetime64(last, "D"), side="right"))
-    return ShadowMarket(
-        market.panel.rows(0, count),
-        market.hours,
-        config.settings.costs,
-        sales=record.sales(),
-        dividends=dividends_of(market) if config.settings.rehearsal.dividends else no_dividends,
-    )
+    dividends = dividends_of(market) if config.settings.rehearsal.dividends else no_dividends
+    return shadow_market(config, market.panel.rows(0, count), market.hours, record.sales(), dividends)
 
 
 def _opinion(decision: Decision, critique: Critique, twin: Twin | None) -> Opinion:

@@ -25,7 +25,7 @@ from tenthman.ml.inference import SignalModel
 from tenthman.scheduler.holes import CycleHoles
 from tenthman.scheduler.intraday import run_step
 from tenthman.scheduler.orchestrator import Desk
-from tenthman.scheduler.shadows import ShadowMarket, dividends_of, no_dividends, settle_shadows
+from tenthman.scheduler.shadows import dividends_of, no_dividends, settle_shadows, shadow_market
 from tenthman.scheduler.timeline import Step, StepKind, session_steps
 
 ACCOUNT = "backtest"
@@ -98,9 +98,7 @@ def run_stepwise(
             closes.append(exchange.account())
         on_step(step, book, done, len(steps))
     view = study.history.serve(steps[-1].at)
-    market = ShadowMarket(
-        view.panel, study.market.hours, config.settings.costs, sales=record.sales(), dividends=desk.dividends
-    )
+    market = shadow_market(config, view.panel, study.market.hours, record.sales(), desk.dividends)
     settle_shadows(record, market, steps[-1].at, final=True)
     return tabulate(study, record, config.settings.schedule, closes, exchange.dividends()), record
 

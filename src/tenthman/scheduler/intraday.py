@@ -19,7 +19,7 @@ from tenthman.scheduler.orchestrator import (
     set_state,
     settle,
 )
-from tenthman.scheduler.shadows import ShadowMarket, settle_shadows
+from tenthman.scheduler.shadows import settle_shadows, shadow_market
 from tenthman.scheduler.timeline import Step, StepKind
 from tenthman.scheduler.trailing import raise_stops
 
@@ -61,9 +61,7 @@ def _close(desk: Desk, step: Step) -> Book:
     book = settle(desk, step)
     view = desk.sight.after_close(step.at)
     raise_stops(desk, book, view, step)
-    market = ShadowMarket(
-        view.panel, desk.hours, desk.config.settings.costs, sales=desk.ledger.sales(), dividends=desk.dividends
-    )
+    market = shadow_market(desk.config, view.panel, desk.hours, desk.ledger.sales(), desk.dividends)
     if settle_shadows(desk.ledger, market, step.at, final=False):
         horizon = desk.config.risk_rules.stops.horizon_sessions
         judge_committees(desk.ledger, desk.config.agents.demotion, horizon, step.at)

@@ -6,8 +6,9 @@ of daily bars and by its arithmetic of fills, at the same spread and slippage, w
 1. Entry, in the session it was meant for only, from the moment of the decision on; what has not filled by the close, or
 when the latch leaves ACTIVE, is withdrawn. 2. Exit by stop or target, or when the desk would sell what it holds: at the
 open of the session in which the position has been held for `horizon_sessions`, at a run of decisions in which the model
-says SELL, or when the drawdown stop (or the kill switch) has everything sold. 3. Still held at the end of the run:
-valued at the last close, as the account is. Dividends are paid on the ex-date where the account is paid them.
+says SELL, or when the drawdown stop (or the kill switch) has everything sold. Stops are raised after each close where
+the desk's are. 3. Still held at the end of the run: valued at the last close, as the account is. Dividends are paid on
+the ex-date where the account is paid them.
 
 Not followed are the limits of the book: a shadow stands for one entry, not for the account. A desk that is HALTED holds
 on to what it has beyond its horizon; its shadows end in time.
@@ -15,21 +16,24 @@ on to what it has beyond its horizon; its shadows end in time.
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
 import numpy as np
 
-from tenthman.config import CostSettings
-from tenthman.domain.market import MarketData, Panel, SessionHours
-from tenthman.domain.money import e4, floor_e4, usd
+from tenthman.config import Config, CostSettings
+from tenthman.domain.market import Floats, MarketData, Panel, SessionHours
+from tenthman.domain.money import ceil_e4, e4, floor_e4, usd
 from tenthman.domain.order import Fill, Side
 from tenthman.exchange.arithmetic import fill_price
 from tenthman.exchange.matching import FillCosts
 from tenthman.exchange.path import Path
 from tenthman.exchange.prices import quoted
 from tenthman.execution.fees import regulatory_fees
+from tenthman.features.technical import atr
+from tenthman.risk.arithmetic import trailed
+from tenthman.risk.numbers import OFF, rule_numbers
 from tenthman.scheduler.record import Ending, Record, Sales, Shadow
 
 SHY = 0.0002
@@ -85,6 +89,17 @@ class Due:
         return self.fraction if row == self.row else 0.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Trailing:
+    """Stops that follow the highest close: average true ranges (sessions, tickers; USD), and how many below it.
+
+    `multiple` is in millionths, as the arithmetic of risk reads it.
+    """
+
+    ranges: Floats
+    multiple: int
+
+
 class ShadowMarket:
     """The bars that shadows are walked over, the hours of their sessions, what a fill costs and what the desk sold."""
 
@@ -96,6 +111,7 @@ class ShadowMarket:
         *,
         sales: Sales = NO_SALES,
         dividends: Dividends = no_dividends,
+        trailing: Trailing | None = None,
     ) -> None:
         self._panel = panel
         held = set(panel.sessions.astype(object))
@@ -105,6 +121,7 @@ class ShadowMarket:
         self._columns = {ticker: column for column, ticker in enumerate(panel.tickers)}
         self._sales = sales
         self._dividends = dividends
+        self._trailing = trailing
 
     def ending_of(self, shadow: Shadow, *, final: bool) -> Ending | None:
         """How `shadow` ends over the bars there are; None while it goes on. `final`: the run is over, so it ends."""
@@ -131,7 +148,20 @@ class ShadowMarket:
                 left = self._sale(shadow, row, sold, due.by)
             if left is not None:
                 return self._ended(shadow, entry, left, first, row)
+            shadow = self._trailed(shadow, first, row)
         return self._valued(shadow, entry, first) if final else None
+
+    def _trailed(self, shadow: Shadow, first: int, row: int) -> Shadow:
+        """`shadow` with its stop where the desk has it after the close of session `row`."""
+        if self._trailing is None:
+            return shadow
+        column = self._columns[shadow.ticker]
+        closes, spread = self._panel.close[first : row + 1, column], float(self._trailing.ranges[row, column])
+        if not np.isfinite(spread):
+            return shadow
+        highest, stop = e4(float(np.nanmax(closes))), ceil_e4(shadow.stop_price)
+        level = trailed(stop, highest, e4(float(closes[-1])), e4(spread), self._trailing.multiple)
+        return replace(shadow, stop_price=usd(level)) if level > stop else shadow
 
     def _due(self, shadow: Shadow, entry: Touch, first: int) -> Due:
         """The first time that the desk would sell; of those at one moment, by the reason that the desk would give."""
@@ -277,6 +307,18 @@ class ShadowMarket:
             filled_at=shadow.as_of if hours is None else hours.open_at,
         )
         return regulatory_fees(fill).total
+
+
+def shadow_market(
+    config: Config, panel: Panel, hours: Sequence[SessionHours], sales: Sales, dividends: Dividends
+) -> ShadowMarket:
+    """What the shadows of a desk that runs under `config` are walked over."""
+    rules = config.risk_rules
+    multiple = rule_numbers(rules).trailing_atr
+    trailing = None
+    if multiple != OFF:
+        trailing = Trailing(ranges=atr(panel, rules.stops.atr_sessions), multiple=multiple)
+    return ShadowMarket(panel, hours, config.settings.costs, sales=sales, dividends=dividends, trailing=trailing)
 
 
 def settle_shadows(record: Record, market: ShadowMarket, at: datetime, *, final: bool) -> int:

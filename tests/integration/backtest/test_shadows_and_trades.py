@@ -19,7 +19,7 @@ from tenthman.domain.order import Fill, Purpose, Side, SizedOrder
 from tenthman.scheduler.holes import nobody
 from tenthman.scheduler.record import Ending
 from tenthman.scheduler.rows import bracket_of
-from tenthman.scheduler.shadows import ShadowMarket, dividends_of
+from tenthman.scheduler.shadows import ShadowMarket, dividends_of, shadow_market
 
 BASE = busy(load_config(Path(__file__).parents[3] / "config", {"TENTHMAN_HOME": "/nonexistent"}))
 ENDS = {Purpose.STOP: "stop", Purpose.TARGET: "target", Purpose.DELISTED: "run_end"}
@@ -65,11 +65,16 @@ def trades(record: MemoryRecord) -> Iterator[Trade]:
 
 @pytest.fixture(scope="module")
 def run() -> tuple[BacktestResult, MemoryRecord, ShadowMarket]:
-    """A desk that holds on for a while, sells by signal, and is stopped by a drawdown after which a rule re-arms it."""
+    """A desk that raises its stops, sells by signal, and is stopped by a drawdown after which a rule re-arms it."""
     config = with_changes(
         BASE,
         signal={"entry_fraction": 0.4, "exit_fraction": 0.15, "min_history_sessions": 60},
-        rules={"max_open_risk_fraction": 0.5, "max_sector_fraction": 0.9, "max_positions_per_issuer": 2},
+        rules={
+            "max_open_risk_fraction": 0.5,
+            "max_sector_fraction": 0.9,
+            "max_positions_per_issuer": 2,
+            "trailing_stop_atr": 1.2,
+        },
         drawdown={"limit_fraction": 0.006, "rearm_after_sessions": 2},
         stops={"stop_atr": 1.0, "horizon_sessions": 4},
         costs={"half_spread_bp": 3.0, "slippage_bp": 3.0, "open_slippage_bp": 9.0, "stop_slippage_bp": 15.0},
@@ -77,13 +82,7 @@ def run() -> tuple[BacktestResult, MemoryRecord, ShadowMarket]:
     )
     study = study_on(random_market(5), config)
     result, record = run_stepwise(study, config, nobody)
-    market = ShadowMarket(
-        study.market.panel,
-        study.market.hours,
-        config.settings.costs,
-        sales=record.sales(),
-        dividends=dividends_of(study.market),
-    )
+    market = shadow_market(config, study.market.panel, study.market.hours, record.sales(), dividends_of(study.market))
     return result, record, market
 
 
@@ -102,6 +101,10 @@ def test_a_shadow_and_a_trade_of_the_same_entry_are_the_same_to_the_cent(
     made = list(trades(record))
     assert {item.how for item in made} >= {"stop", "target", "signal", "time", "drawdown"}
     assert {item.decision.slot.value for item in made} == {"morning", "afternoon"}
+    stops = [(item.sold.price, item.decision.outcome) for item in made if item.how == "stop" and item.sold is not None]
+    assert any(isinstance(order, SizedOrder) and price > (order.stop_price or price) for price, order in stops), (
+        "raised"
+    )
     for trade in made:
         ending = ending_of(market, trade)
         how = ending.reason if trade.how == "tried before" else trade.how
