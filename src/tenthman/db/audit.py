@@ -107,9 +107,10 @@ def _held_against(links: Iterator[tuple[int, str]], anchors: Sequence[Anchor]) -
                 )
     if due:
         furthest = due[-1]
+        lost = furthest.events - events
+        which = f"event {furthest.events} was" if lost == 1 else f"events {events + 1} to {furthest.events} were"
         raise AuditBroken(
-            f"audit events {events + 1} to {furthest.events} were cut off the end: {_when(furthest)} the chain was "
-            f"noted to have {furthest.events}"
+            f"audit {which} cut off the end: {_when(furthest)} the chain was noted to have {furthest.events}"
         )
     return Verified(events=events, head=head, anchor=furthest)
 
