@@ -19,7 +19,7 @@ def propose(
     atr: float,
     rules: StopRules,
     structure: StructureRules | None = None,
-    low: float = math.nan,
+    low: float = 0.0,
 ) -> Proposal:
     """A long bracket around `last_price` (USD): limit just above it, stop and target in multiples of `atr` (USD).
 

@@ -23,4 +23,4 @@ def last_lows(panel: Panel, rules: StructureRules | None) -> Floats:
     """The last row of `lows_of` (tickers,), from no more rows than it needs. The panel must hold a session."""
     count = len(panel.sessions)
     needed = min(count, 1 if rules is None else rules.sessions)
-    return lows_of(panel.rows(count - needed, count), rules)[-1]
+    return np.asarray(lows_of(panel.rows(count - needed, count), rules)[-1])
