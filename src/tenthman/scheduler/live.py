@@ -125,42 +125,15 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
         say(f"the kill switch is pulled: {switch_path(config)}; `tenthman rearm` removes it")
     with ExitStack() as stack:
         pool = stack.enter_context(open_storage(config))
-        bars, news = BarStore(pool, MARKET_ID), NewsStore(pool, MARKET_ID)
-        bars.save_market(live_provenance(), world.universe)
+        BarStore(pool, MARKET_ID).save_market(live_provenance(), world.universe)
         hours = calendar_around(begun)
         say("bringing the history of prices up to date")
         keeper = BarKeeper(pool, MARKET_ID, world.source, world.second, world.universe, hours, config.settings.data)
         keeper.fill(begun)
-        score = open_scorer(config)
-        history = stored_history(world.universe, bars, news, hours, begun, score)
-        models = live_models(config, pool, MARKET_ID, MARKET_ID, history.serve(_month_start(begun)), begun)
-        model = models.champion
-        since = begun - NEWS_ON_FIRST_START
-        ledger = stack.enter_context(_ledger(config, pool, world, hours, model.version, begun))
-        source = stack.enter_context(_with_feeds(config, pool, world.source, news, ledger))
-        gatherer = Gatherer(source, history, bars, news, Linker(world.universe), since, score)
-        holes = stack.enter_context(open_holes(config, pool, news, gatherer))
-        watched = WatchedSight(
-            GatheredSight(gatherer, pool, MARKET_ID, config), models, config, pool, gatherer.look, ledger
-        )
-        guarded = GuardedSight(watched, keeper, gatherer.rebase, world.broker.clock, world.clock, hours, ledger)
-        desk = Desk(
-            config=config,
-            broker=world.broker,
-            sight=guarded,
-            ledger=ledger,
-            model_of=lambda _session: model,
-            holes=holes,
-            universe=world.universe,
-            hours=hours,
-            pause=time.sleep,
-            rearm_after_sessions=None,
-            lateness=lambda at: (world.clock.now() - at).total_seconds(),
-            kill_switch=partial(asked_by, switch_path(config)),
-        )
+        ledger, sight, desk = _open_desk(config, world, pool, keeper, hours, begun, stack)
         settle_doubts(desk, begun)
         with bind(run_id=ledger.run_id):
-            guarded.examine(begun)
+            sight.examine(begun)
             events = None if world.listen is None else stack.enter_context(world.listen())
             for step in _appointments(config, hours, begun, sessions):
                 say(f"next: {step.kind.value} of {step.session} at {step.at:%Y-%m-%d %H:%M} UTC")
@@ -168,6 +141,44 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
                 _keep(desk, step, world.clock, say)
                 if step.kind is not StepKind.CHECK:
                     ledger.anchor(config.home / ANCHORS, step.at)
+
+
+def _open_desk(
+    config: Config,
+    world: World,
+    pool: Pool,
+    keeper: BarKeeper,
+    hours: tuple[SessionHours, ...],
+    begun: datetime,
+    stack: ExitStack,
+) -> tuple[Ledger, GuardedSight, Desk]:
+    """The desk on what is stored, with its record and its guarded view; what it opened is closed with `stack`."""
+    bars, news, score = BarStore(pool, MARKET_ID), NewsStore(pool, MARKET_ID), open_scorer(config)
+    history = stored_history(world.universe, bars, news, hours, begun, score)
+    models = live_models(config, pool, MARKET_ID, MARKET_ID, history.serve(_month_start(begun)), begun)
+    model = models.champion
+    ledger = stack.enter_context(_ledger(config, pool, world, hours, model.version, begun))
+    source = stack.enter_context(_with_feeds(config, pool, world.source, news, ledger))
+    gatherer = Gatherer(source, history, bars, news, Linker(world.universe), begun - NEWS_ON_FIRST_START, score)
+    holes = stack.enter_context(open_holes(config, pool, news, gatherer))
+    seen = GatheredSight(gatherer, pool, MARKET_ID, config)
+    watched = WatchedSight(seen, models, config, pool, gatherer.look, ledger)
+    guarded = GuardedSight(watched, keeper, gatherer.rebase, world.broker, world.clock, hours, ledger)
+    desk = Desk(
+        config=config,
+        broker=world.broker,
+        sight=guarded,
+        ledger=ledger,
+        model_of=lambda _session: model,
+        holes=holes,
+        universe=world.universe,
+        hours=hours,
+        pause=time.sleep,
+        rearm_after_sessions=None,
+        lateness=lambda at: (world.clock.now() - at).total_seconds(),
+        kill_switch=partial(asked_by, switch_path(config)),
+    )
+    return ledger, guarded, desk
 
 
 def catch_up(config: Config, world: World, pool: Pool, begun: datetime) -> None:
