@@ -23,7 +23,7 @@ from tenthman.domain.order import Book
 from tenthman.ml.sharpe import sharpe_ratio
 from tenthman.ml.trials import record_look, record_trial
 from tenthman.scheduler.clock import wall_now
-from tenthman.scheduler.rehearsal import Stopwatch, Stores, open_stores, sessions_of
+from tenthman.scheduler.rehearsal import Stopwatch, Stores, open_stores, require_fresh_models, sessions_of
 from tenthman.scheduler.scoring import open_scorer
 from tenthman.scheduler.signal_model import ModelFrom, scheduled_models
 from tenthman.scheduler.storage import open_storage
@@ -166,6 +166,7 @@ def trial_key(config: Config, period: Period, committee: Committee, models: Sequ
 
 def study_of(config: Config, stores: Stores, market: MarketData, period: Period) -> Study:
     """The study of `period` with its scheduled models, from the registry or newly trained and kept there."""
+    require_fresh_models(market, period, config.models.signal)
     history = linked_history(market, period, config.settings.schedule, open_scorer(config))
     sessions = [item.session for item in sessions_of(market, period)]
     content = market.provenance.content_hash

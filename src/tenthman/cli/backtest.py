@@ -93,7 +93,7 @@ def chosen_history(
 ) -> "tuple[MarketData, Period]":
     """The market and the period that the options name, refused here if no model could be trained before it."""
     from tenthman.scheduler.markets import choose_market, choose_period
-    from tenthman.scheduler.rehearsal import require_history
+    from tenthman.scheduler.rehearsal import require_fresh_models, require_history
 
     if scenario != "default" and (first or last):
         raise ConfigError("`--scenario` names a period by itself; leave out --from and --to")
@@ -103,6 +103,7 @@ def chosen_history(
     found = chosen.market
     period = choose_period(found, first, last, scenario, len(found.panel.sessions))
     require_history(found, period, config.models.signal.min_history_sessions)
+    require_fresh_models(found, period, config.models.signal)
     say(f"{found.provenance.headline} ({chosen.why}), {period.first} to {period.last}")
     return found, period
 

@@ -20,7 +20,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
 
-from tenthman.config import Config
+from tenthman.config import Config, SignalModelSettings
 from tenthman.data.alpaca import AlpacaMarketSource
 from tenthman.data.bars import BarStore
 from tenthman.data.flags import FlagStore
@@ -145,6 +145,7 @@ def rehearse(
     if asked_by(switch_path(config)) is not TradingState.ACTIVE:
         watcher.stage(f"the kill switch is pulled: {switch_path(config)}; `tenthman rearm` removes it")
     require_history(market, period, config.models.signal.min_history_sessions)
+    require_fresh_models(market, period, config.models.signal)
     with ExitStack() as stack:
         parts = _parts(config, market, period, stack, _Stages(watcher, spent), open_committee or open_holes)
         ledger = stack.enter_context(_ledger(config, parts.stores, market, period, parts.model.version, parts.start))
@@ -238,6 +239,16 @@ def _desk(
         dividends=parts.dividends,
         kill_switch=partial(asked_by, switch_path(config)),
     )
+
+
+def require_fresh_models(market: MarketData, period: Period, signal: SignalModelSettings) -> None:
+    """ConfigError when a model would expire within the period: then a live desk enters nothing, as no run does."""
+    count, most, every = len(sessions_of(market, period)), signal.expires_after_sessions, signal.retrain_sessions
+    if min(count, every or count) > most:
+        raise ConfigError(
+            f"`signal.retrain_sessions` in models.yaml must be at most {most} (`signal.expires_after_sessions`) for a "
+            f"period of {count} sessions, was {every or 'null'}: an expired model enters nothing"
+        )
 
 
 def sessions_of(market: MarketData, period: Period) -> tuple[SessionHours, ...]:
