@@ -39,10 +39,10 @@ Statement = tuple[sql.SQL | sql.Composed, dict[str, object]]
 DEPTH = 50
 """So many of each list are fused."""
 
-EXACT_UP_TO = 8_000
+EXACT_UP_TO = 16_000
 """So few candidates are compared one by one: quicker than the index, which would find few of them, and exact."""
 
-EF_SEARCH = 200
+EF_SEARCH = 250
 """How many neighbours the index keeps in view (HNSW, Malkov and Yashunin, 2018)."""
 
 INDEXED = (384, 768, 1024)
