@@ -4,6 +4,8 @@ Yahoo's daily prices are split-adjusted and not dividend-adjusted. Its news is n
 """
 
 import math
+import re
+import shutil
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -25,6 +27,9 @@ from tenthman.domain.errors import BrokerUnavailable, ConfigError, DataCorrupt, 
 from tenthman.domain.market import FIELDS, Bar, MarketData, MarketKind
 
 NEWEST_SESSIONS = 5
+DAYS_KEPT = 5
+
+_DAY = re.compile(r"yahoo-\d{4}-\d\d-\d\d")
 
 _ACTION_COLUMNS = {ActionKind.SPLIT: "Stock Splits", ActionKind.DIVIDEND: "Dividends"}
 
@@ -112,7 +117,8 @@ def fetch_yahoo_market(
 ) -> MarketData:
     """Daily bars of the S&P 100 and SPY up to the session before `today` (New York's date).
 
-    Kept in `cache` as a pack and taken from there for the rest of the day. `timeout_s` bounds the whole fetch; a
+    Kept in `cache` as a pack and taken from there for the rest of the day; packs of but the newest days are deleted.
+    `timeout_s` bounds the whole fetch; a
     machine that cannot reach Yahoo is told so within five seconds. Raises DataMissing, saying how many names answered
     and why the others did not, when they are fewer than `min_names` or the index is not whole.
     """
@@ -134,7 +140,9 @@ def fetch_yahoo_market(
         answers = gather(names, fetch, deadline)
     frame = _clean({**index.bars, **answers.bars}, start, today, universe.index_ticker)
     _require_names(frame, names, answers, min_names)
-    return _pack(folder, frame, today)
+    market = _pack(folder, frame, today)
+    _forget_old(cache)
+    return market
 
 
 def _kept(folder: Path) -> MarketData | None:
@@ -147,6 +155,14 @@ def _kept(folder: Path) -> MarketData | None:
         _log.warning("kept Yahoo pack cannot be used and is fetched anew", folder=str(folder), cause=str(error))
         return None
     return replace(market, provenance=replace(market.provenance, kind=MarketKind.YAHOO))
+
+
+def _forget_old(cache: Path) -> None:
+    """Delete what was fetched on days before the newest `DAYS_KEPT`; a folder that cannot be deleted stays."""
+    days = sorted(path for path in cache.iterdir() if _DAY.fullmatch(path.name) and path.is_dir())
+    for folder in days[:-DAYS_KEPT]:
+        shutil.rmtree(folder, ignore_errors=True)
+        _log.info("old Yahoo pack deleted", folder=str(folder))
 
 
 def _clean(frames: dict[str, pd.DataFrame], start: date, end: date, index_ticker: str) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from requests.adapters import HTTPAdapter
 
 from tenthman.data.calendar import sessions_between
 from tenthman.data.universe import sp100
-from tenthman.data.yahoo import fetch_yahoo_market
+from tenthman.data.yahoo import DAYS_KEPT, fetch_yahoo_market
 from tenthman.domain.errors import DataMissing
 from tenthman.domain.market import MarketKind, SessionHours
 
@@ -244,3 +244,14 @@ def test_a_damaged_kept_pack_is_fetched_anew(tmp_path: Path) -> None:
         first = _fetch(server, tmp_path, min_names=1)
         (tmp_path / "yahoo-2026-11-23" / "bars.parquet").write_bytes(b"damaged")
         assert _fetch(server, tmp_path, min_names=1).provenance == first.provenance
+
+
+def test_of_what_was_fetched_on_earlier_days_the_newest_is_kept_and_nothing_else_is_touched(tmp_path: Path) -> None:
+    earlier = [f"yahoo-2026-10-{day:02}" for day in range(1, 8)]
+    others = ["mine", "yahoo-notes", "yahoo-2026-10-01.old"]
+    for name in (*earlier, *others):
+        (tmp_path / name).mkdir()
+    with _serving({"SPY", "AAPL"}) as server:
+        _fetch(server, tmp_path, min_names=1)
+    left = [name for name in (*earlier, "yahoo-2026-11-23", *others) if (tmp_path / name).is_dir()]
+    assert left == [*earlier[-DAYS_KEPT + 1 :], "yahoo-2026-11-23", *others]
