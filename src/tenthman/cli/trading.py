@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from tenthman.scheduler.state import Ledger
 
 
+class NoPaperRun(ConfigError):
+    """There is no latch: no desk has traded an account yet."""
+
+
 def trade_command(
     sessions: Annotated[int | None, typer.Option(min=1, help="Leave after so many sessions.")] = None,
     config_directory: ConfigOption = None,
@@ -67,15 +71,20 @@ def rearm_command(
 ) -> None:
     """Let a desk that was halted, by the drawdown stop or by a person, enter positions again.
 
-    Removes the file HALT too, unless --run names the run.
+    Removes the file HALT too, unless --run names the run; that alone where there is no paper run yet.
     """
     config = start(config_directory)
-    with _ledger(config, run) as ledger:
-        ledger.rearm(reason, person(), wall_now())
-        path = switch_path(config)
-        if run is None and release(path):
-            say(f"removed {path}")
-        _show(ledger, as_json, None)
+    path = None if run is not None else switch_path(config)
+    try:
+        with _ledger(config, run) as ledger:
+            ledger.rearm(reason, person(), wall_now())
+            _release(path)
+            _show(ledger, as_json, None)
+    except NoPaperRun:
+        if not _release(path):
+            raise
+        if as_json:
+            show_json({"run": None, "state": TradingState.ACTIVE.value, "file": None})
 
 
 def _pulled(config: Config, state: TradingState, reason: str) -> Path | None:
@@ -89,14 +98,25 @@ def _pulled(config: Config, state: TradingState, reason: str) -> Path | None:
     return path
 
 
+def _release(path: Path | None) -> bool:
+    """Take the file away, and say so; whether there was one."""
+    if path is None or not release(path):
+        return False
+    say(f"removed {path}")
+    return True
+
+
 @contextmanager
 def _ledger(config: Config, run: str | None) -> "Iterator[Ledger]":
     from tenthman.scheduler.state import Ledger
     from tenthman.scheduler.storage import open_storage
-    from tenthman.scheduler.story import require_paper_run
+    from tenthman.scheduler.story import paper_run
 
     with open_storage(config) as pool:
-        yield Ledger.attach(pool, require_paper_run(pool, run))
+        found = paper_run(pool, run)
+        if found is None:
+            raise NoPaperRun("there is no paper run yet; name another run with --run")
+        yield Ledger.attach(pool, found)
 
 
 def _show(ledger: "Ledger", as_json: bool, path: Path | None) -> None:
@@ -106,12 +126,16 @@ def _show(ledger: "Ledger", as_json: bool, path: Path | None) -> None:
         return
     typer.echo(f"run {ledger.run_id}: {state}")
     if path is not None:
-        typer.echo(f"{path}: no order passes it")
+        typer.echo(_meaning(path, ledger.trading_state()))
 
 
 def _show_file(path: Path, state: TradingState, cause: str, as_json: bool) -> None:
     if as_json:
         show_json({"run": None, "state": state.value, "file": str(path), "latch": cause})
         return
-    typer.echo(f"{path}: no order passes it")
+    typer.echo(_meaning(path, state))
     say(f"the latch was not set ({cause}); a running desk sets it at its next step")
+
+
+def _meaning(path: Path, state: TradingState) -> str:
+    return f"{path}: {'only sales pass' if state is TradingState.REDUCING else 'no order passes'} it"

@@ -7,7 +7,7 @@ import pytest
 from tenthman_command import CONFIG
 
 from tenthman.cli.app import app
-from tenthman.domain.errors import SetupError
+from tenthman.domain.errors import ConfigError, SetupError
 from tenthman.domain.order import TradingState
 from tenthman.scheduler.kill_switch import asked_by
 
@@ -53,6 +53,18 @@ def test_nothing_is_re_armed_while_the_database_does_not_answer(home: Path) -> N
     with pytest.raises(SetupError):
         app(["rearm", "--reason", "all well"], standalone_mode=False)
     assert asked_by(home / "HALT") is TradingState.HALTED
+
+
+def test_a_file_that_stopped_rehearsals_alone_goes_where_no_account_was_ever_traded(
+    home: Path, fresh_database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", fresh_database_url)
+    app(["halt", "--flatten"], standalone_mode=False)
+    assert "only sales pass it" in capsys.readouterr().out.replace("\n", "")
+    app(["rearm", "--reason", "all well"], standalone_mode=False)
+    assert not (home / "HALT").exists()
+    with pytest.raises(ConfigError, match="there is no paper run yet"):
+        app(["rearm", "--reason", "again"], standalone_mode=False)
 
 
 def test_a_file_that_cannot_be_written_is_said_and_the_database_is_tried(
