@@ -10,6 +10,7 @@ import pytest
 import yaml
 from tenthman_cli import UsageError, understand
 
+from tenthman.agents.rules import RULES
 from tenthman.config import FILES
 
 ROOT = Path(__file__).parents[3]
@@ -106,6 +107,18 @@ def test_every_environment_variable_is_documented() -> None:
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     assert variables
     assert [name for name in sorted(variables) if f"`{name}`" not in text] == []
+
+
+def test_the_numbers_of_the_readme_are_those_shipped() -> None:
+    rules = yaml.safe_load((ROOT / "config" / "risk_rules.yaml").read_text())
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"{rules['risk_fraction_per_trade'] * 100:g} % of equity at risk a trade" in text
+    assert f"at most {rules['max_positions']} positions" in text
+    assert f"{rules['max_open_risk_fraction'] * 100:g} % of equity at risk over all of them" in text
+    assert f"a drawdown stop at {rules['drawdown']['limit_fraction'] * 100:g} %" in text
+    words = ("ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen")
+    for page in (text, (ROOT / "docs" / "committee.md").read_text(encoding="utf-8")):
+        assert re.search(rf"\b{words[len(RULES) - 10]} (deterministic )?rules\b", page)
 
 
 @pytest.mark.parametrize("number", ["risk_fraction_per_trade", "max_position_fraction", "max_gross_fraction"])
