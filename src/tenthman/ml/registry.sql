@@ -59,17 +59,21 @@ FROM markets AS mine
 JOIN markets AS other ON (mine.kind = 'practice') = (other.kind = 'practice')
 CROSS JOIN LATERAL (
     SELECT count(*) AS names FROM grounds AS a JOIN grounds AS b USING (ticker)
-    WHERE a.market_id = mine.id AND b.market_id = other.id
+    WHERE mine.kind <> 'practice' AND a.market_id = mine.id AND b.market_id = other.id
       AND a.first_session <= b.last_session AND b.first_session <= a.last_session
 ) AS shared
 CROSS JOIN LATERAL (
     SELECT min(names) AS names
-    FROM (SELECT count(*) AS names FROM grounds WHERE market_id IN (mine.id, other.id) GROUP BY market_id) AS sizes
+    FROM (
+        SELECT count(*) AS names FROM grounds
+        WHERE mine.kind <> 'practice' AND market_id IN (mine.id, other.id)
+        GROUP BY market_id
+    ) AS sizes
 ) AS smaller
 WHERE mine.id = %(market_id)s AND (
     other.id = mine.id
     OR (mine.kind = 'practice' AND other.name = mine.name)
-    OR (mine.kind <> 'practice' AND shared.names > 0 AND 2 * shared.names >= smaller.names)
+    OR (shared.names > 0 AND 2 * shared.names >= smaller.names)
 )
 ORDER BY other.id
 
