@@ -245,26 +245,6 @@ CREATE INDEX news_ticker_vectors_narrow ON news_ticker_vectors (market_id, model
     WHERE dimensions <= 1024;
 CREATE INDEX news_ticker_vectors_wide ON news_ticker_vectors (market_id, model, ticker, known_at) WHERE dimensions > 1024;
 
--- The same vectors once more for each ticker, side by side in an index: comparing all of a ticker's reads few pages.
-CREATE TABLE news_ticker_vectors (
-    id         bigint NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    market_id  text NOT NULL,
-    model      text NOT NULL,
-    ticker     text NOT NULL,
-    known_at   timestamptz NOT NULL,
-    news_id    text NOT NULL,
-    version    integer NOT NULL,
-    vector     halfvec NOT NULL,
-    dimensions integer NOT NULL GENERATED ALWAYS AS (vector_dims(vector)) STORED,
-    UNIQUE (market_id, model, news_id, version, ticker),
-    FOREIGN KEY (market_id, model, news_id, version) REFERENCES news_vectors (market_id, model, news_id, version)
-        ON DELETE CASCADE
-);
--- An index row holds at most a third of a page; wider vectors are read from the table.
-CREATE INDEX news_ticker_vectors_narrow ON news_ticker_vectors (market_id, model, ticker, known_at) INCLUDE (id, vector)
-    WHERE dimensions <= 1024;
-CREATE INDEX news_ticker_vectors_wide ON news_ticker_vectors (market_id, model, ticker, known_at) WHERE dimensions > 1024;
-
 -- What is known of each feed: where it lives now, its validators, its failures, and when it last said something new.
 CREATE TABLE feeds (
     address       text PRIMARY KEY CHECK (address <> ''),      -- as configured

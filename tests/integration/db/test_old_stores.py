@@ -62,7 +62,7 @@ class Nobody:
 
 
 def test_stored_vectors_are_found_by_their_tickers(pool: Pool) -> None:
-    as_before(pool, "0016_news")
+    as_before(pool, "0017")
     with pool.connection() as connection:
         connection.execute("INSERT INTO markets VALUES ('p', 'pack', 'n', 'd', 's', 'split', 'l', 'h', 'SPY')")
         for name, tickers, vector in (

@@ -1,4 +1,4 @@
--- Migration 16: the vectors of one ticker's headlines lie side by side, so that comparing them all reads few pages.
+-- Migration 17: the vectors of one ticker's headlines lie side by side, so that comparing them all reads few pages.
 
 CREATE TABLE news_ticker_vectors (
     id         bigint NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
