@@ -25,6 +25,7 @@ from tenthman.agents.wires import (
     Refused,
     Wire,
     ollama_digest,
+    ollama_warm_up,
     ollama_wire,
     openai_digest,
     openai_wire,
@@ -39,6 +40,8 @@ log = structlog.get_logger(__name__)
 
 TRIES = 3
 FIRST_WAIT_S = 0.25
+LOAD_S = 120.0
+"""What Ollama is given to load a model before the first question."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +174,11 @@ def _opener(settings: LanguageModelSettings, home: Path, stack: ExitStack) -> Ca
         case "ollama":
 
             def ollamas(own: LanguageModelSettings) -> Seat:
-                client = stack.enter_context(_ollama_client(own))
-                return Seat(wire=ollama_wire(client, own), settings=own, weights=ollama_digest(client, own.model))
+                digest = _weights(own, home)
+                with _client(_address(own), own, LOAD_S) as patient:
+                    ollama_warm_up(patient, own)
+                client = stack.enter_context(_client(_address(own), own))
+                return Seat(wire=ollama_wire(client, own), settings=own, weights=digest)
 
             return ollamas
 
@@ -281,12 +287,13 @@ def _address(settings: LanguageModelSettings) -> str:
     return str(url)
 
 
-def _client(base_url: str, settings: LanguageModelSettings) -> httpx.Client:
-    """`base_url` with or without a closing `/v1`, as either is usual."""
+def _client(base_url: str, settings: LanguageModelSettings, least_s: float = 0.0) -> httpx.Client:
+    """`base_url` with or without a closing `/v1`, as either is usual. `least_s`: time for a reply, at least."""
+    seconds = max(settings.reply_timeout_s, least_s)
     return httpx.Client(
         base_url=base_url.rstrip("/").removesuffix("/v1"),
-        timeout=_timeout(settings),
-        transport=BoundedTransport(settings.reply_timeout_s),
+        timeout=httpx.Timeout(seconds, connect=settings.connect_timeout_s),
+        transport=BoundedTransport(seconds),
     )
 
 

@@ -1,4 +1,4 @@
-"""The two wires to a language model: OpenAI's chat completions, and Ollama's own API through its official client.
+"""The two wires to a language model: OpenAI's chat completions, and Ollama's own API in the types of its own client.
 
 A wire puts one prompt and returns an `Answer`; what goes wrong is raised, and named in `llm_interface`.
 """
@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import ollama
+import structlog
 
 from tenthman.agents.base import split
 from tenthman.agents.bounded_http import ReplyTooLarge
@@ -18,6 +19,8 @@ from tenthman.config import LanguageModelSettings
 from tenthman.domain.canonical import content_hash
 from tenthman.domain.errors import SetupError
 from tenthman.domain.opinion import Prompt, ReplyState
+
+log = structlog.get_logger(__name__)
 
 OLLAMA_KEEP_ALIVE = "30m"
 NAMES_SHOWN, NAME_CHARACTERS = 8, 60
@@ -76,31 +79,65 @@ def openai_wire(client: httpx.Client, settings: LanguageModelSettings, *, compac
     return put
 
 
-def ollama_wire(client: ollama.Client, settings: LanguageModelSettings) -> Wire:
+def ollama_wire(client: httpx.Client, settings: LanguageModelSettings) -> Wire:
     """Ollama's `/api/chat`. Options are equal for all prompts: a change of `num_ctx` would load the model again.
 
-    Ollama shortens a prompt that does not fit without saying so; an answer to a prompt that left no room is bad.
+    The official client cannot say `truncate` and `shift`, without which Ollama shortens a prompt that does not fit and
+    goes on beyond the context, so the question is put plainly. A server too old to know them is found out by its count
+    of tokens: an answer to a prompt that left no room is bad.
     """
-    options = {"num_ctx": settings.context_tokens, "temperature": settings.temperature, "seed": settings.seed}
 
     def put(prompt: Prompt) -> Answer:
         system, user = split(prompt)
+        body = _ollama_question(settings, {"num_predict": prompt.max_tokens}) | {
+            "messages": [{"role": "system", "content": system}, {"role": "user", "content": user}],
+            "format": json.loads(prompt.schema_json),
+        }
+        response = client.post("/api/chat", json=body)
+        if response.status_code != httpx.codes.OK:
+            raise Refused(response.status_code, _complaint(response))
         try:
-            response = client.chat(
-                model=settings.model,
-                messages=[{"role": "system", "content": system}, {"role": "user", "content": user}],
-                format=json.loads(prompt.schema_json),
-                options={**options, "num_predict": prompt.max_tokens},
-                keep_alive=OLLAMA_KEEP_ALIVE,
-            )
-        except ollama.ResponseError as error:
-            raise Refused(error.status_code, error.error) from None
+            answer = ollama.ChatResponse(**response.json())
         except (TypeError, ValueError, RecursionError, AttributeError) as error:
-            # The official client builds its answer from whatever JSON has come.
             raise BadReply(f"not a chat response: {str(error)[:200]!r}") from None
-        return _ollama_answer(response, prompt, settings)
+        return _ollama_answer(answer, prompt, settings)
 
     return put
+
+
+def ollama_warm_up(client: httpx.Client, settings: LanguageModelSettings) -> None:
+    """Have Ollama load the model, which can take longer than an answer may. What goes wrong, questions will tell."""
+    try:
+        response = client.post("/api/chat", json=_ollama_question(settings, {}) | {"messages": []})
+    except (httpx.HTTPError, ReplyTooLarge) as error:
+        log.warning("the model was not loaded ahead of its questions", model=settings.model, error=repr(error)[:300])
+        return
+    if response.status_code != httpx.codes.OK:
+        log.warning(
+            "the model was not loaded ahead of its questions", model=settings.model, status=response.status_code
+        )
+
+
+def _ollama_question(settings: LanguageModelSettings, options: dict[str, int]) -> dict[str, Any]:
+    """What is equal for all questions, but for `options`."""
+    usual = {"num_ctx": settings.context_tokens, "temperature": settings.temperature, "seed": settings.seed}
+    return {
+        "model": settings.model,
+        "options": {**usual, **options},
+        "keep_alive": OLLAMA_KEEP_ALIVE,
+        "stream": False,
+        "truncate": False,
+        "shift": False,
+    }
+
+
+def _complaint(response: httpx.Response) -> str:
+    """The server's own words, out of Ollama's `error` where they are there."""
+    try:
+        told = response.json()["error"]
+    except (ValueError, RecursionError, KeyError, IndexError, TypeError):
+        return response.text
+    return told if isinstance(told, str) else response.text
 
 
 def ollama_digest(client: ollama.Client, model: str) -> str:

@@ -72,6 +72,9 @@ def shim(model_server: EmbeddedModelServer) -> Iterator[str]:
                 self._send(*_forward(model_server, body))
             elif body["model"] != "smollm2":
                 self._send(404, {"error": f"model '{body['model']}' not found"})
+            elif not body["messages"]:
+                loaded = {"model": "smollm2", "created_at": "2026-01-05T14:00:00Z", "done": True, "done_reason": "load"}
+                self._send(200, loaded | {"message": {"role": "assistant", "content": ""}})
             else:
                 status, answer = _forward(model_server, _from_ollama(body))
                 self._send(status, _to_ollama(answer) if status == 200 else {"error": str(answer)})
@@ -99,7 +102,7 @@ def _forward(server: EmbeddedModelServer, body: dict[str, Any]) -> tuple[int, di
 
 def _from_ollama(body: dict[str, Any]) -> dict[str, Any]:
     options = body["options"]
-    assert not body["stream"]
+    assert (body["stream"], body["truncate"], body["shift"]) == (False, False, False)
     return {
         "messages": body["messages"],
         "max_tokens": options["num_predict"],

@@ -1,0 +1,72 @@
+"""What is said to Ollama: the model is loaded before the first question, and nothing is cut off in silence."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tenthman.agents.analyst import ANALYST
+from tenthman.agents.base import render
+from tenthman.agents.exam_cases import exam_cases
+from tenthman.agents.llm_interface import LanguageModel, open_language_model
+from tenthman.config import LanguageModelSettings, load_config
+from tenthman.domain.opinion import ReplyState
+
+ROLE = load_config(Path(__file__).parents[3] / "config", {}).agents.roles.analyst
+PROMPT = render(exam_cases()[0].case, ANALYST, ROLE, prose=False)
+Serve = Callable[[type[BaseHTTPRequestHandler]], AbstractContextManager[str]]
+
+
+@contextmanager
+def opened(
+    serve: Serve, language: LanguageModelSettings, home: Path, heard: list[dict[str, Any]], loads: int
+) -> Iterator[LanguageModel]:
+    """A model of a server that writes down what it is asked and answers a preload with the status `loads`."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._send(200, {"models": [{"model": "m", "digest": "d" * 64}]})
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            heard.append(body)
+            ended = "stop" if body["messages"] else "load"
+            told = {"message": {"role": "assistant", "content": "{}"}, "done": True, "done_reason": ended}
+            self._send(200 if body["messages"] else loads, told)
+
+        def _send(self, status: int, body: object) -> None:
+            raw = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(raw)))
+            self.end_headers()
+            self.wfile.write(raw)
+
+        def log_message(self, *args: object) -> None:
+            """Quiet."""
+
+    with serve(Handler) as address:
+        settings = language.model_copy(update={"backend": "ollama", "model": "m", "base_url": f"{address}/v1"})
+        with open_language_model(settings, home) as model:
+            yield model
+
+
+@pytest.mark.parametrize("loads", [200, 500])
+def test_the_model_is_loaded_before_the_first_question_and_a_failure_of_that_is_no_failure(
+    serve: Serve, language: LanguageModelSettings, tmp_path: Path, loads: int
+) -> None:
+    heard: list[dict[str, Any]] = []
+    with opened(serve, language, tmp_path, heard, loads) as model:
+        assert [body["messages"] for body in heard] == [[]]
+        (reply,) = model.ask((PROMPT,))
+    assert reply.state is ReplyState.ANSWERED
+    load, question = heard
+    assert question["options"] == load["options"] | {"num_predict": PROMPT.max_tokens}, "other options load it again"
+    assert question["options"]["num_ctx"] == language.context_tokens
+    for body in heard:
+        assert (body["truncate"], body["shift"], body["stream"], body["keep_alive"]) == (False, False, False, "30m")
+    assert question["format"]["properties"]["stance"]["enum"] == list(ANALYST.stances)
+    assert [message["role"] for message in question["messages"]] == ["system", "user"]
