@@ -21,6 +21,25 @@ if TYPE_CHECKING:
     from tenthman.exchange.orders import VenueRules
     from tenthman.exchange.serve import Addresses
 
+ServedOption = Annotated[
+    Literal["pack", "practice"] | None,
+    typer.Option("--market", help="Which market; without it the pack that is named, else the practice market."),
+]
+OpeningOption = Annotated[
+    date | None,
+    typer.Option("--from", parser=day, metavar=DAY, help="First session; time starts at its opening."),
+]
+PlanOption = Annotated[
+    Literal["free", "unlimited"],
+    typer.Option(help="Websockets of market data: free allows 1 a feed, 30 symbols of trades and quotes."),
+]
+VolumeOption = Annotated[
+    float | None, typer.Option(help="Fraction of a bar's volume that orders get; without it they fill whole.")
+]
+StateOption = Annotated[
+    Path | None, typer.Option(help="File that keeps what happens; the same command goes on where it was.")
+]
+
 _MOST_ACCOUNTS = 100
 _FASTEST = 1_000_000.0
 _SLOWEST_S = 3_600.0
@@ -30,32 +49,19 @@ app = typer.Typer(no_args_is_help=True, help="The exchange, as a server of its o
 
 @app.command("serve")
 def serve_command(
-    market: Annotated[
-        Literal["pack", "practice"] | None,
-        typer.Option(help="Which market; without it the pack that is named, else the practice market."),
-    ] = None,
+    market: ServedOption = None,
     pack: PackOption = None,
-    first: Annotated[
-        date | None,
-        typer.Option("--from", parser=day, metavar=DAY, help="First session; time starts at its opening."),
-    ] = None,
+    first: OpeningOption = None,
     speed: Annotated[str, typer.Option(help="How many times real time, or `step`: only the control moves time.")] = "1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0: any free one.")] = 8765,
     accounts: Annotated[int, typer.Option(min=1, max=_MOST_ACCOUNTS, help="How many accounts.")] = 1,
     cash: Annotated[float, typer.Option(min=0.01, max=1e9, help="What each account begins with, USD.")] = 100_000.0,
     rate_limit: Annotated[int, typer.Option(min=0, help="Calls a minute of each account; 0: no limit.")] = 200,
-    data_plan: Annotated[
-        Literal["free", "unlimited"],
-        typer.Option(help="Websockets of market data: free allows 1 a feed, 30 symbols of trades and quotes."),
-    ] = "free",
+    data_plan: PlanOption = "free",
     latency: Annotated[float, typer.Option(help="Seconds until a cancel or a replacement takes effect.")] = 0.0,
-    volume_share: Annotated[
-        float | None, typer.Option(help="Fraction of a bar's volume that orders get; without it they fill whole.")
-    ] = None,
+    volume_share: VolumeOption = None,
     partial_fills: Annotated[float, typer.Option(help="How many executions are partial: 0.1 as on paper.")] = 0.0,
-    state: Annotated[
-        Path | None, typer.Option(help="File that keeps what happens; the same command goes on where it was.")
-    ] = None,
+    state: StateOption = None,
     config_directory: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:

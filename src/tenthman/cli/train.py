@@ -34,23 +34,26 @@ class TrainingDisplay(StageDisplay):
             say(status)
 
 
+LearntFromOption = Annotated[
+    date | None, typer.Option("--from", parser=day, metavar=DAY, help="First session to learn from.")
+]
+LearntUntilOption = Annotated[
+    date | None,
+    typer.Option("--until", "--to", parser=day, metavar=DAY, help="Last session; nothing after it is touched."),
+]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(help="Grow the trees on the Dask cluster whose scheduler is at tcp://host:port; see docs/scale.md."),
+]
+
+
 def train_command(
-    first: Annotated[
-        date | None, typer.Option("--from", parser=day, metavar=DAY, help="First session to learn from.")
-    ] = None,
-    last: Annotated[
-        date | None,
-        typer.Option("--until", "--to", parser=day, metavar=DAY, help="Last session; nothing after it is touched."),
-    ] = None,
+    first: LearntFromOption = None,
+    last: LearntUntilOption = None,
     tune: Annotated[int | None, typer.Option(min=1, help="Try so many settings first, and take the best.")] = None,
     market: MarketOption = None,
     pack: PackOption = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(
-            help="Grow the trees on the Dask cluster whose scheduler is at tcp://host:port; see docs/scale.md."
-        ),
-    ] = None,
+    cluster: ClusterOption = None,
     promote: Annotated[bool, typer.Option("--promote", help="Make it champion if it passes the gate.")] = False,
     config_directory: ConfigOption = None,
     as_json: JsonOption = False,
