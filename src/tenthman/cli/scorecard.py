@@ -97,6 +97,11 @@ def _lines(found: "Scorecard") -> Iterator[str]:
         f"intervals hold with chance {found.level:.0%} and resample sessions; above zero a critic kept losses away, "
         "below it cost gains; * advisory"
     )
+    if found.otherwise:
+        yield (
+            f"{len(found.otherwise)} of {len(found.runs)} runs had other settings: entries are followed at the costs, "
+            "dividends and stops that are configured now"
+        )
     yield (
         "Brier: mean squared miss of the chance of a loss, 0 best, 0.25 for who never takes sides; a veto or shrink at "
         "80 % confidence says 90 %, an approval at 80 % says 10 %, either at 0 % says 50 %"

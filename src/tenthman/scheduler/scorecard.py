@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -31,9 +31,14 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scorecard:
-    """What the critics of `runs` were worth, by agent, model and prompt version; intervals hold with chance `level`."""
+    """What the critics of `runs` were worth, by agent, model and prompt version; intervals hold with chance `level`.
+
+    Entries are followed at the costs, dividends and stops that are configured now: `otherwise` are the runs that were
+    made under other settings.
+    """
 
     runs: tuple[str, ...]
+    otherwise: tuple[str, ...] = ()
     entries: int
     level: float
     cards: tuple[Card, ...]
@@ -53,7 +58,8 @@ def scorecard(config: Config, pool: Pool, run: str | None, *, every_run: bool = 
             else f"`--run` must name a run that put an entry to critics, was {run!r}"
         )
     opinions = [item for row in found for item in _opinions(config, pool, row)]
-    return scorecard_of(config, tuple(row["run_id"] for row in found), opinions)
+    made = scorecard_of(config, tuple(row["run_id"] for row in found), opinions)
+    return replace(made, otherwise=tuple(row["run_id"] for row in found if row["config_hash"] != config.hash))
 
 
 def scorecard_of(config: Config, runs: tuple[str, ...], opinions: Sequence[Opinion]) -> Scorecard:

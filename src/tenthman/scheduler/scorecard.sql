@@ -1,6 +1,7 @@
 -- name: scored_runs
 -- One run by the beginning of its id, the newest that made a decision (neither given), or all of them.
-SELECT runs.id::text AS run_id, runs.market_id, first_session, last_session, status::text AS status, world, started_at
+SELECT runs.id::text AS run_id, runs.market_id, first_session, last_session, status::text AS status, world, started_at,
+       config_hash
 FROM runs
 WHERE EXISTS (SELECT FROM decisions WHERE run_id = runs.id AND case_hash IS NOT NULL) AND world <> 'asked'
   AND (%(run)s::text IS NULL OR runs.id::text LIKE %(run)s::text || '%%')

@@ -26,6 +26,14 @@ def test_every_critic_of_a_run_is_scored_on_what_became_of_the_entry(pool: Pool)
     assert (pair.number, pair.share) == (2, 0.0)
 
 
+def test_runs_under_other_settings_are_named(pool: Pool) -> None:
+    run = small_run(pool)
+    assert scorecard(CONFIG, pool, run).otherwise == (run,)
+    with pool.connection() as connection:
+        connection.execute("UPDATE runs SET config_hash = %s", [CONFIG.hash])
+    assert scorecard(CONFIG, pool, run).otherwise == ()
+
+
 def test_a_run_that_put_nothing_to_critics_has_no_scorecard(pool: Pool) -> None:
     with pytest.raises(ConfigError, match="rehearse"):
         scorecard(CONFIG, pool, None)
