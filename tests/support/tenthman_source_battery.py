@@ -66,6 +66,8 @@ class SourceBattery:
 class Wire(ThreadingHTTPServer):
     """Answers as Alpaca's data service and as Yahoo's chart service do; `bend` holds rows to put in a bar's place.
 
+    `nonsense`, where it is not None, is the answer to each question for Alpaca's bars.
+
     `refusals`: so many requests are refused with a 429 first. Alpaca's pages hold `page` rows each.
     """
 
@@ -77,6 +79,7 @@ class Wire(ThreadingHTTPServer):
         self.refusals = 0
         self.reset_after_s = 0.0
         self.page = 3
+        self.nonsense: object = None
         self.asked: list[tuple[str, dict[str, str]]] = []
 
     @property
@@ -164,6 +167,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _alpaca_bars(server: Wire, query: dict[str, str]) -> object:
+    if server.nonsense is not None:
+        return server.nonsense
     first, last = (datetime.fromisoformat(query[name]).astimezone(NEW_YORK).date() for name in ("start", "end"))
     every = [
         (symbol, _alpaca_row(day, row, query["timeframe"]))

@@ -197,7 +197,8 @@ def _ask(what: str, call: Callable[[], AnswerT]) -> AnswerT:
         raise BrokerUnavailable(f"{what}: the data service answered {error.status_code}: {str(error)[:200]}") from error
     except requests.RequestException as error:
         raise BrokerUnavailable(f"{what}: no answer from the data service: {type(error).__name__}") from error
-    except ValueError as error:
+    # alpaca-py itself reads the pages, and what it meets in a malformed one it does not expect.
+    except (ValueError, AttributeError, TypeError, KeyError) as error:
         raise DataCorrupt(f"{what}: the answer is unreadable: {error}") from error
 
 

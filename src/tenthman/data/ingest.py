@@ -71,14 +71,17 @@ def ingest(
     without that: trades are reported late. What is asked of the source is asked
     before anything is written, so a failure leaves the store as it was. Raises as the source does.
     """
-    found = [source.daily(group, start, span.last, at) for start, group in _wanted(store, tickers, span, overlap)]
+    found = [
+        _in_session(source.daily(group, start, span.last, at))
+        for start, group in _wanted(store, tickers, span, overlap)
+    ]
     bars = [bar for daily in found for bar in daily.bars]
     stored = store.prices_of(source.name, tickers, span.first, span.last)
     rewritten = _rewritten(bars, stored)
     if rewritten:
         spans = store.spans(rewritten)
         start = min(first for first, _ in spans.values())
-        again = source.daily(rewritten, min(start, span.first), span.last, at)
+        again = _in_session(source.daily(rewritten, min(start, span.first), span.last, at))
         found.append(again)
         bars = [*(bar for bar in bars if bar.ticker not in rewritten), *again.bars]
     fetch = Fetch(source=source.name, price_basis=source.price_basis, fetched_at=at)
@@ -171,6 +174,22 @@ def check_against(
     raised = quality.compare(ours, theirs, allowed)
     answered = sorted({bar.ticker for bar in answer.bars})
     return flags.settle(raised, (quality.TWO_SOURCES,), answered, (span.first, span.last), at), answer
+
+
+def _in_session(daily: Daily) -> Daily:
+    """Each bar once, and none of a day without a session: such rows are refused."""
+    bars = {(bar.ticker, bar.session): bar for bar in daily.bars}
+    if not bars:
+        return daily
+    days = sorted(session for _, session in bars)
+    sessions = {item.session for item in sessions_between(days[0], days[-1])}
+    strays = tuple(
+        Flag(ticker=ticker, session=session, rule=IMPOSSIBLE, detail="a bar on a day without a session")
+        for ticker, session in bars
+        if session not in sessions
+    )
+    kept = tuple(bar for bar in bars.values() if bar.session in sessions)
+    return Daily(bars=kept, refused=(*daily.refused, *strays), silent=daily.silent)
 
 
 def stored_prices(store: BarStore, tickers: Sequence[str], first: date, last: date) -> Prices:

@@ -9,6 +9,7 @@ from typing import Protocol
 from uuid import UUID, uuid5
 
 from tenthman.domain.checks import require_aware, require_positive, require_text
+from tenthman.domain.market import SessionHours
 
 
 class Side(Enum):
@@ -273,6 +274,10 @@ class Broker(Protocol):
     """
 
     def clock(self) -> BrokerClock: ...
+
+    def calendar(self, first: date, last: date) -> Sequence[SessionHours]:
+        """The broker's own sessions of `first`..`last`, in order; it may end before `last`."""
+        ...
 
     def account(self) -> Account: ...
 

@@ -3,9 +3,10 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 from tenthman.domain.errors import OrderRejected
+from tenthman.domain.market import SessionHours
 from tenthman.domain.order import (
     Account,
     BrokerClock,
@@ -30,6 +31,10 @@ class InProcessBroker:
     def clock(self) -> BrokerClock:
         """The exchange's clock."""
         return self._exchange.clock()
+
+    def calendar(self, first: date, last: date) -> Sequence[SessionHours]:
+        """The exchange's sessions of `first`..`last`."""
+        return self._exchange.calendar(first, last)
 
     def account(self) -> Account:
         """Cash, equity and buying power now."""

@@ -4,10 +4,11 @@ Each function raises ValueError naming the field that is missing or not what it 
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 
 from tenthman.domain.checks import require_aware
+from tenthman.domain.market import NEW_YORK, SessionHours
 from tenthman.domain.order import (
     Account,
     BrokerClock,
@@ -49,6 +50,16 @@ def read_clock(row: Mapping[str, object]) -> BrokerClock:
         next_open=_instant(row, "next_open"),
         next_close=_instant(row, "next_close"),
     )
+
+
+def read_session(row: Mapping[str, object]) -> SessionHours:
+    """One row of GET /v2/calendar: a day, and two times of New York's."""
+    day = date.fromisoformat(_text(row, "date"))
+    opens, closes = (
+        datetime.combine(day, time.fromisoformat(_text(row, name)), NEW_YORK).astimezone(UTC)
+        for name in ("open", "close")
+    )
+    return SessionHours(session=day, open_at=opens, close_at=closes)
 
 
 def read_account(row: Mapping[str, object]) -> Account:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ from alpaca.trading.client import TradingClient
 from alpaca.trading.enums import OrderClass, OrderSide
 from alpaca.trading.enums import TimeInForce as WireTimeInForce
 from alpaca.trading.requests import (
+    GetCalendarRequest,
     LimitOrderRequest,
     MarketOrderRequest,
     OrderRequest,
@@ -21,6 +22,7 @@ from alpaca.trading.requests import (
 
 from tenthman.config import BrokerSettings
 from tenthman.domain.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected, SetupError
+from tenthman.domain.market import SessionHours
 from tenthman.domain.order import (
     Account,
     BrokerClock,
@@ -41,6 +43,7 @@ from tenthman.execution.answers import (
     read_position,
     read_row,
     read_rows,
+    read_session,
 )
 from tenthman.utils.deadlines import set_deadlines
 from tenthman.utils.symbols import to_wire
@@ -75,6 +78,13 @@ class AlpacaBroker:
     def clock(self) -> BrokerClock:
         """The broker's clock."""
         return self._read("clock", lambda: read_clock(read_row(self._client.get_clock())))
+
+    def calendar(self, first: date, last: date) -> tuple[SessionHours, ...]:
+        """The broker's own sessions of `first`..`last`, in order."""
+        asked = GetCalendarRequest(start=first, end=last)
+        return self._read(
+            "calendar", lambda: tuple(read_session(row) for row in read_rows(self._client.get_calendar(asked)))
+        )
 
     def account(self) -> Account:
         """Cash, equity and buying power."""

@@ -1,12 +1,15 @@
-"""Whether the broker's clock tells the same sessions as the exchange calendar: the broker's is the truth."""
+"""Whether the broker's clock and calendar tell our exchange calendar's sessions: the broker's are the truth."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from tenthman.domain.market import SessionHours
 from tenthman.domain.order import BrokerClock
 
 MAX_CLOCK_SKEW = timedelta(seconds=30)
+
+AHEAD = timedelta(days=14)
+"""How far ahead the two calendars are compared: longer than what is entered today is held."""
 
 
 def disagreement(
@@ -32,6 +35,26 @@ def disagreement(
     if is_open != clock.is_open and not at_an_edge:
         return f"by the calendar the market is {_state(is_open)}, by the broker {_state(clock.is_open)}"
     return None
+
+
+def differing_day(told: Sequence[SessionHours], hours: Sequence[SessionHours], first: date, last: date) -> str | None:
+    """The first day of `first`..`last` on which the broker's calendar and ours (`hours`) differ; None where none does.
+
+    Days after the last that the broker told are not compared. A calendar without any session differs.
+    """
+    theirs = {item.session: item for item in told if first <= item.session <= last}
+    if not theirs:
+        return f"the broker's calendar names no session in {first}..{last}"
+    ours = {item.session: item for item in hours if first <= item.session <= max(theirs)}
+    for day in sorted(ours.keys() | theirs.keys()):
+        here, there = ours.get(day), theirs.get(day)
+        if here != there:
+            return f"on {day} the calendar has {_hours(here)}, the broker {_hours(there)}"
+    return None
+
+
+def _hours(item: SessionHours | None) -> str:
+    return "no session" if item is None else f"{item.open_at:%H:%M} to {item.close_at:%H:%M} UTC"
 
 
 def _told(at: datetime | None) -> str:

@@ -17,7 +17,7 @@ from tenthman.exchange.practice import make_practice_market, practice_range
 from tenthman.exchange.process import ExchangeProcess
 from tenthman.execution.client import AlpacaBroker
 from tenthman.news.ollama_embedder import open_embedder
-from tenthman.scheduler.calendar_check import MAX_CLOCK_SKEW, disagreement
+from tenthman.scheduler.calendar_check import MAX_CLOCK_SKEW, differing_day, disagreement
 from tenthman.scheduler.clock import wall_now
 from tenthman.scheduler.kill_switch import asked_by, switch_path
 from tenthman.scheduler.live import paper_keys
@@ -130,10 +130,12 @@ def _broker(config: Config) -> str:
 
 
 def _consistent(broker: Broker, expected: datetime, skew: timedelta) -> str:
-    """The broker's clock agrees with ours and with the exchange calendar, and the account may trade."""
+    """The broker's clock and calendar agree with ours and with the exchange calendar, and the account may trade."""
     account, clock = broker.account(), broker.clock()
     day = clock.now.astimezone(UTC).date()
-    doubt = disagreement(clock, sessions_between(day - NEARBY, day + NEARBY), expected, skew)
+    hours = sessions_between(day - NEARBY, day + NEARBY)
+    doubt = disagreement(clock, hours, expected, skew)
+    doubt = doubt or differing_day(broker.calendar(day, day + NEARBY), hours, day, day + NEARBY)
     if doubt is not None:
         raise OSError(doubt)
     if account.blocked:

@@ -93,7 +93,11 @@ class Gatherer:
         first, last = missing[0], missing[-1]
         # Whoever has bars goes on having them, member or not: a name that leaves or joins must not show as a gap.
         tickers = sorted({view.universe.index_ticker, *view.panel.tickers, *(item.ticker for item in view.members())})
-        bars = self._source.bars(tickers, first, last, at)
+        # What was not asked for, such as a bar on a holiday, is no bar of a session that the desk knows.
+        told, asked = self._source.bars(tickers, first, last, at), set(missing)
+        bars = [bar for bar in told if bar.session in asked]
+        if len(bars) < len(told):
+            log.warning("bars of no session left out", bars=len(told) - len(bars), first=str(first), last=str(last))
         if bars:
             stored = self._bar_store.append(bars)
             self._history = self._history.with_bars(bars)

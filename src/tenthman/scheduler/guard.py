@@ -1,8 +1,9 @@
 """What keeps a live desk from entering on data that cannot be trusted. Exits go on whatever is found."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from typing import Protocol
 
 import structlog
 
@@ -15,7 +16,7 @@ from tenthman.domain.market import NEW_YORK, SessionHours
 from tenthman.domain.opinion import Action
 from tenthman.domain.order import Book, BrokerClock
 from tenthman.ml.inference import SignalModel
-from tenthman.scheduler.calendar_check import disagreement
+from tenthman.scheduler.calendar_check import AHEAD, differing_day, disagreement
 from tenthman.scheduler.challenger import Events, without_entries
 from tenthman.scheduler.clock import Clock
 from tenthman.scheduler.keeper import BarKeeper, Rebase
@@ -24,6 +25,14 @@ from tenthman.scheduler.sight import Sight
 MOST_TOLD = 20
 
 log = structlog.get_logger(__name__)
+
+
+class Timekeeper(Protocol):
+    """Who knows when the market is open: the broker."""
+
+    def clock(self) -> BrokerClock: ...
+
+    def calendar(self, first: date, last: date) -> Sequence[SessionHours]: ...
 
 
 class GuardedSight:
@@ -38,15 +47,16 @@ class GuardedSight:
         inner: Sight,
         keeper: BarKeeper,
         rebase: Rebase,
-        ask_clock: Callable[[], BrokerClock],
+        broker: Timekeeper,
         clock: Clock,
         hours: Sequence[SessionHours],
         ledger: Events,
     ) -> None:
-        """`ask_clock` asks the broker, `clock` is the desk's own; `rebase` takes over renewed history."""
+        """`clock` is the desk's own; `rebase` takes over renewed history."""
         self._inner, self._keeper, self._rebase = inner, keeper, rebase
-        self._ask_clock, self._clock, self._hours, self._ledger = ask_clock, clock, hours, ledger
+        self._broker, self._clock, self._hours, self._ledger = broker, clock, hours, ledger
         self._renewed: date | None = None
+        self._compared: date | None = None
 
     def prepare(self, at: datetime, model: SignalModel, book: Book) -> Prepared:
         """As `inner` prepares, and then as the class says."""
@@ -61,12 +71,22 @@ class GuardedSight:
         return without_entries(prepared)
 
     def _doubt(self) -> str | None:
-        """Why the calendar is not to be relied on: the broker's clock says otherwise, or nothing."""
+        """Why the calendar is not to be relied on: the broker's clock or its calendar says otherwise, or nothing."""
+        now = self._clock.now()
         try:
-            told = self._ask_clock()
+            doubt = disagreement(self._broker.clock(), self._hours, now)
+            return doubt or self._doubt_of_days(now.astimezone(NEW_YORK).date())
         except BrokerUnavailable as error:
-            return f"the broker's clock was not told: {error}"
-        return disagreement(told, self._hours, self._clock.now())
+            return f"the broker's clock and calendar were not told: {error}"
+
+    def _doubt_of_days(self, today: date) -> str | None:
+        """The broker's calendar of the days to come, asked until it agreed once a day."""
+        if self._compared == today:
+            return None
+        doubt = differing_day(self._broker.calendar(today, today + AHEAD), self._hours, today, today + AHEAD)
+        if doubt is None:
+            self._compared = today
+        return doubt
 
     def after_close(self, at: datetime) -> MarketView:
         """As `inner` does; then the last bars are examined."""

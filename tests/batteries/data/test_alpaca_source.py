@@ -29,6 +29,7 @@ def wire(running: Wire) -> Iterator[Wire]:
     yield running
     running.bend.clear()
     running.refusals, running.reset_after_s = 0, 0.0
+    running.nonsense = None
 
 
 class TestAlpacaInRecordedForms(SourceBattery):
@@ -54,6 +55,12 @@ class TestAlpacaInRecordedForms(SourceBattery):
     def test_a_row_that_cannot_be_read_is_corrupt(self, wire: Wire) -> None:
         wire.bend["AAA", DAYS[0]] = (1.0, 1.0, 1.0, None, 1.0)  # type: ignore[assignment]
         with pytest.raises(DataCorrupt, match="`c` must be a number, was None"):
+            _source(wire).daily(["AAA"], *DAYS, SEEN)
+
+    @pytest.mark.parametrize("answer", [[], {"bars": None}, {"bars": []}, {"bars": 3}, {}, "bars"])
+    def test_an_answer_of_another_form_is_corrupt_and_no_crash(self, wire: Wire, answer: object) -> None:
+        wire.nonsense = answer
+        with pytest.raises(DataCorrupt, match="bars: the answer is unreadable"):
             _source(wire).daily(["AAA"], *DAYS, SEEN)
 
     def test_a_rate_limit_is_waited_out_until_its_reset(self, wire: Wire) -> None:

@@ -1,5 +1,6 @@
 """Bars come in once, what was rewritten comes in anew, and what cannot be trusted is flagged until it is mended."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -9,7 +10,7 @@ from tenthman_written_source import AT, DAYS, SETTINGS, Written, rising
 from tenthman.data.bars import BarStore
 from tenthman.data.flags import FlagStore
 from tenthman.data.ingest import Span, check_against, check_stored, ingest, ingest_actions
-from tenthman.data.sources import ActionKind, CorporateAction, Flag
+from tenthman.data.sources import ActionKind, CorporateAction, Daily, Flag
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import BrokerUnavailable, DataMissing
 from tenthman.domain.market import MarketKind, Provenance, Universe
@@ -114,6 +115,23 @@ def test_a_refused_row_is_flagged_with_its_numbers(store: BarStore, flags: FlagS
     found = ingest(store, source, ["AAA"], span, AT, 2)
     raised = check_stored(store, flags, ["AAA"], span, AT, SETTINGS, found.refused)
     assert [(flag.rule, flag.detail) for flag in raised] == [("impossible", "high below low")]
+
+
+class Repeating(Written):
+    """Says its first bar twice, and one of a holiday."""
+
+    def daily(self, tickers: Sequence[str], first: date, last: date, seen_at: datetime) -> Daily:
+        found = super().daily(tickers, first, last, seen_at)
+        holiday = replace(found.bars[0], session=date(2020, 1, 20))
+        return replace(found, bars=(*found.bars, found.bars[0], holiday))
+
+
+def test_a_bar_of_a_day_without_a_session_is_refused_and_one_that_comes_twice_is_one(store: BarStore) -> None:
+    found = ingest(store, Repeating({"AAA": rising(100.0)}), ["AAA"], _span(0, len(DAYS) - 1), AT, 2)
+    assert (found.merged.new, found.merged.same) == (len(DAYS), 0)
+    assert [(flag.ticker, flag.session, flag.detail) for flag in found.refused] == [
+        ("AAA", date(2020, 1, 20), "a bar on a day without a session")
+    ]
 
 
 def test_a_known_split_that_the_prices_do_not_show_is_named(store: BarStore, flags: FlagStore) -> None:

@@ -18,7 +18,7 @@ from tenthman.db.pool import Pool
 from tenthman.decision import Prepared
 from tenthman.domain.audit import EventKind
 from tenthman.domain.errors import BrokerUnavailable, DataCorrupt
-from tenthman.domain.market import FIELDS, MarketKind, Panel, Provenance, Universe
+from tenthman.domain.market import FIELDS, MarketKind, Panel, Provenance, SessionHours, Universe
 from tenthman.domain.opinion import Action
 from tenthman.domain.order import Book, BrokerClock
 from tenthman.scheduler.clock import VirtualClock
@@ -90,17 +90,25 @@ class Guarded:
         self.keeper.fill(AT)
         self.told, self.inner = Told(), Inner({})
         self.broker: BrokerClock | None = OPEN
+        self.closed: set[date] = set()
+        self.asked = 0
         self.rebased: list[Panel] = []
         clock = VirtualClock(MORNING, lambda _: None)
-        self.sight = GuardedSight(self.inner, self.keeper, self._take, self._clock, clock, HOURS, self.told)
+        self.sight = GuardedSight(self.inner, self.keeper, self._take, self, clock, HOURS, self.told)
 
     def _take(self, panel: Panel, _: object) -> None:
         self.rebased.append(panel)
 
-    def _clock(self) -> BrokerClock:
+    def clock(self) -> BrokerClock:
+        """The broker's."""
         if self.broker is None:
             raise BrokerUnavailable("no clock")
         return self.broker
+
+    def calendar(self, first: date, last: date) -> Sequence[SessionHours]:
+        """The broker's."""
+        self.asked += 1
+        return [item for item in HOURS if first <= item.session <= last and item.session not in self.closed]
 
     def actions(self, at: datetime = MORNING) -> dict[str, str]:
         prepared = self.sight.prepare(at, NO_MODEL, a_book())
@@ -183,7 +191,7 @@ def test_a_broker_that_does_not_tell_the_time_stops_entries_and_no_exits(pool: P
     desk = Guarded(pool, Written(_sound()))
     desk.broker = None
     assert desk.actions() == {"AAA": "hold", "BBB": "hold", "CCC": "sell"}
-    cause = "the broker's clock was not told: no clock"
+    cause = "the broker's clock and calendar were not told: no clock"
     assert desk.told.alerts == [("calendar disagrees", {"cause": cause, "entries_refused": 2})]
 
 
@@ -202,3 +210,16 @@ def test_a_price_that_stands_to_the_close_as_in_a_split_is_not_bought_at(pool: P
     ((subject, told),) = desk.told.alerts
     assert subject == "sits out"
     assert "as if split" in str(told)
+
+
+def test_a_closing_that_only_the_broker_knows_stops_entries_before_it_comes_and_agreement_is_asked_once_a_day(
+    pool: Pool,
+) -> None:
+    desk = Guarded(pool, Written(_sound()))
+    desk.closed = {date(2020, 2, 6)}
+    assert desk.actions() == {"AAA": "hold", "BBB": "hold", "CCC": "sell"}
+    cause = "on 2020-02-06 the calendar has 14:30 to 21:00 UTC, the broker no session"
+    assert desk.told.alerts == [("calendar disagrees", {"cause": cause, "entries_refused": 2})]
+    desk.closed = set()
+    assert desk.actions() == desk.actions() == {"AAA": "buy", "BBB": "buy", "CCC": "sell"}
+    assert desk.asked == 2

@@ -7,7 +7,7 @@ import pytest
 
 from tenthman.data.calendar import sessions_between
 from tenthman.domain.order import BrokerClock
-from tenthman.scheduler.calendar_check import disagreement
+from tenthman.scheduler.calendar_check import differing_day, disagreement
 
 HOURS = sessions_between(date(2026, 11, 16), date(2026, 12, 4))
 MORNING = datetime(2026, 11, 25, 14, 0, tzinfo=UTC)
@@ -62,3 +62,17 @@ def test_a_market_that_is_closed_in_its_hours_is_told_but_not_at_their_edge() ->
 
 def test_a_calendar_that_has_run_out_disagrees() -> None:
     assert "next close is unknown" in str(disagreement(IN_SESSION, (), IN_SESSION.now))
+
+
+def test_calendars_are_compared_day_by_day_as_far_as_the_broker_told() -> None:
+    first, last = date(2026, 11, 23), date(2026, 12, 4)
+    assert differing_day(HOURS, HOURS, first, last) is None
+    assert differing_day(HOURS[:9], HOURS, first, last) is None
+    assert differing_day([], HOURS, first, last) == "the broker's calendar names no session in 2026-11-23..2026-12-04"
+    late = [replace(item, close_at=item.close_at.replace(hour=21)) for item in HOURS]
+    assert differing_day(late, HOURS, first, last) == (
+        "on 2026-11-27 the calendar has 14:30 to 18:00 UTC, the broker 14:30 to 21:00 UTC"
+    )
+    without = [item for item in HOURS if item.session.day != 30]
+    assert str(differing_day(without, HOURS, first, last)).endswith("21:00 UTC, the broker no session")
+    assert str(differing_day(HOURS, without, first, last)).startswith("on 2026-11-30 the calendar has no session")
