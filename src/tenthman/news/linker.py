@@ -12,7 +12,7 @@ from datetime import date
 
 from tenthman.domain.market import NEW_YORK, Listing, Universe
 from tenthman.domain.news import LinkedItem, NewsItem
-from tenthman.news.mentions import Evidence, Mention, ambiguous_names, is_short, judge
+from tenthman.news.mentions import Evidence, Mention, Rule, ambiguous_names, is_short, judge
 
 # A list of twenty companies says nothing about any one of them.
 MAX_COMPANIES = 8
@@ -80,7 +80,7 @@ class Linker:
         mentions = list(self._mentions(text, day))
         if not mentions:
             return {}
-        plain = {mention.issuer for mention in mentions if mention.rule not in ("context", "broker")}
+        plain = {mention.issuer for mention in mentions if mention.rule not in (Rule.CONTEXT, Rule.BROKER)}
         found: dict[str, Evidence] = {}
         for mention in mentions:
             level = judge(mention, text, others=bool(plain - {mention.issuer}))
@@ -88,7 +88,7 @@ class Linker:
                 found[mention.issuer] = level
         return found
 
-    def _mentions(self, text: str, day: date) -> Iterator["Mention"]:
+    def _mentions(self, text: str, day: date) -> Iterator[Mention]:
         for match in self._names.finditer(text):
             written = match["name"]
             candidates = self._by_name.get(" ".join(written.split()).casefold(), [])

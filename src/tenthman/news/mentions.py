@@ -20,9 +20,23 @@ class Evidence(Enum):
     NAME_IN_CONTEXT = "name_in_context"
 
 
+class Rule(Enum):
+    """How the bare name of a company is told from what else has that name; see docs/news.md."""
+
+    PLAIN = "plain"
+    GUARD = "guard"
+    PERSON = "person"
+    CONTEXT = "context"
+    BROKER = "broker"
+    NEVER = "never"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mention:
-    """A name found in a text, from `start` to `end`; `legal`: with its legal form ("Inc"), which settles what it is."""
+    """A name found in a text, from `start` to `end`.
+
+    `legal`: with its legal form ("Inc"), which settles what it is, but not whether a bank speaks or is spoken of.
+    """
 
     issuer: str
     name: str
@@ -31,21 +45,18 @@ class Mention:
     end: int
 
     @property
-    def rule(self) -> str:
-        """How it is told from what else has that name; see docs/news.md."""
-        if self.legal:
-            return "plain"
+    def rule(self) -> Rule:
+        """What this mention must stand up to."""
         known = ambiguous_names().get(self.name)
-        if known is not None:
-            return known.rule
-        return "context" if is_short(self.name) else "plain"
+        rule = known.rule if known is not None else Rule.CONTEXT if is_short(self.name) else Rule.PLAIN
+        return Rule.PLAIN if self.legal and rule is not Rule.BROKER else rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ambiguity:
-    """How a name that is also something else is told apart; see docs/news.md."""
+    """A name that is also something else, and the words beside which it is that (in small letters)."""
 
-    rule: str
+    rule: Rule
     not_after: frozenset[str]
     not_before: frozenset[str]
 
@@ -57,7 +68,7 @@ def ambiguous_names() -> Mapping[str, Ambiguity]:
     return MappingProxyType(
         {
             row["name"]: Ambiguity(
-                rule=row["rule"],
+                rule=Rule(row["rule"]),
                 not_after=frozenset(row["not_after"].split("|")) - {""},
                 not_before=frozenset(row["not_before"].split("|")) - {""},
             )
@@ -119,36 +130,39 @@ _NEXT_WORD = re.compile(r"(?:'s)?\s+([\w.'&-]+)")
 
 
 def judge(mention: Mention, text: str, *, others: bool) -> Evidence | None:
-    """What the mention is worth: nothing when the words around it say that another thing is meant."""
+    """What the mention is worth: nothing when the words around it say that another thing is meant.
+
+    `others`: the text names another company for certain.
+    """
     rule = mention.rule
-    if rule == "never":
+    if rule is Rule.NEVER:
         return None
     before, after = text[: mention.start], text[mention.end :]
-    last, following = _LAST_WORD.search(before), _NEXT_WORD.match(after)
-    if not mention.legal and (
-        _vetoed(mention.name, last, following) or _stands_for_others(mention.name, before, after)
-    ):
+    if not mention.legal and (_vetoed(mention.name, before, after) or _stands_for_others(mention.name, before, after)):
         return None
-    if rule in ("person", "context") and last is not None and _is_forename(last[1]):
+    if rule in (Rule.PERSON, Rule.CONTEXT) and _follows_a_forename(before):
         return None
-    if rule == "context":
-        in_context = bool(_AFTER.match(after) or _BEFORE.search(before)) or (others and _in_a_row(before, after))
-        in_context = in_context or (
-            is_short(mention.name) and text[mention.start : mention.end].isupper() and _in_a_sentence(before, after)
-        )
-        return Evidence.NAME_IN_CONTEXT if in_context else None
-    if rule == "broker" and _speaks_of_another(before, after, text, others=others):
+    if rule is Rule.CONTEXT:
+        written = text[mention.start : mention.end]
+        return Evidence.NAME_IN_CONTEXT if _in_business(written, before, after, others=others) else None
+    if rule is Rule.BROKER and _speaks_of_another(before, after, text, others=others):
         return None
     return Evidence.NAME
 
 
-def _vetoed(name: str, last: re.Match[str] | None, following: re.Match[str] | None) -> bool:
+def _vetoed(name: str, before: str, after: str) -> bool:
+    """Whether a word right beside the name says that it is the other thing ("Apple pie")."""
     known = ambiguous_names().get(name)
     if known is None:
         return False
-    if last is not None and last[1].lower().rstrip(".") in known.not_after:
-        return True
-    return following is not None and following[1].lower().rstrip(".") in known.not_before
+    last, following = _LAST_WORD.search(before), _NEXT_WORD.match(after)
+    return (last is not None and _bare(last[1]) in known.not_after) or (
+        following is not None and _bare(following[1]) in known.not_before
+    )
+
+
+def _bare(word: str) -> str:
+    return word.lower().rstrip(".")
 
 
 def _stands_for_others(name: str, before: str, after: str) -> bool:
@@ -164,9 +178,20 @@ _NOT_FORENAMES = frozenset(
 )
 
 
-def _is_forename(word: str) -> bool:
+def _follows_a_forename(before: str) -> bool:
     """A capitalised word right before a surname-like name ("Harrison Ford", "Norfolk Southern") makes it another's."""
+    last = _LAST_WORD.search(before)
+    if last is None:
+        return False
+    word = last[1]
     return word[0].isupper() and word.lower() not in _NOT_FORENAMES and not word.endswith("'s")
+
+
+def _in_business(written: str, before: str, after: str, *, others: bool) -> bool:
+    """Stands beside a word of business, in a row of companies, or as initials in running text."""
+    if _AFTER.match(after) or _BEFORE.search(before) or (others and _in_a_row(before, after)):
+        return True
+    return is_short(written) and written.isupper() and _in_a_sentence(before, after)
 
 
 def _in_a_row(before: str, after: str) -> bool:

@@ -40,7 +40,13 @@ DEPTH = 50
 """So many of each list are fused."""
 
 EXACT_UP_TO = 16_000
-"""So few candidates are compared one by one: quicker than the index, which would find few of them, and exact."""
+"""So many candidates at most, of all tickers, are compared one by one, which is exact."""
+
+EXACT_SHARE = 0.16
+"""Nor a larger share of all that is stored: the more of it may be shown, the shorter the walk through the index."""
+
+EXACT_ALWAYS = 2_000
+"""So few are compared one by one in any case."""
 
 EF_SEARCH = 250
 """How many neighbours the index keeps in view (HNSW, Malkov and Yashunin, 2018)."""
@@ -194,7 +200,8 @@ class NewsSearch:
     def _many(self, connection: Connection[Row], as_of: datetime) -> bool:
         """Whether more candidates are known by `as_of` than should be compared one by one."""
         if self._many_after is None:
-            row = connection.execute(SQL["known_after"], {**self._scope, "few": EXACT_UP_TO}).fetchone()
+            bounds = {"few": EXACT_UP_TO, "share": EXACT_SHARE, "least": EXACT_ALWAYS}
+            row = connection.execute(SQL["known_after"], {**self._scope, **bounds}).fetchone()
             self._many_after = None if row is None else row[0]
         return self._many_after is not None and as_of >= self._many_after
 

@@ -43,7 +43,9 @@ VACUUM (ANALYZE) news, news_versions, news_vectors, news_ticker_vectors;
 SELECT known_at FROM news_vectors
 WHERE market_id = %(market_id)s AND model = %(model)s
 ORDER BY known_at
-LIMIT 1 OFFSET %(few)s;
+LIMIT 1 OFFSET least(
+    %(few)s, (SELECT greatest(%(least)s, reltuples * %(share)s) FROM pg_class WHERE oid = 'news_vectors'::regclass)
+)::bigint;
 
 -- name: nearest_of_all
 SELECT news_id, version FROM news_vectors

@@ -170,6 +170,9 @@ def test_a_bank_that_rates_another_company_is_the_speaker_not_the_subject() -> N
     assert link("Goldman Sachs upgrades Nvidia to buy").tickers == ("NVDA",)
     assert link("Nvidia price target raised at Bank of America").tickers == ("NVDA",)
     assert link("Bank of America to raise minimum wage").tickers == ("BAC",)
+    # The legal form says which company it is, not what is said of it.
+    assert link("Bank of America Corp. upgrades Nvidia to buy").tickers == ("NVDA",)
+    assert link("Bank of America Corp. raises its dividend").tickers == ("BAC",)
 
 
 def test_tags_of_the_source_are_decisive() -> None:
