@@ -129,6 +129,27 @@ def keep(pool: Pool, model: LanguageModel, settings: Agents, result: ExamResult,
         connection.execute(_QUERIES["keep_examination"], {**row, "result": Jsonb(plain(result)), "at": at})
 
 
+def unlike_the_other(
+    pool: Pool, model: LanguageModel, settings: Agents, result: ExamResult
+) -> tuple[tuple[str, str, str], ...] | None:
+    """Cases that `result` answers otherwise than the examination on record with names shown where it masks them.
+
+    Or the other way round. Each with the answer on record and the new one; None where no such examination is on record.
+    """
+    other = settings.model_copy(update={"mask": not settings.mask})
+    with pool.connection() as connection:
+        row = connection.execute(_QUERIES["papers"], _key(model, other)).fetchone()
+    if row is None:
+        return None
+    before = {paper["name"]: _answer(paper["stance"], paper["state"]) for paper in row[0]}
+    now = {paper.name: paper.answer for paper in result.papers}
+    return tuple((name, before[name], now[name]) for name in now if name in before and before[name] != now[name])
+
+
+def _answer(stance: str, state: str) -> str:
+    return state if stance == Stance.NONE.value else stance
+
+
 def _key(model: LanguageModel, settings: Agents) -> dict[str, str]:
     return {
         "digest": model.digest,

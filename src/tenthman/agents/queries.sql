@@ -27,6 +27,14 @@ WHERE model_digest = %(digest)s AND prompts_hash = %(prompts_hash)s AND marks_ha
 ORDER BY (result ->> 'sat')::integer DESC, id DESC
 LIMIT 1;
 
+-- name: papers
+-- The answers of the examination that tells.
+SELECT result -> 'papers'
+FROM examinations
+WHERE model_digest = %(digest)s AND prompts_hash = %(prompts_hash)s AND marks_hash = %(marks_hash)s
+ORDER BY (result ->> 'sat')::integer DESC, id DESC
+LIMIT 1;
+
 -- name: keep_examination
 INSERT INTO examinations (model, model_digest, prompts_hash, marks_hash, passed, result, examined_at)
 VALUES (%(model)s, %(digest)s, %(prompts_hash)s, %(marks_hash)s, %(passed)s, %(result)s, %(at)s);

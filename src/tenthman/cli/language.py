@@ -81,13 +81,14 @@ def exam_command(
     as_json: JsonOption = False,
 ) -> None:
     """Put every fixed case to a language model, beside the rules critic and a coin; decides whether its veto binds."""
-    from tenthman.agents.exam import keep
+    from tenthman.agents.exam import keep, unlike_the_other
 
     config = asked_of(start(config_directory), backend, model, base_url)
     if mask is not None:
         config = masking(config, mask=mask)
     with _examined(config) as (pool, examined, result):
         keep(pool, examined, config.agents, result, wall_now())
+        moved = unlike_the_other(pool, examined, config.agents, result)
     if as_json:
         show_json(
             {
@@ -100,12 +101,14 @@ def exam_command(
                 "cases": result.cases,
                 "marks": {name: _told(marks) for name, marks in _candidates(result)},
                 "answers": {paper.name: paper.answer for paper in result.papers},
+                "otherwise_than_plain" if config.agents.mask else "otherwise_than_masked": moved,
             }
         )
         return
     show_lines(_exam_lines(result))
     if config.agents.mask:
         typer.echo("names and dates were masked: this is another examination than that of plain cases")
+    show_lines(_moved_lines(moved, result.sat, masked=config.agents.mask))
 
 
 def bench_command(
@@ -224,6 +227,17 @@ def asked_of(config: Config, backend: str | None, model: str | None, base_url: s
     except ValidationError as error:
         raise ConfigError(f"the language model asked for: {error.errors()[0]['msg']}") from None
     return with_sections(config, models=config.models.model_copy(update={"language": language}))
+
+
+def _moved_lines(moved: "tuple[tuple[str, str, str], ...] | None", cases: int, *, masked: bool) -> Iterator[str]:
+    """Masked beside plain: a model whose answers do not hang on names reads; others remember."""
+    if moved is None:
+        if masked:
+            yield "`tenthman models exam --no-mask` puts the plain cases, to tell reading from memory"
+        return
+    then, now = ("plain", "masked") if masked else ("masked", "plain")
+    yield f"{len(moved)} of {cases} cases answered otherwise than {then}"
+    yield from (f"  {name}: {then} {before}, {now} {after}" for name, before, after in moved)
 
 
 def _candidates(result: "ExamResult") -> "tuple[tuple[str, Marks], ...]":

@@ -102,10 +102,17 @@ def test_a_masked_examination_names_nobody_and_is_another_one_than_that_of_plain
     told = _json(capsys, "models", "exam", "--mask", *server)
     assert told["masked"] is True
     assert told["standing"] == "binding"
+    assert told["otherwise_than_plain"] is None, "no plain examination is on record yet"
     assert (Reader.asked, Reader.named) == (5 * len(exam_cases()), 0)
     with pool.connection() as connection:
         (held,) = connection.execute("SELECT prompts_hash FROM examinations").fetchall()
     assert held[0] != prompts_hash(load_config(CONFIG, {}).agents, prose=False)
+    Reader.mood = "dull"
+    _run("models", "exam", *server)
+    vetoes = [name for name, answer in told["answers"].items() if answer == "veto"]
+    shown = capsys.readouterr().out.splitlines()
+    assert f"{len(vetoes)} of {len(exam_cases())} cases answered otherwise than masked" in shown
+    assert f"  {vetoes[0]}: masked veto, plain approve" in shown
 
 
 def test_a_model_that_says_the_same_of_everything_sits_all_cases_and_is_said_to_be_no_better(
