@@ -4,20 +4,28 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+from tenthman_trades import (
+    MORNING,
+    SESSION,
+    critique_of,
+    decision_of,
+    entry_of,
+    fill_of,
+    filled,
+    signal_of,
+    told_of,
+)
+from tenthman_trades import begin as begin_run
+from tenthman_trades import case_of as plain_case
+
 from tenthman.db.pool import Pool
-from tenthman.domain.audit import Decision, RunKey, Slot
-from tenthman.domain.market import Period
+from tenthman.domain.audit import Decision
 from tenthman.domain.news import Passage
 from tenthman.domain.opinion import (
-    Action,
     Case,
     Contribution,
-    Critique,
-    Enter,
     Hold,
-    ReplyState,
     Role,
-    Signal,
     Stance,
     Veto,
 )
@@ -25,21 +33,16 @@ from tenthman.domain.order import (
     BrokerOrder,
     Check,
     Denial,
-    Fill,
-    OrderStatus,
     OrderType,
-    Purpose,
     Side,
     SizedOrder,
-    TimeInForce,
     TradingState,
 )
 from tenthman.scheduler.state import Ledger
 
-AS_OF = datetime(2020, 1, 6, 14, 0, tzinfo=UTC)
+AS_OF = MORNING
 CLOSE = datetime(2020, 1, 6, 21, 5, tzinfo=UTC)
 WALL = datetime(2026, 1, 1, tzinfo=UTC)
-SESSION = date(2020, 1, 6)
 PROMPT = "p" * 64
 HOSTILE = "Apple <script>alert('x')</script> sells & \"more\""
 DRAWDOWN = Check(rule="drawdown", observed="0.0000", limit="below 0.03", passed=True)
@@ -84,116 +87,47 @@ def seed(pool: Pool) -> None:
 
 def begin(pool: Pool) -> Ledger:
     """A run that has just started."""
-    return Ledger.start(
-        pool,
-        market_id="m",
-        world="rehearsal",
-        account_id=None,
-        period=Period(first=SESSION, last=date(2020, 1, 7)),
-        key=RunKey(config_hash="c", model_version="v1", data_hash="d"),
-        starting_cash=Decimal(100_000),
-        at_wall=WALL,
-        at_market=AS_OF - timedelta(hours=9),
-    )
+    return begin_run(pool, at_wall=WALL, last=date(2020, 1, 7), at_market=AS_OF - timedelta(hours=9))
 
 
 def case_of(ticker: str) -> Case:
     """A case with one hostile headline."""
-    return Case(
-        ticker=ticker,
-        name=ticker,
-        sector="Technology",
-        as_of=AS_OF,
-        signal=Signal(
-            ticker=ticker,
-            session=date(2020, 1, 3),
-            action=Action.BUY,
-            p_buy=0.6,
-            p_hold=0.3,
-            p_sell=0.1,
-            horizon_sessions=10,
-            model_version="v1",
-            contributions=(Contribution(feature="momentum_20", value=0.1, contribution=0.25),),
-        ),
-        last_close=74.3,
-        atr=1.2,
-        figures=(),
-        passages=(
-            Passage(
-                id="n1",
-                item_id="news-7",
-                text=HOSTILE,
-                source="wire",
-                known_at=AS_OF - timedelta(hours=2),
-                sentiment=0.5,
-                relevance=0.9,
-            ),
-        ),
+    told = Passage(
+        id="n1",
+        item_id="news-7",
+        text=HOSTILE,
+        source="wire",
+        known_at=AS_OF - timedelta(hours=2),
+        sentiment=0.5,
+        relevance=0.9,
     )
+    explained = (Contribution(feature="momentum_20", value=0.1, contribution=0.25),)
+    return plain_case(ticker, signal=signal_of(ticker, contributions=explained), passages=(told,))
 
 
 def entry(decision_id: str, ticker: str) -> SizedOrder:
     """A bracket for 100 shares: limit 74.50, stop 72.10, target 78.10."""
-    return SizedOrder(
-        client_order_id=f"tm-{decision_id}-entry",
-        decision_id=decision_id,
-        purpose=Purpose.ENTRY,
-        ticker=ticker,
-        side=Side.BUY,
-        quantity=Decimal(100),
-        order_type=OrderType.LIMIT,
-        time_in_force=TimeInForce.GTC,
-        limit_price=Decimal("74.50"),
-        stop_price=Decimal("72.10"),
-        target_price=Decimal("78.10"),
-        checks=(DRAWDOWN, SIZE),
-    )
+    return entry_of(decision_id, ticker, checks=(DRAWDOWN, SIZE))
 
 
 def decided(ticker: str) -> tuple[Decision, Case]:
     """An entry that passes: an advisory model would have vetoed it, the rules let it pass."""
     case, identity = case_of(ticker), f"d-{ticker}"
-    bull = Critique(
+    rules = critique_of(cited=("n1",), confidence_pct=60, latency_ms=900)
+    bull = replace(
+        rules,
         role=Role.BULL,
         model="tiny",
         binding=False,
-        state=ReplyState.ANSWERED,
         stance=Stance.VETO,
         size_fraction=0.0,
         reasons=("bad_news",),
-        cited=("n1",),
-        confidence_pct=60,
         invalid_citations=("n9",),
         prompt_hash=PROMPT,
-        latency_ms=900,
     )
-    rules = replace(
-        bull,
-        role=Role.RULES,
-        model="rules",
-        binding=True,
-        stance=Stance.APPROVE,
-        size_fraction=1.0,
-        reasons=(),
-        invalid_citations=(),
-        prompt_hash=None,
-    )
-    decision = Decision(
-        id=identity,
-        session=SESSION,
-        slot=Slot.MORNING,
-        as_of=AS_OF,
-        ticker=ticker,
-        case_hash=case.hash,
-        signal=case.signal,
-        critiques=(bull, rules),
-        verdict=Enter(size_fraction=1.0),
-        outcome=entry(identity, ticker),
-        shadow=None,
-        config_hash="c",
-        model_version="v1",
-    )
-    return decision, case
+    order = entry(identity, ticker)
+    made = {"case_hash": case.hash, "signal": case.signal, "critiques": (bull, rules), "outcome": order}
+    return decision_of(identity, ticker, **made), case
 
 
 def vetoed(ticker: str) -> tuple[Decision, Case]:
@@ -214,33 +148,7 @@ def denied(ticker: str) -> tuple[Decision, None]:
 
 def bracket(order: SizedOrder) -> BrokerOrder:
     """The broker's word on the entry and its stop leg, both filled."""
-    parent = BrokerOrder(
-        id="b",
-        client_order_id=order.client_order_id,
-        ticker=order.ticker,
-        side=Side.BUY,
-        order_type=OrderType.LIMIT,
-        status=OrderStatus.FILLED,
-        quantity=Decimal(100),
-        filled_quantity=Decimal(100),
-        filled_avg_price=Decimal("74.10"),
-        limit_price=Decimal("74.50"),
-        stop_price=None,
-        submitted_at=AS_OF,
-        updated_at=AS_OF,
-        parent_id=None,
-    )
-    stop = replace(
-        parent,
-        id="b-stop",
-        client_order_id="b-stop-client",
-        side=Side.SELL,
-        order_type=OrderType.STOP,
-        limit_price=None,
-        stop_price=Decimal("72.10"),
-        parent_id="b",
-    )
-    return replace(parent, legs=(stop,))
+    return filled(told_of(order, "b", OrderType.STOP), "74.10")
 
 
 def small_run(pool: Pool) -> str:
@@ -253,23 +161,8 @@ def small_run(pool: Pool) -> str:
         ledger.record_submitted(decision.outcome.client_order_id, bracket(decision.outcome), AS_OF)
         ledger.record_decision(*vetoed("MSFT"))
         ledger.record_decision(*denied("IDX"))
-        bought = Fill(
-            execution_id="x1",
-            broker_order_id="b",
-            ticker="AAPL",
-            side=Side.BUY,
-            quantity=Decimal(100),
-            price=Decimal("74.10"),
-            filled_at=AS_OF + timedelta(minutes=30),
-        )
-        sold = replace(
-            bought,
-            execution_id="x2",
-            broker_order_id="b-stop",
-            side=Side.SELL,
-            price=Decimal("72.00"),
-            filled_at=AS_OF + timedelta(hours=3),
-        )
+        bought = fill_of("x1", "b", Side.BUY, "74.10", AS_OF + timedelta(minutes=30))
+        sold = fill_of("x2", "b-stop", Side.SELL, "72.00", AS_OF + timedelta(hours=3))
         ledger.record_fills([bought], {}, AS_OF + timedelta(hours=1))
         held = {"AAPL": (Decimal(100), Decimal("73.10"))}
         day_start = Decimal(100_000)

@@ -1,17 +1,18 @@
 """A demotion in the record: it survives the run's end in an account, not in a rehearsal, and a person can undo it."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from tenthman_reports import AS_OF, CLOSE, WALL, begin, case_of, entry, seed, vetoed
+from tenthman_trades import KEY as RUN_KEY
+from tenthman_trades import begin as begin_run
 
 from tenthman.config import DemotionSettings
 from tenthman.db.audit import verify
 from tenthman.db.pool import Pool
-from tenthman.domain.audit import Decision, RunKey
-from tenthman.domain.market import Period
+from tenthman.domain.audit import Decision
 from tenthman.domain.opinion import Role, Stance, Veto
 from tenthman.scheduler.demotion import judge_committees
 from tenthman.scheduler.record import CommitteeKey, Ending
@@ -23,17 +24,8 @@ LATER = CLOSE + timedelta(days=60)
 
 
 def paper(pool: Pool, account: str = "A1") -> Ledger:
-    return Ledger.start(
-        pool,
-        market_id="m",
-        world="paper",
-        account_id=account,
-        period=Period(first=date(2020, 1, 6), last=date(2020, 3, 6)),
-        key=RunKey(config_hash="c", model_version="v1", data_hash=account),
-        starting_cash=Decimal(100_000),
-        at_wall=WALL,
-        at_market=AS_OF - timedelta(hours=9),
-    )
+    key = replace(RUN_KEY, data_hash=account)
+    return begin_run(pool, at_wall=WALL, world="paper", account=account, key=key, at_market=AS_OF - timedelta(hours=9))
 
 
 def write_vetoes(ledger: Ledger, made: list[Decision]) -> None:

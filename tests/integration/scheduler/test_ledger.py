@@ -13,32 +13,37 @@ from decimal import Decimal
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from tenthman_trades import (
+    CHECK,
+    MORNING,
+    SESSION,
+    case_of,
+    critique_of,
+    decision_of,
+    entry_of,
+    fill_of,
+    seed_market,
+    signal_of,
+    told_of,
+)
+from tenthman_trades import begin as begin_run
 
 from tenthman.config import DatabaseSettings
 from tenthman.db.audit import verify
 from tenthman.db.pool import Pool, open_pool
 from tenthman.domain.audit import Decision, EventKind, RunKey, Slot, client_order_id, decision_id
 from tenthman.domain.errors import DataCorrupt, SetupError
-from tenthman.domain.market import Period
 from tenthman.domain.opinion import (
     Abstain,
-    Action,
-    Case,
-    Critique,
     Enter,
     Exit,
     Figure,
     Hold,
-    ReplyState,
-    Role,
-    Signal,
-    Stance,
     Verdict,
     Veto,
 )
 from tenthman.domain.order import (
     BrokerOrder,
-    Check,
     Denial,
     Fill,
     OrderStatus,
@@ -54,67 +59,16 @@ from tenthman.scheduler.record import Ending, OpenTrade, Unfinished
 from tenthman.scheduler.rows import body_hash
 from tenthman.scheduler.state import Ledger
 
-MORNING = datetime(2020, 1, 6, 14, 0, tzinfo=UTC)
 WALL = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
-SESSION = date(2020, 1, 6)
 KEY = RunKey(config_hash="c" * 64, model_version="v1", data_hash="d" * 64)
-CHECK = Check(rule="risk_per_trade", observed="500", limit="500", passed=True, bound=True)
-SIGNAL = Signal(
-    ticker="AAPL",
-    session=date(2020, 1, 3),
-    action=Action.BUY,
-    p_buy=0.6,
-    p_hold=0.3,
-    p_sell=0.1,
-    horizon_sessions=10,
-    model_version="v1",
-)
-CASE = Case(
-    ticker="AAPL",
-    name="Apple",
-    sector="Technology",
-    as_of=MORNING,
-    signal=SIGNAL,
-    last_close=74.3,
-    atr=1.2,
-    figures=(Figure(id="f1", name="momentum", value=0.4, unit="fraction"),),
-    passages=(),
-)
-RULES = Critique(
-    role=Role.RULES,
-    model="rules",
-    binding=True,
-    state=ReplyState.ANSWERED,
-    stance=Stance.APPROVE,
-    size_fraction=1.0,
-    reasons=("trend",),
-    cited=("f1",),
-    confidence_pct=70,
-    invalid_citations=(),
-    prompt_hash=None,
-    latency_ms=3,
-)
-
-
+CASE = case_of(name="Apple", figures=(Figure(id="f1", name="momentum", value=0.4, unit="fraction"),))
+RULES = critique_of(reasons=("trend",), cited=("f1",))
 WHOLE = Enter(size_fraction=1.0)
 
 
 def entry(quantity: int = 100, ticker: str = "AAPL") -> SizedOrder:
     decided = decision_id(SESSION, Slot.MORNING, ticker, "c", "v1", MORNING)
-    return SizedOrder(
-        client_order_id=client_order_id(decided, "entry"),
-        decision_id=decided,
-        purpose=Purpose.ENTRY,
-        ticker=ticker,
-        side=Side.BUY,
-        quantity=Decimal(quantity),
-        order_type=OrderType.LIMIT,
-        time_in_force=TimeInForce.GTC,
-        limit_price=Decimal("74.50"),
-        stop_price=Decimal("72.10"),
-        target_price=Decimal("78.10"),
-        checks=(CHECK,),
-    )
+    return entry_of(decided, ticker, quantity=Decimal(quantity), client_order_id=client_order_id(decided, "entry"))
 
 
 def decision(
@@ -123,21 +77,9 @@ def decision(
     shadow: SizedOrder | None = None,
     ticker: str = "AAPL",
 ) -> Decision:
-    return Decision(
-        id=decision_id(SESSION, Slot.MORNING, ticker, "c", "v1", MORNING),
-        session=SESSION,
-        slot=Slot.MORNING,
-        as_of=MORNING,
-        ticker=ticker,
-        case_hash=CASE.hash,
-        signal=SIGNAL,
-        critiques=(RULES,),
-        verdict=verdict,
-        outcome=outcome,
-        shadow=shadow,
-        config_hash="c",
-        model_version="v1",
-    )
+    decided = decision_id(SESSION, Slot.MORNING, ticker, "c", "v1", MORNING)
+    made = decision_of(decided, ticker, case_hash=CASE.hash, signal=CASE.signal, critiques=(RULES,))
+    return replace(made, verdict=verdict, outcome=outcome, shadow=shadow)
 
 
 def exit_decision(reason: str = "horizon") -> Decision:
@@ -160,67 +102,15 @@ def exit_decision(reason: str = "horizon") -> Decision:
 
 
 def accepted(order: SizedOrder, broker_id: str, legs: bool = True) -> BrokerOrder:
-    def leg(kind: OrderType) -> BrokerOrder:
-        return BrokerOrder(
-            id=f"{broker_id}-{kind.value}",
-            client_order_id=f"{broker_id}-{kind.value}-client",
-            ticker=order.ticker,
-            side=Side.SELL,
-            order_type=kind,
-            status=OrderStatus.HELD,
-            quantity=order.quantity,
-            filled_quantity=Decimal(0),
-            filled_avg_price=None,
-            limit_price=order.target_price if kind is OrderType.LIMIT else None,
-            stop_price=order.stop_price if kind is OrderType.STOP else None,
-            submitted_at=MORNING,
-            updated_at=MORNING,
-            parent_id=broker_id,
-        )
-
-    return BrokerOrder(
-        id=broker_id,
-        client_order_id=order.client_order_id,
-        ticker=order.ticker,
-        side=order.side,
-        order_type=order.order_type,
-        status=OrderStatus.ACCEPTED,
-        quantity=order.quantity,
-        filled_quantity=Decimal(0),
-        filled_avg_price=None,
-        limit_price=order.limit_price,
-        stop_price=None,
-        submitted_at=MORNING,
-        updated_at=MORNING,
-        parent_id=None,
-        legs=(leg(OrderType.LIMIT), leg(OrderType.STOP)) if legs else (),
-    )
+    return told_of(order, broker_id, *((OrderType.LIMIT, OrderType.STOP) if legs else ()))
 
 
 def fill(execution: str, broker_id: str, side: Side, quantity: int, price: str, minutes: int = 31) -> Fill:
-    return Fill(
-        execution_id=execution,
-        broker_order_id=broker_id,
-        ticker="AAPL",
-        side=side,
-        quantity=Decimal(quantity),
-        price=Decimal(price),
-        filled_at=MORNING + timedelta(minutes=minutes),
-    )
+    return fill_of(execution, broker_id, side, price, MORNING + timedelta(minutes=minutes), quantity)
 
 
 def begin(pool: Pool, world: str = "rehearsal", account: str | None = None, key: RunKey = KEY) -> Ledger:
-    return Ledger.start(
-        pool,
-        market_id="m",
-        world=world,
-        account_id=account,
-        period=Period(first=SESSION, last=date(2020, 1, 31)),
-        key=key,
-        starting_cash=Decimal(100_000),
-        at_wall=WALL,
-        at_market=MORNING,
-    )
+    return begin_run(pool, at_wall=WALL, world=world, account=account, key=key)
 
 
 def rows(pool: Pool, query: str) -> list[tuple[object, ...]]:
@@ -234,9 +124,7 @@ def events(pool: Pool) -> list[object]:
 
 @pytest.fixture
 def market(pool: Pool) -> Pool:
-    with pool.connection() as connection:
-        connection.execute("INSERT INTO markets VALUES ('m', 'pack', 'n', 'd', 's', 'split', 'l', 'h', 'SPY')")
-        connection.execute("INSERT INTO models VALUES ('v1', 'm', '2020-01-03', 'f', '{}', '', repeat('0', 64), now())")
+    seed_market(pool)
     return pool
 
 
@@ -278,7 +166,7 @@ def test_a_decision_its_case_critiques_and_intent_are_one_record(ledger: Ledger,
     ]
     assert rows(
         market, "SELECT verdict::text, action, score, client_order_id, checks -> 0 ->> 'rule' FROM decisions"
-    ) == [("enter", "buy", SIGNAL.score, order.client_order_id, "risk_per_trade")]
+    ) == [("enter", "buy", signal_of().score, order.client_order_id, "risk_per_trade")]
     assert [item.client_order_id for item in ledger.orders_in_doubt()] == [order.client_order_id]
     assert verify(market) == 4
 

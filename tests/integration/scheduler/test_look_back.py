@@ -6,24 +6,19 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from tenthman_risk import a_signal
+from tenthman_trades import begin, decision_of, entry_of, fill_of, seed_market, told_of
 
 from tenthman.backtest.memory import MemoryRecord
 from tenthman.db.pool import Pool
-from tenthman.domain.audit import Decision, RunKey, Slot, client_order_id, decision_id
+from tenthman.domain.audit import Slot, client_order_id, decision_id
 from tenthman.domain.errors import ConfigError
-from tenthman.domain.market import Period
-from tenthman.domain.opinion import Enter
 from tenthman.domain.order import (
     BrokerOrder,
-    Check,
     Fill,
     OrderStatus,
     OrderType,
-    Purpose,
     Side,
     SizedOrder,
-    TimeInForce,
     TradingState,
 )
 from tenthman.scheduler.record import Record
@@ -45,20 +40,8 @@ def record(request: pytest.FixtureRequest, pool: Pool) -> Iterator[Record]:
         memory.record_equity(at(MONDAY, 13), MONDAY, CASH, CASH, CASH, {})
         yield memory
         return
-    with pool.connection() as connection:
-        connection.execute("INSERT INTO markets VALUES ('m', 'pack', 'n', 'd', 's', 'split', 'l', 'h', 'SPY')")
-        connection.execute("INSERT INTO models VALUES ('v1', 'm', '2020-01-03', 'f', '{}', '', repeat('0', 64), now())")
-    with Ledger.start(
-        pool,
-        market_id="m",
-        world="rehearsal",
-        account_id=None,
-        period=Period(first=MONDAY, last=date(2020, 1, 31)),
-        key=RunKey(config_hash="c" * 64, model_version="v1", data_hash="d" * 64),
-        starting_cash=CASH,
-        at_wall=at(MONDAY, 13),
-        at_market=at(MONDAY, 13),
-    ) as ledger:
+    seed_market(pool)
+    with begin(pool, at_wall=at(MONDAY, 13), at_market=at(MONDAY, 13)) as ledger:
         yield ledger
 
 
@@ -136,72 +119,27 @@ def test_the_book_on_record_is_what_was_last_seen_with_its_stops_and_what_waits(
 
 def intent(record: Record, ticker: str, quantity: int, limit: str) -> SizedOrder:
     identity = decision_id(MONDAY, Slot.MORNING, ticker, "c", "v1", at(MONDAY))
-    order = SizedOrder(
+    limit_price = Decimal(limit)
+    order = entry_of(
+        identity,
+        ticker,
         client_order_id=client_order_id(identity, "entry"),
-        decision_id=identity,
-        purpose=Purpose.ENTRY,
-        ticker=ticker,
-        side=Side.BUY,
         quantity=Decimal(quantity),
-        order_type=OrderType.LIMIT,
-        time_in_force=TimeInForce.GTC,
-        limit_price=Decimal(limit),
-        stop_price=Decimal("72.10"),
-        target_price=Decimal(limit) + 5,
-        checks=(Check(rule="r", observed="1", limit="2", passed=True),),
+        limit_price=limit_price,
+        target_price=limit_price + 5,
     )
-    decision = Decision(
-        id=identity,
-        session=MONDAY,
-        slot=Slot.MORNING,
-        as_of=at(MONDAY),
-        ticker=ticker,
-        case_hash=None,
-        signal=a_signal(ticker),
-        critiques=(),
-        verdict=Enter(size_fraction=1.0),
-        outcome=order,
-        shadow=None,
-        config_hash="c",
-        model_version="v1",
-    )
+    decision = decision_of(identity, ticker, as_of=at(MONDAY), outcome=order)
     record.record_decision(decision, None)
     return order
 
 
 def send(record: Record, ticker: str, quantity: int, limit: str) -> BrokerOrder:
     order = intent(record, ticker, quantity, limit)
-    parent = told(f"b-{ticker}", order, order.client_order_id, OrderType.LIMIT, Side.BUY, None)
-    legs = tuple(
-        told(f"b-{ticker}-{kind.value}", order, f"leg-{ticker}-{kind.value}", kind, Side.SELL, parent.id)
-        for kind in (OrderType.STOP, OrderType.LIMIT)
-    )
-    whole = replace(parent, legs=legs)
+    told = told_of(order, f"b-{ticker}", OrderType.STOP, OrderType.LIMIT, status=OrderStatus.NEW)
+    whole = replace(told, status=OrderStatus.NEW)
     record.record_submitted(order.client_order_id, whole, at(MONDAY))
     return whole
 
 
-def told(name: str, order: SizedOrder, client: str, kind: OrderType, side: Side, parent: str | None) -> BrokerOrder:
-    return BrokerOrder(
-        id=name,
-        client_order_id=client,
-        ticker=order.ticker,
-        side=side,
-        order_type=kind,
-        status=OrderStatus.NEW,
-        quantity=order.quantity,
-        filled_quantity=Decimal(0),
-        filled_avg_price=None,
-        limit_price=order.limit_price if kind is OrderType.LIMIT else None,
-        stop_price=order.stop_price if kind is OrderType.STOP else None,
-        submitted_at=at(MONDAY),
-        updated_at=at(MONDAY),
-        parent_id=parent,
-    )
-
-
 def fill(name: str, order: str, ticker: str, side: Side, when: datetime) -> Fill:
-    return Fill(
-        execution_id=name, broker_order_id=order, ticker=ticker, side=side, quantity=Decimal(10), price=Decimal(74),
-        filled_at=when,
-    )  # fmt: skip
+    return fill_of(name, order, side, "74", when, quantity=10, ticker=ticker)

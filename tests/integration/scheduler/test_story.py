@@ -1,30 +1,34 @@
 """A trade followed from its fill back to the headline, and two runs compared."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from tenthman_trades import (
+    MORNING,
+    begin,
+    case_of,
+    critique_of,
+    decision_of,
+    entry_of,
+    fill_of,
+    filled,
+    seed_market,
+    signal_of,
+    told_of,
+)
 
 from tenthman.db.pool import Pool
-from tenthman.domain.audit import Decision, RunKey, Slot
+from tenthman.domain.audit import Decision
 from tenthman.domain.canonical import canonical_json
 from tenthman.domain.errors import ConfigError
-from tenthman.domain.market import Period
 from tenthman.domain.news import Passage
-from tenthman.domain.opinion import Action, Case, Contribution, Critique, Enter, ReplyState, Role, Signal, Stance
+from tenthman.domain.opinion import Contribution, Role
 from tenthman.domain.order import (
-    BrokerOrder,
-    Check,
-    Fill,
-    OrderStatus,
     OrderType,
-    Purpose,
     Side,
-    SizedOrder,
-    TimeInForce,
 )
-from tenthman.scheduler.state import Ledger
 from tenthman.scheduler.story import (
     decisions_digest,
     find_trade,
@@ -34,41 +38,12 @@ from tenthman.scheduler.story import (
     trade_story,
 )
 
-AS_OF = datetime(2020, 1, 6, 14, 0, tzinfo=UTC)
+AS_OF = MORNING
 PROMPT = "p" * 64
-ORDER = SizedOrder(
-    client_order_id="tm-d1-entry",
-    decision_id="d1",
-    purpose=Purpose.ENTRY,
-    ticker="AAPL",
-    side=Side.BUY,
-    quantity=Decimal(100),
-    order_type=OrderType.LIMIT,
-    time_in_force=TimeInForce.GTC,
-    limit_price=Decimal("74.50"),
-    stop_price=Decimal("72.10"),
-    target_price=Decimal("78.10"),
-    checks=(Check(rule="risk_per_trade", observed="240", limit="500", passed=True, bound=True),),
-)
-CASE = Case(
-    ticker="AAPL",
+ORDER = entry_of("d1")
+CASE = case_of(
     name="Apple",
-    sector="Technology",
-    as_of=AS_OF,
-    signal=Signal(
-        ticker="AAPL",
-        session=date(2020, 1, 3),
-        action=Action.BUY,
-        p_buy=0.6,
-        p_hold=0.3,
-        p_sell=0.1,
-        horizon_sessions=10,
-        model_version="v1",
-        contributions=(Contribution(feature="momentum_20", value=0.1, contribution=0.25),),
-    ),
-    last_close=74.3,
-    atr=1.2,
-    figures=(),
+    signal=signal_of(contributions=(Contribution(feature="momentum_20", value=0.1, contribution=0.25),)),
     passages=(
         Passage(
             id="n1",
@@ -81,39 +56,11 @@ CASE = Case(
         ),
     ),
 )
-DECISION = Decision(
-    id="d1",
-    session=date(2020, 1, 6),
-    slot=Slot.MORNING,
-    as_of=AS_OF,
-    ticker="AAPL",
-    case_hash=CASE.hash,
-    signal=CASE.signal,
-    critiques=(
-        Critique(
-            role=Role.BULL,
-            model="tiny",
-            binding=False,
-            state=ReplyState.ANSWERED,
-            stance=Stance.APPROVE,
-            size_fraction=1.0,
-            reasons=("news",),
-            cited=("n1",),
-            confidence_pct=60,
-            invalid_citations=(),
-            prompt_hash=PROMPT,
-            latency_ms=900,
-        ),
-    ),
-    verdict=Enter(size_fraction=1.0),
-    outcome=ORDER,
-    shadow=None,
-    config_hash="c",
-    model_version="v1",
+BULL = critique_of(
+    role=Role.BULL, model="tiny", binding=False, reasons=("news",), cited=("n1",), prompt_hash=PROMPT, latency_ms=900
 )
+DECISION = decision_of("d1", case_hash=CASE.hash, signal=CASE.signal, critiques=(BULL,), outcome=ORDER)
 SEEDS = (
-    "INSERT INTO markets VALUES ('m', 'pack', 'real pack', 'd', 's', 'split', 'l', 'h', 'SPY')",
-    "INSERT INTO models VALUES ('v1', 'm', '2020-01-03', 'f', '{}', '', repeat('0', 64), now())",
     "INSERT INTO news VALUES ('m', 'news-7', 'wire', 'https://example.org/7')",
     """INSERT INTO news_versions SELECT 'm', 'news-7', v, 'Apple sells more, version ' || v, '', '2020-01-06 11:00Z',
        '2020-01-06 12:00Z'::timestamptz + (v - 1) * interval '3 hours', 'instant', '{}', '{AAPL}', 1, 0.5
@@ -125,74 +72,21 @@ SEEDS = (
 )
 
 
-def broker_order(broker_id: str) -> BrokerOrder:
-    entry = BrokerOrder(
-        id=broker_id,
-        client_order_id=ORDER.client_order_id,
-        ticker="AAPL",
-        side=Side.BUY,
-        order_type=OrderType.LIMIT,
-        status=OrderStatus.FILLED,
-        quantity=Decimal(100),
-        filled_quantity=Decimal(100),
-        filled_avg_price=Decimal("74.10"),
-        limit_price=Decimal("74.50"),
-        stop_price=None,
-        submitted_at=AS_OF,
-        updated_at=AS_OF,
-        parent_id=None,
-    )
-    stop = replace(
-        entry,
-        id=f"{broker_id}-stop",
-        client_order_id=f"{broker_id}-stop-client",
-        side=Side.SELL,
-        order_type=OrderType.STOP,
-        limit_price=None,
-        stop_price=Decimal("72.10"),
-        parent_id=broker_id,
-    )
-    return replace(entry, legs=(stop,))
-
-
 def trade(pool: Pool, broker_id: str, exit_price: str = "72.00", decision: Decision = DECISION) -> str:
     """A whole trade in a run of its own; the broker's names for everything begin with `broker_id`."""
-    with Ledger.start(
-        pool,
-        market_id="m",
-        world="rehearsal",
-        account_id=None,
-        period=Period(first=date(2020, 1, 6), last=date(2020, 1, 31)),
-        key=RunKey(config_hash="c", model_version="v1", data_hash="d"),
-        starting_cash=Decimal(100_000),
-        at_wall=datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=len(broker_id)),
-        at_market=AS_OF,
-    ) as ledger:
+    with begin(pool, at_wall=datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=len(broker_id))) as ledger:
         ledger.record_decision(decision, CASE)
-        ledger.record_submitted(ORDER.client_order_id, broker_order(broker_id), AS_OF)
-        bought = Fill(
-            execution_id=f"{broker_id}-1",
-            broker_order_id=broker_id,
-            ticker="AAPL",
-            side=Side.BUY,
-            quantity=Decimal(100),
-            price=Decimal("74.10"),
-            filled_at=AS_OF + timedelta(minutes=30),
-        )
-        sold = replace(
-            bought,
-            execution_id=f"{broker_id}-2",
-            broker_order_id=f"{broker_id}-stop",
-            side=Side.SELL,
-            price=Decimal(exit_price),
-            filled_at=AS_OF + timedelta(days=2),
-        )
+        told = filled(told_of(ORDER, broker_id, OrderType.STOP), "74.10")
+        ledger.record_submitted(ORDER.client_order_id, told, AS_OF)
+        bought = fill_of(f"{broker_id}-1", broker_id, Side.BUY, "74.10", AS_OF + timedelta(minutes=30))
+        sold = fill_of(f"{broker_id}-2", f"{broker_id}-stop", Side.SELL, exit_price, AS_OF + timedelta(days=2))
         ledger.record_fills([bought, sold], {f"{broker_id}-2": Decimal("0.30")}, AS_OF)
         return ledger.run_id
 
 
 @pytest.fixture
 def seeded(pool: Pool) -> Pool:
+    seed_market(pool)
     with pool.connection() as connection:
         for statement in SEEDS:
             connection.execute(statement.encode())
