@@ -1,4 +1,4 @@
-"""What happens to holdings at an opening, before anything trades: dividends, and the end of delisted names."""
+"""What happens to holdings at an opening, before anything trades: dividends, splits, and the end of delisted names."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -11,6 +11,7 @@ from tenthman.exchange.floor import Floor
 from tenthman.exchange.holdings import Holdings
 from tenthman.exchange.orders import DividendPayment
 from tenthman.exchange.prices import PriceTape, quoted
+from tenthman.exchange.replacing import split_change, successor
 
 
 def pay_dividends(
@@ -50,6 +51,22 @@ def close_out(floor: Floor, prices: PriceTape, row: int, at: datetime) -> None:
             floor.register.keep(order)
             resting = resting_of(order, floor.register.place(order.id))
             floor.execute(resting, quoted(e4(close)), lot.quantity, at, is_last=True)
+
+
+def split_shares(floor: Floor, symbol: str, ratio: Decimal, at: datetime) -> None:
+    """Make `ratio` shares of each one held; plain limits that are good till cancelled are replaced at the new price.
+
+    A reverse split (`ratio` below 1) cancels those, and all sells, which are of more than is held now.
+    """
+    floor.holdings.split(symbol, ratio)
+    for order in floor.adjustable(symbol):
+        if ratio > 1:
+            change = split_change(order, ratio)
+            floor.put_in_place(successor(order, change, at, order.expires_at), change, at)
+        else:
+            floor.withdraw(order.id, at)
+    if ratio < 1:
+        floor.withdraw_sells(symbol, at)
 
 
 def _has_ended(prices: PriceTape, row: int, symbol: str) -> bool:

@@ -5,26 +5,24 @@ before anything trades, what is left of the corporate actions happens: dividends
 before, where they are wanted and known, and delisted names are closed out. Settlement is immediate.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
 from tenthman.config import CostSettings
 from tenthman.domain.checks import require_aware
 from tenthman.domain.market import NEW_YORK, Bar, MarketData, SessionHours
-from tenthman.domain.money import e4
 from tenthman.domain.news import NewsItem
 from tenthman.domain.order import Account, BrokerClock, BrokerPosition, Fill, OrderStatus, TimeInForce
-from tenthman.exchange import admission
-from tenthman.exchange.book import Resting
 from tenthman.exchange.composition import compose
-from tenthman.exchange.corporate import close_out, pay_dividends
+from tenthman.exchange.corporate import close_out, pay_dividends, split_shares
 from tenthman.exchange.floor import Floor
+from tenthman.exchange.intake import intake
+from tenthman.exchange.lasting import expiry, overdue
 from tenthman.exchange.liquidity import Liquidity
 from tenthman.exchange.matching import FillCosts
 from tenthman.exchange.orders import (
-    Code,
     DividendPayment,
     ExchangeOrder,
     OrderEvent,
@@ -34,16 +32,13 @@ from tenthman.exchange.orders import (
     ShareSplit,
     VenueRules,
 )
-from tenthman.exchange.path import Path
-from tenthman.exchange.prices import NewsTape, PriceTape, quoted, sessions_closed
+from tenthman.exchange.prices import NewsTape
+from tenthman.exchange.quotes import Quotes
 from tenthman.exchange.register import NAMES
-from tenthman.exchange.replacing import require_fitting, require_replaceable, split_change, successor
+from tenthman.exchange.replacing import require_fitting, require_replaceable, successor
 from tenthman.exchange.sessions import Timetable
 
 __all__ = ["ExchangeOrder", "OrderEvent", "OrderRequest", "Refusal", "Replacement", "ReplayExchange", "VenueRules"]
-
-_AFTER_CLOSE = time(16, 15)
-"""When orders good till cancelled expire on their last day, New York time."""
 
 
 class ReplayExchange:
@@ -78,9 +73,8 @@ class ReplayExchange:
         self._names = names
         self._splits: list[ShareSplit] = []
         self._timetable = Timetable(market.hours)
-        self._prices = PriceTape(market)
+        self._quotes = Quotes(market, self._timetable)
         self._news = NewsTape(market.headlines)
-        self._halted: dict[str, tuple[datetime, Decimal | None]] = {}
         self._pays_dividends = pays_dividends
         self._dividends: list[DividendPayment] = []
         self._close_marks: list[tuple[date, Decimal]] = []
@@ -162,11 +156,11 @@ class ReplayExchange:
 
     def halt(self, symbol: str) -> None:
         """Stop trading in `symbol` until `resume`: nothing fills, orders are taken and wait, the price stands still."""
-        self._halted.setdefault(symbol, (self._now, self.price(symbol)))
+        self._quotes.halt(symbol, self._now)
 
     def resume(self, symbol: str) -> None:
         """Trade `symbol` again, at where its path is by now."""
-        if self._halted.pop(symbol, None) is not None and self._timetable.open_row(self._now) is not None:
+        if self._quotes.resume(symbol) and self._timetable.open_row(self._now) is not None:
             self._walk(self._now, self._now)
 
     def order(self, order_id: str) -> ExchangeOrder:
@@ -200,7 +194,10 @@ class ReplayExchange:
         """Holdings by symbol, at path prices."""
         return [
             BrokerPosition(
-                ticker=symbol, quantity=lot.quantity, avg_entry_price=lot.average, current_price=self._value(symbol)
+                ticker=symbol,
+                quantity=lot.quantity,
+                avg_entry_price=lot.average,
+                current_price=self._quotes.value(symbol, self._now),
             )
             for symbol, lot in sorted(self._floor.holdings.lots.items())
         ]
@@ -233,16 +230,7 @@ class ReplayExchange:
         1) cancels them, and all sells, which are of more than is held now.
         """
         self._splits.append(ShareSplit.of(symbol, ratio, self._timetable.clock(self._now).next_open))
-        self._floor.holdings.split(symbol, ratio)
-        for order in self._floor.adjustable(symbol):
-            if ratio > 1:
-                change = split_change(order, ratio)
-                follower = successor(order, change, self._now, order.expires_at)
-                self._floor.put_in_place(follower, change, self._now)
-            else:
-                self._floor.withdraw(order.id, self._now)
-        if ratio < 1:
-            self._floor.withdraw_sells(symbol, self._now)
+        split_shares(self._floor, symbol, ratio, self._now)
 
     def splits(self) -> list[ShareSplit]:
         """All splits of shares so far, oldest first."""
@@ -250,8 +238,7 @@ class ReplayExchange:
 
     def is_delisted(self, symbol: str) -> bool:
         """Whether `symbol` has had its last bar in this market and a session without it has begun."""
-        row = self._prices.ended(symbol)
-        return row is not None and self._timetable.hours[row].open_at <= self._now
+        return self._quotes.is_delisted(symbol, self._now)
 
     def price(self, symbol: str, at: datetime | None = None) -> Decimal | None:
         """Path price at `at` (None: now); the last close outside hours and in a halt; None when no price is known.
@@ -261,26 +248,15 @@ class ReplayExchange:
         at = self._now if at is None else at
         if at > self._now:
             raise ValueError(f"`at` must not be after {self._now}, was {at}")
-        since, frozen = self._halted.get(symbol, (None, None))
-        if since is not None and at >= since:
-            return frozen
-        row = self._timetable.open_row(at)
-        path = None if row is None else self._prices.path(row, symbol)
-        if row is not None and path is not None:
-            return quoted(path.price_at(self._timetable.fraction(row, at)))
-        close = self._prices.last_close(self._timetable.closed_by(at), symbol)
-        return None if close is None else quoted(e4(close))
+        return self._quotes.price(symbol, at)
 
     def is_halted(self, symbol: str, at: datetime) -> bool:
         """Whether a session is open at `at` in which `symbol` has no bar, or it has been halted since before."""
-        row = self._timetable.open_row(at)
-        since, _ = self._halted.get(symbol, (None, None))
-        return row is not None and (self._prices.path(row, symbol) is None or (since is not None and at >= since))
+        return self._quotes.is_halted(symbol, at)
 
     def bars(self, symbol: str, first: date, last: date) -> list[Bar]:
         """Daily bars of the sessions `first`..`last` that have closed by now, oldest first."""
-        row, hours = sessions_closed(self._timetable, first, last, self._now)
-        return self._prices.bars(symbol, hours, row)
+        return self._quotes.bars(symbol, first, last, self._now)
 
     def news(self, after: datetime | None, until: datetime | None, symbols: Sequence[str] = ()) -> list[NewsItem]:
         """Headlines that became known in `after`..`until` (both included) and by now, oldest first; no symbols: all."""
@@ -296,32 +272,11 @@ class ReplayExchange:
 
     def _admit(self, request: OrderRequest) -> tuple[OrderRequest, Decimal | None, Decimal]:
         """The request with what it leaves unsaid, the price now, and what it has to hold back; Refusal."""
-        request = admission.normalised(request)
-        admission.require_well_formed(request)
-        self._floor.register.require_unused(request.client_order_id)
-        if not self._prices.knows(request.symbol):
-            raise Refusal(422, Code.RULE, f'asset "{request.symbol}" not found')
-        if self.is_delisted(request.symbol):
-            raise Refusal(422, Code.RULE, f'asset "{request.symbol}" is not active')
-        local = self._now.astimezone(NEW_YORK)
-        today = next(iter(self.calendar(local.date(), local.date())), None)
-        admission.require_auction_window(request, local, today)
-        price = self.price(request.symbol)
-        if request.notional is not None and price is None:
-            raise Refusal(422, Code.RULE, f"no price is known for {request.symbol}")
-        base = request.limit_price if request.limit_price is not None else request.stop_price
-        admission.require_legs(request, price if base is None else base)
+        request, price = intake(request, self._now, self._floor.register, self._quotes, self._timetable)
         return request, price, self._floor.admit(request, price)
 
     def _expiry(self, lasts: TimeInForce) -> datetime | None:
-        """When an order sent now ends by itself: at a close, or at 16:15 after so many days; None: never."""
-        if lasts is not TimeInForce.GTC:
-            row = self._timetable.closed_by(self._now)
-            return self.market.hours[row].close_at if row < len(self.market.hours) else None
-        if self._rules.gtc_days is None:
-            return None
-        day = self._now.astimezone(NEW_YORK).date() + timedelta(days=self._rules.gtc_days)
-        return datetime.combine(day, _AFTER_CLOSE, NEW_YORK).astimezone(UTC)
+        return expiry(lasts, self._now, self._timetable, self._rules.gtc_days)
 
     def _move(self, to: datetime) -> None:
         hours = self.market.hours
@@ -343,9 +298,7 @@ class ReplayExchange:
         """Orders good till cancelled end when their days are over."""
         if self._rules.gtc_days is None:
             return
-        ends = ((self.order(resting.id), resting.id) for resting in self._floor.book)
-        over = [(order.expires_at, name) for order, name in ends if order.time_in_force is TimeInForce.GTC]
-        for at, order_id in sorted((at, name) for at, name in over if at is not None and at <= until):
+        for at, order_id in overdue([self.order(resting.id) for resting in self._floor.book], until):
             self._floor.expire(order_id, at)
 
     def _fraction(self) -> float | None:
@@ -357,14 +310,14 @@ class ReplayExchange:
         row = self._timetable.open_row(self._now)
         if row is not None:
             at = self._timetable.fraction(row, self._now)
-            paths = self._paths(row, self._floor.fresh())
+            paths = self._quotes.paths(row, self._floor.fresh())
             self._floor.walk_fresh(paths, at, lambda fraction: self._timetable.instant(row, fraction))
 
     def _open(self, session: SessionHours) -> None:
         self._opened = self._row
         if self._pays_dividends:
-            self._dividends += pay_dividends(self._floor.holdings, self._prices, self._row, session, self._names)
-        close_out(self._floor, self._prices, self._row, session.open_at)
+            self._dividends += pay_dividends(self._floor.holdings, self._quotes.tape, self._row, session, self._names)
+        close_out(self._floor, self._quotes.tape, self._row, session.open_at)
         self._floor.open_session(session.open_at)
         self._begin_volume()
         if self._floor.awaits_opening:
@@ -372,7 +325,7 @@ class ReplayExchange:
             self._floor.end_opening(session.open_at)
 
     def _begin_volume(self) -> None:
-        self._floor.liquidity.begin(lambda symbol: self._prices.volume(self._row, symbol))
+        self._floor.liquidity.begin(lambda symbol: self._quotes.tape.volume(self._row, symbol))
 
     def _close(self, session: SessionHours) -> None:
         self._floor.close_session(session.close_at)
@@ -383,24 +336,19 @@ class ReplayExchange:
         row = self._row
         start, stop = self._timetable.fraction(row, begin), self._timetable.fraction(row, end)
         self._floor.walk(
-            self._paths(row, self._floor.book), start, stop, lambda fraction: self._timetable.instant(row, fraction)
+            self._quotes.paths(row, self._floor.book),
+            start,
+            stop,
+            lambda fraction: self._timetable.instant(row, fraction),
         )
 
-    def _paths(self, row: int, orders: Iterable[Resting]) -> dict[str, Path]:
-        symbols = {order.symbol for order in orders} - self._halted.keys()
-        found = ((symbol, self._prices.path(row, symbol)) for symbol in symbols)
-        return {symbol: path for symbol, path in found if path is not None}
-
     def _equity(self) -> Decimal:
-        worth = (lot.quantity * self._value(symbol) for symbol, lot in self._floor.holdings.lots.items())
+        worth = (
+            lot.quantity * self._quotes.value(symbol, self._now) for symbol, lot in self._floor.holdings.lots.items()
+        )
         return self._floor.holdings.cash + sum(worth, Decimal(0))
 
     def _last_equity(self) -> Decimal:
         today = self._now.astimezone(NEW_YORK).date()
         marks = (equity for session, equity in reversed(self._close_marks) if session < today)
         return next(marks, self._starting_cash)
-
-    def _value(self, symbol: str) -> Decimal:
-        price = self.price(symbol)
-        assert price is not None
-        return price
