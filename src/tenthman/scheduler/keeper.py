@@ -12,7 +12,7 @@ from tenthman.data.flags import FlagStore
 from tenthman.data.ingest import Ingested, Span, check_against, check_stored, ingest, ingest_actions
 from tenthman.data.sources import BarSource, Flag
 from tenthman.db.pool import Pool
-from tenthman.domain.errors import BrokerUnavailable
+from tenthman.domain.errors import BrokerUnavailable, DataCorrupt
 from tenthman.domain.market import Panel, SessionHours, Universe
 
 LOOK_BACK = timedelta(days=400)
@@ -84,14 +84,14 @@ class BarKeeper:
         tickers = self._tickers()
         try:
             ingest_actions(self._flags, self._source, tickers, span, at)
-        except BrokerUnavailable as error:
+        except (BrokerUnavailable, DataCorrupt) as error:
             log.warning("corporate actions left out", cause=str(error))
         raised = check_stored(self._store, self._flags, tickers, span, at, self._settings, self._refused)
         if self._second is None:
             return raised, ""
         try:
             more, _ = check_against(self._store, self._flags, self._second, tickers, span, at, self._settings)
-        except BrokerUnavailable as error:
+        except (BrokerUnavailable, DataCorrupt) as error:
             return raised, str(error)
         return [*raised, *more], ""
 

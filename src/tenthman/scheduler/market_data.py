@@ -29,7 +29,7 @@ from tenthman.data.quality import Tolerances, compare
 from tenthman.data.sources import ActionKind, BarSource, CorporateAction, Flag
 from tenthman.data.yahoo import YahooSource
 from tenthman.db.pool import Pool
-from tenthman.domain.errors import BrokerUnavailable, ConfigError, DataMissing
+from tenthman.domain.errors import BrokerUnavailable, ConfigError, DataCorrupt, DataMissing
 from tenthman.domain.market import Floats, Universe
 from tenthman.scheduler.live import MARKET_ID, live_provenance, paper_keys
 
@@ -132,7 +132,7 @@ def bring_in(
     actions = 0
     try:
         actions = ingest_actions(FlagStore(pool, MARKET_ID), sources.first, tickers, span, at)
-    except BrokerUnavailable as error:
+    except (BrokerUnavailable, DataCorrupt) as error:
         log.warning("corporate actions left out", cause=str(error))
     return _examined(config, pool, universe, sources.second, tickers, span, at, found, actions)
 
@@ -244,7 +244,7 @@ def _examined(
             more, answer = check_against(store, flags, second, tickers, span, at, settings)
             raised += more
             compared = len(answer.bars)
-        except BrokerUnavailable as error:
+        except (BrokerUnavailable, DataCorrupt) as error:
             unchecked = str(error)
             log.warning("second source left out", cause=unchecked)
     listed = {item.ticker for item in universe.listings} | {universe.index_ticker}

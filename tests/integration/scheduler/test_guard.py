@@ -13,7 +13,7 @@ from tenthman_written_source import AT, DAYS, SETTINGS, Written, rising
 from tenthman.data.bars import BarStore
 from tenthman.data.calendar import sessions_between
 from tenthman.data.market import MarketHistory, MarketView
-from tenthman.data.sources import Daily
+from tenthman.data.sources import CorporateAction, Daily
 from tenthman.db.pool import Pool
 from tenthman.decision import Prepared
 from tenthman.domain.audit import EventKind
@@ -195,11 +195,29 @@ def test_a_broker_that_does_not_tell_the_time_stops_entries_and_no_exits(pool: P
     assert desk.told.alerts == [("calendar disagrees", {"cause": cause, "entries_refused": 2})]
 
 
-def test_bars_that_cannot_be_examined_are_told_of_and_stop_nothing(pool: Pool) -> None:
-    desk = Guarded(pool, Written(_sound()), Unreadable(_sound()))
+def test_a_second_source_that_cannot_be_read_is_told_of_and_costs_the_comparison_alone(pool: Pool) -> None:
+    closes = _sound()
+    closes["AAA"][-2] = None
+    desk = Guarded(pool, Written(closes), Unreadable(_sound()))
     desk.sight.after_close(AT)
-    assert desk.told.alerts == [("bars not examined", {"cause": "`t` must be a time"})]
-    assert desk.actions() == {"AAA": "buy", "BBB": "buy", "CCC": "sell"}
+    assert [subject for subject, _ in desk.told.alerts] == ["bars flagged", "second source silent"]
+    assert desk.told.alerts[1][1] == {"cause": "`t` must be a time"}
+    assert desk.actions() == {"AAA": "hold", "BBB": "buy", "CCC": "sell"}
+
+
+class Garbled(Written):
+    """Has bars, and corporate actions that nobody can read."""
+
+    def actions(self, tickers: Sequence[str], first: date, last: date) -> tuple[CorporateAction, ...]:
+        raise DataCorrupt("`ex_date` must be a day")
+
+
+def test_corporate_actions_that_cannot_be_read_keep_no_bar_from_being_examined(pool: Pool) -> None:
+    closes = _sound()
+    closes["AAA"][-2] = None
+    desk = Guarded(pool, Garbled(closes))
+    desk.sight.after_close(AT)
+    assert [subject for subject, _ in desk.told.alerts] == ["bars flagged"]
 
 
 @pytest.mark.parametrize("price", [10.0, 80.0])
