@@ -86,7 +86,8 @@ def growing_on(address: str) -> Iterator[Grow]:
     out raises SetupError when the cluster is lost on the way: start again then.
     """
     with connected(address) as client, client.as_current():
-        _require_this_xgboost(client, address)
+        with _unbroken(address):
+            _require_this_xgboost(client, address)
         yield partial(_grow, client, address)
 
 
