@@ -273,6 +273,7 @@ def test_a_trade_opens_to_its_whole_story_in_order(page: Page) -> None:
         "risk_fraction_per_trade",
         "set the size",
         "tm-d-AAPL-entry",
+        "Worse by, bp",
         "x1",
         "72.00",
         "Closed 06 Jan 2020 12:00 by stop: -210.30 USD after fees of 0.30 USD",
