@@ -10,6 +10,7 @@ from tenthman.config import DataSettings
 from tenthman.data.bars import BarStore, Instants
 from tenthman.data.flags import FlagStore
 from tenthman.data.ingest import Ingested, Span, check_against, check_stored, ingest, ingest_actions
+from tenthman.data.quality import on_calendar
 from tenthman.data.sources import BarSource, Flag
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import BrokerUnavailable, DataCorrupt
@@ -107,9 +108,9 @@ class BarKeeper:
         """All stored bars of the calendar's sessions, each known at its session's close."""
         panel, _ = self._store.panel_until(None)
         close_of = {np.datetime64(item.session, "D"): item.close_at for item in self._hours}
-        covered = [close_of[session] for session in panel.sessions if session in close_of]
-        closes = np.array([close.replace(tzinfo=None) for close in covered], dtype="datetime64[us]")
-        return panel.rows(len(panel.sessions) - len(covered), len(panel.sessions)), closes
+        covered = [session for session in panel.sessions if session in close_of]
+        closes = np.array([close_of[session].replace(tzinfo=None) for session in covered], dtype="datetime64[us]")
+        return on_calendar(panel, np.array(covered, dtype="datetime64[D]")), closes
 
     def _ingest(self, tickers: tuple[str, ...], span: Span, at: datetime) -> Ingested:
         found = ingest(self._store, self._source, tickers, span, at, self._settings.overlap_sessions)

@@ -21,6 +21,7 @@ from tenthman.data.alpaca import AlpacaMarketSource
 from tenthman.data.bars import BarStore
 from tenthman.data.calendar import sessions_between
 from tenthman.data.market import MarketHistory
+from tenthman.data.quality import on_calendar
 from tenthman.data.sources import BarSource
 from tenthman.data.universe import sp100
 from tenthman.data.yahoo import YahooSource
@@ -244,7 +245,7 @@ def stored_history(
     stored = {np.datetime64(item.session, "D"): item for item in hours}
     covered = tuple(stored[session] for session in panel.sessions if session in stored)
     closes = np.array([item.close_at.replace(tzinfo=None) for item in covered], dtype="datetime64[us]")
-    recent = panel.rows(len(panel.sessions) - len(covered), len(panel.sessions))
+    recent = on_calendar(panel, np.array([item.session for item in covered], dtype="datetime64[D]"))
     return MarketHistory(recent, closes, rescored(score, news.load(begun)), universe, hours)
 
 

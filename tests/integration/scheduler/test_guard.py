@@ -205,6 +205,17 @@ def test_a_second_source_that_cannot_be_read_is_told_of_and_costs_the_comparison
     assert desk.actions() == {"AAA": "hold", "BBB": "buy", "CCC": "sell"}
 
 
+def test_a_stored_bar_of_a_day_without_a_session_is_passed_over(pool: Pool) -> None:
+    desk = Guarded(pool, Written(_sound()))
+    before, closes = desk.keeper.stored()
+    stray = desk.source.daily(["AAA"], DAYS[0], DAYS[0], AT).bars[0]
+    BarStore(pool, "m").append([replace(stray, session=date(2020, 1, 20))])
+    after, again = desk.keeper.stored()
+    assert np.array_equal(after.sessions, before.sessions)
+    assert np.array_equal(after.close, before.close, equal_nan=True)
+    assert np.array_equal(again, closes)
+
+
 class Garbled(Written):
     """Has bars, and corporate actions that nobody can read."""
 
