@@ -43,6 +43,7 @@ class Anchors:
 
 def write_anchor(path: Path, anchor: Anchor) -> None:
     """Add a line, which is on disk when this returns. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     line = json.dumps({**asdict(anchor), "at": anchor.at.isoformat()}).encode() + b"\n"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
     try:

@@ -161,7 +161,7 @@ def noted(pool: Pool, path: Path) -> tuple[Anchor, ...]:
 
 
 def test_a_chain_that_grew_fits_every_note_of_it(pool: Pool, tmp_path: Path) -> None:
-    path = tmp_path / "anchors.jsonl"
+    path = tmp_path / "new" / "anchors.jsonl"
     note(pool, path, RUN, NOON)
     assert read_anchors(path) is None, "there is nothing to note yet"
     for count in (1, 2, 4):

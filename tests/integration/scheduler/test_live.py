@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tenthman.db.anchors import ANCHORS, read_anchors
 from tenthman.db.audit import verify_anchored
 from tenthman.db.supervisor import read_postmaster
 from tenthman.domain.errors import BrokerUnavailable, ConfigError, SetupError
+from tenthman.domain.market import MarketData
 from tenthman.domain.order import TradingState
 from tenthman.exchange.practice import make_practice_market, practice_range
 from tenthman.exchange.process import ExchangeProcess
@@ -35,8 +37,14 @@ ACCOUNT = "a1b2c3d4-0000-4000-8000-000000000001"
 
 
 @pytest.fixture
-def config(reachable_home) -> Config:
-    return load_config(None, {"TENTHMAN_HOME": str(reachable_home), "PATH": os.environ["PATH"]})
+def config(tmp_path, fresh_database_url) -> Config:
+    return load_config(None, {"TENTHMAN_HOME": str(tmp_path / "home"), "DATABASE_URL": fresh_database_url})
+
+
+@pytest.fixture
+def own_server(reachable_home) -> Config:
+    """With an embedded server of its own, which can be restarted."""
+    return load_config(None, {"TENTHMAN_HOME": str(reachable_home)})
 
 
 @pytest.fixture
@@ -48,9 +56,14 @@ def without_a_language_model(monkeypatch):
     monkeypatch.setattr(live, "open_holes", no_model)
 
 
+@cache
+def _market() -> MarketData:
+    return make_practice_market(3, "planted", sessions_between(*practice_range())[:460])
+
+
 @contextmanager
 def _world(config: Config, log: Path, start_at: int):
-    market = make_practice_market(3, "planted", sessions_between(*practice_range())[:460])
+    market = _market()
     start = market.hours[start_at].open_at - timedelta(hours=12)
     cash = Decimal(100_000)
     with ExchangeProcess(market, config.settings.costs, cash, ACCOUNT, start, log) as exchange:
@@ -130,19 +143,19 @@ def _restart(home: Path) -> None:
 
 
 @pytest.mark.usefixtures("without_a_language_model")
-def test_a_desk_that_lost_its_run_to_a_restart_of_postgresql_stops_and_leaves_it_to_the_next(config, tmp_path):
+def test_a_desk_that_lost_its_run_to_a_restart_of_postgresql_stops_and_leaves_it_to_the_next(own_server, tmp_path):
     taken: list[Ledger] = []
-    with _world(config, tmp_path / "exchange.log", 440) as world, open_storage(config) as other:
+    with _world(own_server, tmp_path / "exchange.log", 440) as world, open_storage(own_server) as other:
 
         def say(line: str) -> None:
             if line.startswith("next: morning"):
-                _restart(config.home)
+                _restart(own_server.home)
                 run = newest_run(other, world="paper", account_id=ACCOUNT)
                 assert run is not None
                 taken.append(Ledger.join(other, run))
 
         with pytest.raises(SetupError, match=r"keeps other desks out of run .* was lost"):
-            trade(config, world, say, sessions=1)
+            trade(own_server, world, say, sessions=1)
         with taken[0] as ledger:
             assert world.broker.positions() == []
             assert world.broker.open_orders() == []
