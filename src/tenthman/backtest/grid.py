@@ -20,7 +20,7 @@ from tenthman.ml.registry import THRESHOLDS
 MAX_SETTINGS = 100_000
 """A sweep of more is refused: its trials would leave nothing of any Sharpe ratio."""
 
-COMPUTED_ONCE = frozenset({"blackout", "cluster", "data_quality"})
+COMPUTED_ONCE = frozenset({"blackout", "cluster", "data_quality", "structure_stop"})
 """Sections of the rules that say what is read of the market."""
 
 RULES, SIGNAL, COSTS = "risk_rules", "models.signal", "settings.costs"

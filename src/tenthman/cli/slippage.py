@@ -45,4 +45,4 @@ def _order_line(order: "Slippage") -> str:
 
 
 def _with_points(item: "Slippage | SlippageSum") -> dict[str, object]:
-    return {**asdict(item), "basis_points": item.basis_points}
+    return {**asdict(item), "cost_usd": item.cost_usd, "basis_points": item.basis_points}
