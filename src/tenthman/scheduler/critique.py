@@ -18,12 +18,25 @@ from tenthman.agents.tape import tape_only, taped
 from tenthman.agents.vocabulary import VOCABULARY
 from tenthman.config import Config
 from tenthman.db.pool import Pool
-from tenthman.decision import Holes, Question, decide, prepare
+from tenthman.decision import Holes, Prepared, Question, decide, prepare
 from tenthman.domain.audit import Decision, RunKey, Slot
 from tenthman.domain.canonical import content_hash
 from tenthman.domain.errors import ConfigError, DataMissing, TapeMiss
 from tenthman.domain.market import NEW_YORK, Period
-from tenthman.domain.opinion import Abstain, Action, Ask, Case, Critique, Enter, Hold, ReplyState, Review, Stance, Veto
+from tenthman.domain.opinion import (
+    Abstain,
+    Action,
+    Ask,
+    Case,
+    Critique,
+    Enter,
+    Hold,
+    ReplyState,
+    Review,
+    Signal,
+    Stance,
+    Veto,
+)
 from tenthman.domain.order import Denial, SizedOrder
 from tenthman.news.storage import NewsStore
 from tenthman.scheduler.book import empty_book
@@ -62,16 +75,7 @@ def hold_debate(config: Config, pool: Pool, market: KnownMarket, as_of: datetime
 
     Raises ConfigError when `ticker` is no member then, DataMissing when it sits out or risk would not size an entry.
     """
-    view = market.history.serve(as_of)
-    if view.last_session is None:
-        raise DataMissing(f"`--as-of` must lie after the market's first session, was {as_of.isoformat()}")
-    model, _ = model_for(config, pool, market, view, None)
-    prepared = prepare(view, model, last_closes(view), config)
-    signal = next((item for item in prepared.signals if item.ticker == ticker), None)
-    if signal is None:
-        if ticker in prepared.skipped:
-            raise DataMissing(f"{ticker} sits out as of {as_of.isoformat()}: {prepared.skipped[ticker]}")
-        raise ConfigError(f"`ticker` must be a member as of {as_of.isoformat()}, was {ticker!r}")
+    prepared, signal = _candidate(config, pool, market, as_of, ticker)
     alone = replace(prepared, signals=(replace(signal, action=Action.BUY),))
     quote = quote_from(market.history.serve, NewsStore(pool, market.market_id), config)
     question = Question(
@@ -79,7 +83,7 @@ def hold_debate(config: Config, pool: Pool, market: KnownMarket, as_of: datetime
         slot=Slot.MORNING,
         as_of=as_of,
         config_hash=config.hash,
-        model_version=model.version,
+        model_version=signal.model_version,
     )
     book = empty_book(as_of, Decimal(config.settings.rehearsal.starting_cash_usd))
 
@@ -109,6 +113,23 @@ def hold_debate(config: Config, pool: Pool, market: KnownMarket, as_of: datetime
         review=Review(critiques=decision.critiques, verdict=verdict),
         from_tape=from_tape,
     )
+
+
+def _candidate(
+    config: Config, pool: Pool, market: KnownMarket, as_of: datetime, ticker: str
+) -> tuple[Prepared, Signal]:
+    """What is prepared as of `as_of`, and the signal of `ticker` in it."""
+    view = market.history.serve(as_of)
+    if view.last_session is None:
+        raise DataMissing(f"`--as-of` must lie after the market's first session, was {as_of.isoformat()}")
+    model, _ = model_for(config, pool, market, view, None)
+    prepared = prepare(view, model, last_closes(view), config)
+    signal = next((item for item in prepared.signals if item.ticker == ticker), None)
+    if signal is not None:
+        return prepared, signal
+    if ticker in prepared.skipped:
+        raise DataMissing(f"{ticker} sits out as of {as_of.isoformat()}: {prepared.skipped[ticker]}")
+    raise ConfigError(f"`ticker` must be a member as of {as_of.isoformat()}, was {ticker!r}")
 
 
 def keep_debate(
