@@ -13,6 +13,7 @@ from decimal import Decimal
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from tenthman_exchange import eventually
 from tenthman_trades import (
     CHECK,
     MORNING,
@@ -510,6 +511,31 @@ def test_a_run_that_another_desk_keeps_is_not_joined(market: Pool, fresh_databas
         with pytest.raises(SetupError, match=f"run {first.run_id} is held by another desk"):
             Ledger.join(other, first.run_id)
         first.reached(MORNING)
+
+
+def test_an_account_that_a_desk_trades_is_not_begun_a_second_time_under_any_key(market: Pool) -> None:
+    other = replace(KEY, config_hash="e" * 64)
+    with begin(market, "paper", "account-1") as first, begin(market, "paper", "account-2"):
+        for key in (KEY, other):
+            with pytest.raises(SetupError, match=f"trades account account-1 already, in run {first.run_id}"):
+                begin(market, "paper", "account-1", key)
+        assert rows(market, "SELECT count(*) FROM runs") == [(2,)]
+    with begin(market, "paper", "account-1", other) as following:
+        assert following.trading_state() is TradingState.ACTIVE
+
+
+def test_a_run_that_could_not_be_joined_is_let_go(market: Pool) -> None:
+    with pytest.raises(psycopg.errors.InvalidTextRepresentation) as caught:
+        Ledger.join(market, "no run")
+    held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database "
+    assert eventually(lambda: rows(market, held + "WHERE datname = current_database())") == [(0,)]), caught.traceback
+
+
+def test_a_server_that_is_gone_is_known_to_be_after_two_minutes_while_a_statement_is_on_its_way(market: Pool) -> None:
+    with begin(market) as ledger, ledger._recording() as cursor:
+        told = cursor.connection.info.get_parameters()
+    idle, between, times = (int(told[f"keepalives_{name}"]) for name in ("idle", "interval", "count"))
+    assert int(told["tcp_user_timeout"]) == 1000 * (idle + between * times) == 120_000
 
 
 def test_only_runs_of_the_same_key_are_looked_at(market: Pool) -> None:

@@ -18,8 +18,9 @@ from tenthman.domain.errors import SetupError
 from tenthman.scheduler.state.run import Cursor
 
 _SQL = load_queries("tenthman.scheduler.state", "hold.sql")
-KEEPALIVE = {"keepalives_idle": 60, "keepalives_interval": 15, "keepalives_count": 4}
-"""A session that is idle for hours is kept alive, and one whose server is gone is known to be after two minutes."""
+KEEPALIVE = {"keepalives_idle": 60, "keepalives_interval": 15, "keepalives_count": 4, "tcp_user_timeout": 120_000}
+"""A session that is idle for hours is kept alive, and one whose server is gone is known to be after two minutes, also
+where a statement is on its way to it."""
 
 
 class Hold:

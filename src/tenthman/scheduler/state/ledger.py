@@ -17,6 +17,7 @@ from tenthman.db.pool import Pool
 from tenthman.db.sql import load_queries
 from tenthman.domain.audit import EventKind, RunKey
 from tenthman.domain.canonical import plain
+from tenthman.domain.errors import SetupError
 from tenthman.domain.market import Period
 from tenthman.scheduler.state.committees import CommitteeRecord
 from tenthman.scheduler.state.equity import EquityRecord, write_equity
@@ -73,12 +74,15 @@ class Ledger(OrderRecord, TradeRecord, EquityRecord, LatchRecord, CommitteeRecor
         """Begin a run; earlier runs of the same key that nobody holds any more are marked as interrupted.
 
         A paper or live account keeps the trading state of its last run: only a person re-arms. Elsewhere it is
-        ACTIVE. The starting cash is the first point of the equity curve.
+        ACTIVE. The starting cash is the first point of the equity curve. Raises SetupError when another desk holds a
+        run of that account.
         """
         run_id = str(uuid.uuid4())
         hold = hold_run(pool, run_id)
         try:
             with pool.connection() as connection, connection.cursor() as cursor:
+                if account_id is not None:
+                    _require_no_other_desk(cursor, account_id)
                 cursor.execute(_SQL["lock_key"], [key.hash])
                 interrupted = _mark_interrupted(cursor, key.hash, at_wall)
                 row = [run_id, key.hash, market_id, world, account_id, period.first, period.last]
@@ -99,8 +103,12 @@ class Ledger(OrderRecord, TradeRecord, EquityRecord, LatchRecord, CommitteeRecor
     def join(cls, pool: Pool, run_id: str) -> Self:
         """Go on with a run that was let go: it is held again, and counts as running. Waits while another holds it."""
         hold = hold_run(pool, run_id)
-        with pool.connection() as connection:
-            connection.execute(_SQL["resume_run"], [run_id])
+        try:
+            with pool.connection() as connection:
+                connection.execute(_SQL["resume_run"], [run_id])
+        except BaseException:
+            hold.close()
+            raise
         return cls(pool, run_id, hold)
 
     @classmethod
@@ -158,11 +166,23 @@ def newest_run(pool: Pool, *, world: str, account_id: str | None = None) -> str 
     return None if row is None else str(row[0])
 
 
+def _require_no_other_desk(cursor: Cursor, account_id: str) -> None:
+    """Two desks that find no run of an account at one moment would each begin one: the second is sent away."""
+    cursor.execute(_SQL["lock_account"], [account_id])
+    for (run_id,) in cursor.execute(_SQL["runs_of_account"], [account_id]).fetchall():
+        if not _is_let_go(cursor, run_id):
+            raise SetupError(f"another desk trades account {account_id} already, in run {run_id}: stop it first")
+
+
+def _is_let_go(cursor: Cursor, run_id: str) -> bool:
+    free = cursor.execute(_SQL["is_abandoned"], [run_id]).fetchone()
+    return free is not None and bool(free[0])
+
+
 def _mark_interrupted(cursor: Cursor, key_hash: str, at_wall: datetime) -> tuple[Interrupted, ...]:
     abandoned = []
     for run_id, reached in cursor.execute(_SQL["running_runs"], [key_hash]).fetchall():
-        free = cursor.execute(_SQL["is_abandoned"], [run_id]).fetchone()
-        if free is not None and free[0]:
+        if _is_let_go(cursor, run_id):
             cursor.execute(_SQL["mark_interrupted"], [at_wall, run_id])
             audit.append(cursor, run_id, at_wall, EventKind.RUN_INTERRUPTED, run_id, {"reached": reached})
             abandoned.append(Interrupted(run_id=run_id, reached=reached))

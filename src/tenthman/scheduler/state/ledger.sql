@@ -1,6 +1,12 @@
 -- name: lock_key
 SELECT pg_advisory_xact_lock(hashtextextended('start of ' || %s, 0))
 
+-- name: lock_account
+SELECT pg_advisory_xact_lock(hashtextextended('account ' || %s, 0))
+
+-- name: runs_of_account
+SELECT id::text FROM runs WHERE account_id = %s AND world IN ('paper', 'live')
+
 -- name: is_abandoned
 SELECT pg_try_advisory_xact_lock(hashtextextended('run ' || %s, 0))
 
