@@ -79,6 +79,11 @@ def flatten(orders: Sequence[BrokerOrder]) -> list[BrokerOrder]:
     return [order for order in flat if not order.status.is_final]
 
 
+def is_protective(order: BrokerOrder) -> bool:
+    """Whether `order` sells once the price has fallen. Somebody's stop to buy protects nothing."""
+    return order.order_type is OrderType.STOP and order.side is Side.SELL
+
+
 def sessions_between(hours: Sequence[SessionHours], first: date, last: date) -> int:
     """How many sessions of `hours` (in order) after `first` up to and with `last`; 0 or less when `last` is before."""
     return bisect_right(hours, last, key=_session_of) - bisect_right(hours, first, key=_session_of)
@@ -99,7 +104,7 @@ def _position(
     stops = [
         order.stop_price
         for order in resting
-        if order.ticker == held.ticker and order.order_type is OrderType.STOP and order.stop_price is not None
+        if order.ticker == held.ticker and is_protective(order) and order.stop_price is not None
     ]
     opened = origin.opened if origin else session
     return Position(

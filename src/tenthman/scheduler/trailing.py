@@ -10,11 +10,11 @@ from tenthman.domain.audit import EventKind, client_order_id
 from tenthman.domain.errors import OrderOutcomeUnknown, OrderRejected
 from tenthman.domain.market import Panel
 from tenthman.domain.money import ceil_e4, e4, usd
-from tenthman.domain.order import EXTERNAL, Book, BrokerOrder, OrderType, Position, PriceChange, TradingState
+from tenthman.domain.order import EXTERNAL, Book, BrokerOrder, Position, PriceChange, TradingState
 from tenthman.features.technical import atr
 from tenthman.risk import arithmetic
 from tenthman.risk.numbers import OFF, rule_numbers
-from tenthman.scheduler.book import flatten
+from tenthman.scheduler.book import flatten, is_protective
 from tenthman.scheduler.orchestrator import Desk, settle
 from tenthman.scheduler.timeline import Step
 
@@ -24,8 +24,8 @@ log = structlog.get_logger(__name__)
 def raise_stops(desk: Desk, book: Book, view: MarketView, step: Step) -> None:
     """Replace every stop of the desk's own holdings that `trailing_stop_atr` would have higher; off: none.
 
-    `view` must hold the session's bars. A stop that the broker will not replace stays where it is, and an alert says
-    so; one whose answer is lost is found by the next settling.
+    `view` must hold the session's bars. A stop that the broker will not replace, or that has gone since `book` was
+    drawn up, is an alert; one whose answer is lost is found by the next settling.
     """
     trailing = rule_numbers(desk.config.risk_rules).trailing_atr
     if trailing == OFF or desk.kill_switch() is not TradingState.ACTIVE:
@@ -34,12 +34,16 @@ def raise_stops(desk: Desk, book: Book, view: MarketView, step: Step) -> None:
     levels = _levels(ours, view.panel, desk.config.risk_rules.stops.atr_sessions, trailing) if ours else {}
     if not levels:
         return
-    resting = {
-        order.ticker: order for order in flatten(desk.broker.open_orders()) if order.order_type is OrderType.STOP
-    }
+    at_work = flatten(desk.broker.open_orders())
+    resting = {(order.ticker, order.stop_price): order for order in at_work if is_protective(order)}
     for position in sorted(ours, key=lambda item: item.ticker):
-        if position.ticker in levels:
-            _replace(desk, position, resting[position.ticker], levels[position.ticker], step)
+        if position.ticker not in levels:
+            continue
+        stop = resting.get((position.ticker, position.stop_price))
+        if stop is None:
+            _alert(desk, position.ticker, "the stop is not at the broker any more", step.at)
+        else:
+            _replace(desk, position, stop, levels[position.ticker], step)
     settle(desk, step)
 
 

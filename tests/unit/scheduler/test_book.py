@@ -133,6 +133,13 @@ def test_a_holding_that_the_desk_did_not_open_is_external() -> None:
     assert (position.issuer, position.sector) == ("Alphabet", "Communication")
 
 
+def test_somebodys_stop_to_buy_protects_nothing() -> None:
+    theirs = an_order("b", Side.BUY, OrderType.STOP, stop="120.00")
+    assert [item.stop_price for item in the_book(theirs, positions=(a_holding(),)).positions] == [None]
+    ours = an_order("s", Side.SELL, OrderType.STOP, stop="95.00")
+    assert [item.stop_price for item in the_book(theirs, ours, positions=(a_holding(),)).positions] == [Decimal(95)]
+
+
 def test_a_holding_outside_the_universe_is_its_own_issuer_in_an_unknown_sector() -> None:
     (position,) = the_book(positions=(a_holding("XXX"),)).positions
     assert (position.issuer, position.sector) == ("XXX", "Unknown")

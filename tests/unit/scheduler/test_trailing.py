@@ -95,6 +95,17 @@ def test_a_stop_that_the_broker_does_not_move_is_an_alert(exchange: ReplayExchan
     assert _stop(exchange) == Decimal("90.00")
 
 
+def test_a_stop_that_went_since_the_book_was_drawn_up_is_an_alert(exchange: ReplayExchange) -> None:
+    desk = _desk(exchange, InProcessBroker(exchange))
+    exchange.advance(_closing(2).at)
+    book = settle(desk, _closing(2))
+    for order in exchange.orders("open"):
+        if order.order_type is OrderType.STOP:
+            exchange.cancel(order.id)
+    raise_stops(desk, book, SimpleNamespace(panel=MARKET.panel.rows(0, 3)), _closing(2))
+    assert [(subject, payload["ticker"]) for subject, payload, _ in desk.ledger.alerts] == [("stop not raised", "AAA")]
+
+
 def test_nothing_moves_while_the_kill_switch_is_pulled_or_the_rule_is_off(exchange: ReplayExchange) -> None:
     desk = _desk(exchange, InProcessBroker(exchange))
     _close(replace(desk, kill_switch=lambda: TradingState.REDUCING), exchange, 2)
