@@ -23,7 +23,7 @@ Split = tuple[datetime, str, Decimal]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenSplit:
-    """A split that the market's record tells of, and what the account held when it was looked at next."""
+    """A split that the market's record tells of, and what the account held when that day had been traded."""
 
     split: Split
     seen_at: datetime
