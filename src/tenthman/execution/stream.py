@@ -21,6 +21,9 @@ _log = structlog.get_logger(__name__)
 
 _STOP_WITHIN_S = 10.0
 _GATHER_S = 5.0
+_MOST_KEPT = 1000
+"""Notices that wait to be heard. What is beyond them is dropped: one of them is reason enough to look."""
+
 CONNECTED = "connected"
 """Not the broker's word: the stream is on (again), and what happened before is not told by it."""
 
@@ -70,7 +73,7 @@ class TradeUpdates:
 
     def __init__(self, stream_url: str | None, key: str, secret: str, gather_s: float = _GATHER_S) -> None:
         """`gather_s`: for how long `rings` lets what belongs together come in."""
-        self._notices: queue.SimpleQueue[OrderNotice] = queue.SimpleQueue()
+        self._notices: queue.Queue[OrderNotice] = queue.Queue(_MOST_KEPT)
         self._gather_s = gather_s
         self._listener = _Listener(stream_url, key, secret, self._connected)
         self._listener.subscribe_trade_updates(self._receive)
@@ -106,14 +109,18 @@ class TradeUpdates:
         return True
 
     def _connected(self) -> None:
-        self._notices.put(OrderNotice(event=CONNECTED, order_id="", client_order_id=""))
+        self._keep(OrderNotice(event=CONNECTED, order_id="", client_order_id=""))
+
+    def _keep(self, notice: OrderNotice) -> None:
+        with contextlib.suppress(queue.Full):
+            self._notices.put_nowait(notice)
 
     async def _receive(self, message: object) -> None:
         notice = _read_notice(message)
         if notice is None:
             _log.warning("trade update dropped", cause="unreadable")
             return
-        self._notices.put(notice)
+        self._keep(notice)
 
 
 def _read_notice(message: object) -> OrderNotice | None:

@@ -1,5 +1,6 @@
 """The listener on order events, on the served exchange."""
 
+import asyncio
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -34,6 +35,22 @@ def test_a_fill_wakes_the_desk_up_and_leaving_is_quick(tmp_path: Path) -> None:
         assert time.monotonic() - leaving < 4
         assert [item.event for item in notices if item.order_id == sent.id] == ["accepted", "new", "fill"]
         assert eventually(lambda: process.listeners() == 0)
+
+
+def test_what_nobody_hears_does_not_pile_up_and_one_of_it_is_a_reason_to_look() -> None:
+    updates = TradeUpdates(None, "key", "secret", gather_s=0.0)
+    message = {"data": {"event": "new", "order": {"id": "o", "client_order_id": "c"}}}
+
+    async def receive_many() -> None:
+        for _ in range(5000):
+            await updates._receive(message)
+
+    asyncio.run(receive_many())
+    assert updates.rings(0.0)
+    left = 0
+    while updates.wait(0.0) is not None:
+        left += 1
+    assert 0 < left < 1000
 
 
 def test_a_listener_with_wrong_keys_hears_nothing_and_can_leave(tmp_path: Path) -> None:
