@@ -6,6 +6,11 @@ from decimal import Decimal
 from tenthman.backtest.inputs import Inputs
 from tenthman.backtest.result import BacktestResult
 from tenthman.config import Config, CostSettings, RiskRules, with_sections
+from tenthman.domain.errors import ConfigError
+
+_DECIMALS = 2
+_MOST_BP = 1_000.0
+"""What a cost may have, and be, in basis points."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +33,16 @@ class Compiled:
 
 
 def at_costs(config: Config, multiple: float) -> Config:
-    """`config` with spread and slippage multiplied; at 1 it is the same, hash included."""
+    """`config` with spread and slippage multiplied, to 1/100 bp; at 1 it is the same, hash included.
+
+    ConfigError where one of them comes to more than a cost may be.
+    """
     if multiple == 1.0:
         return config
-    priced = {name: value * multiple for name, value in config.settings.costs.model_dump().items()}
+    priced = {name: round(value * multiple, _DECIMALS) for name, value in config.settings.costs.model_dump().items()}
+    for name, value in priced.items():
+        if value > _MOST_BP:
+            raise ConfigError(f"`costs.{name}` in settings.yaml times {multiple:g} must be at most 1000, was {value:g}")
     costs = CostSettings.model_validate(priced)
     return with_sections(config, settings=config.settings.model_copy(update={"costs": costs}))
 
