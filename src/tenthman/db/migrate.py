@@ -9,6 +9,9 @@ from tenthman.domain.errors import SetupError
 
 MIGRATIONS_LOCK = 7_305_002
 
+_FORMER = {"0016_grounds": "64b46756f85b16b96d92d0b20234284973162287971e9bf4a8012240336784b5"}
+"""What a migration was before it was mended for stores that it failed on; where it went through, that stands."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Migration:
@@ -63,7 +66,7 @@ def _missing(shipped: tuple[Migration, ...], applied: dict[str, str]) -> list[Mi
             "or point it at another database"
         )
     for migration in shipped:
-        if applied.get(migration.name, migration.sha256) != migration.sha256:
+        if applied.get(migration.name, migration.sha256) not in (migration.sha256, _FORMER.get(migration.name)):
             raise SetupError(
                 f"migration {migration.name} was changed after it had been applied: restore the file, "
                 "or point this version at another database"

@@ -51,6 +51,29 @@ def test_stored_bars_get_the_fetch_that_they_came_with(pool: Pool) -> None:
     assert [row[4] for row in rows[:2]] == [BEFORE, AFTER]
 
 
+def test_who_left_before_the_stored_bars_begin_is_known_until_the_last_of_them(pool: Pool) -> None:
+    as_before(pool, "0016")
+    with pool.connection() as connection:
+        connection.execute("INSERT INTO markets VALUES ('p', 'pack', 'n', 'd', 's', 'split', 'l', 'h', 'SPY')")
+        connection.execute(
+            "INSERT INTO bar_fetches (market_id, source, price_basis, fetched_at) VALUES ('p', 's', 'split', %s)",
+            [BEFORE],
+        )
+        for ticker, left in (("GONE", "2015-01-02"), ("HERE", None)):
+            connection.execute(
+                "INSERT INTO universe VALUES ('p', %s, 'n', %s, 's', '{}', '2010-01-04', %s)", [ticker, ticker, left]
+            )
+            connection.execute(
+                "INSERT INTO bars (market_id, session, ticker, open, high, low, close, volume, known_at, fetch_id) "
+                "SELECT 'p', '2020-11-03', %s, 10, 11, 9, 10, 5, %s, id FROM bar_fetches",
+                [ticker, BEFORE],
+            )
+    migrate(pool)
+    with pool.connection() as connection:
+        rows = connection.execute("SELECT ticker, first_session::text, last_session::text FROM grounds ORDER BY 1")
+        assert rows.fetchall() == [("GONE", "2020-11-03", "2020-11-03"), ("HERE", "2020-11-03", "infinity")]
+
+
 class Nobody:
     """The name of an embedder whose vectors are stored."""
 

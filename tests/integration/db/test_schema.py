@@ -79,6 +79,13 @@ def test_a_changed_migration_is_refused(pool: Pool) -> None:
         migrate(pool, changed)
 
 
+def test_a_store_that_went_through_a_migration_before_it_was_mended_is_taken_as_it_is(pool: Pool) -> None:
+    before = "64b46756f85b16b96d92d0b20234284973162287971e9bf4a8012240336784b5"
+    with pool.connection() as connection:
+        connection.execute("UPDATE schema_migrations SET sha256 = %s WHERE name = '0016_grounds'", [before])
+    assert migrate(pool) == []
+
+
 def test_a_database_from_a_newer_version_is_refused(pool: Pool) -> None:
     newer = (*shipped_migrations(), Migration(name="9999_future", sql=b"CREATE TABLE future (id int)"))
     assert migrate(pool, newer) == ["9999_future"]

@@ -16,4 +16,4 @@ SELECT market_id, ticker, min(session), max(session) FROM bars GROUP BY market_i
 INSERT INTO grounds (market_id, ticker, first_session, last_session)
 SELECT market_id, ticker, min(member_from), max(coalesce(member_to, 'infinity')) FROM universe
 WHERE ticker <> '' GROUP BY market_id, ticker
-ON CONFLICT (market_id, ticker) DO UPDATE SET last_session = excluded.last_session;
+ON CONFLICT (market_id, ticker) DO UPDATE SET last_session = greatest(grounds.last_session, excluded.last_session);
