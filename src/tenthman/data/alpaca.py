@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import requests
@@ -12,6 +12,7 @@ import structlog
 from alpaca.common.enums import Sort
 from alpaca.common.exceptions import APIError
 from alpaca.common.rest import RESTClient
+from alpaca.common.types import HTTPResult
 from alpaca.data.enums import Adjustment, CorporateActionsType, DataFeed
 from alpaca.data.historical import NewsClient, StockHistoricalDataClient
 from alpaca.data.historical.corporate_actions import CorporateActionsClient
@@ -44,7 +45,19 @@ class _Unreadable(ValueError):
     """A field is missing or is not what it must be."""
 
 
-class _TimedBars(StockHistoricalDataClient):
+class _Advancing(RESTClient):
+    """alpaca-py asks for pages until there is no next one, for ever where a page names itself as the next."""
+
+    def get(self, path: str, data: dict[str, Any] | str | None = None, **kwargs: Any) -> HTTPResult:
+        """As RESTClient.get; _Unreadable where the next page is the one that was asked for."""
+        answer = super().get(path, data, **kwargs)
+        asked = data.get("page_token") if isinstance(data, dict) else None
+        if asked is not None and isinstance(answer, dict) and answer.get("next_page_token") == asked:
+            raise _Unreadable(f"the page after {str(asked)[:80]!r} must be another, was the same")
+        return answer
+
+
+class _TimedBars(_Advancing, StockHistoricalDataClient):
     """alpaca-py sets no time-out and offers no public way to its session; a subclass may reach it."""
 
     def __init__(self, url: str | None, key: str, secret: str, settings: BrokerSettings) -> None:
@@ -52,7 +65,7 @@ class _TimedBars(StockHistoricalDataClient):
         _make_patient(self, self._session, settings)
 
 
-class _TimedNews(NewsClient):
+class _TimedNews(_Advancing, NewsClient):
     """As `_TimedBars`."""
 
     def __init__(self, url: str | None, key: str, secret: str, settings: BrokerSettings) -> None:
@@ -60,7 +73,7 @@ class _TimedNews(NewsClient):
         _make_patient(self, self._session, settings)
 
 
-class _TimedActions(CorporateActionsClient):
+class _TimedActions(_Advancing, CorporateActionsClient):
     """As `_TimedBars`."""
 
     def __init__(self, url: str | None, key: str, secret: str, settings: BrokerSettings) -> None:

@@ -6,7 +6,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -42,7 +42,8 @@ def probe(session: requests.Session | None, timeout_s: float) -> None:
 
     def ask() -> None:
         try:
-            (session or requests.Session()).get(PROBE_URL, timeout=timeout_s)
+            with requests.Session() if session is None else nullcontext(session) as asked:
+                asked.get(PROBE_URL, timeout=timeout_s)
             outcome.put("")
         except (requests.RequestException, OSError) as error:
             outcome.put(short(error))

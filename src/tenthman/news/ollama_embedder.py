@@ -1,5 +1,6 @@
 """Vectors for headlines from an Ollama server (`/api/embed`), for those who run one anyway."""
 
+import weakref
 from collections.abc import Sequence
 
 import httpx
@@ -21,7 +22,10 @@ def open_embedder(settings: EmbeddingSettings) -> TextEmbedder:
 
 
 class OllamaEmbedder:
-    """A model of Ollama's, named with its digest: a model pulled anew under the same tag is another model."""
+    """A model of Ollama's, named with its digest: a model pulled anew under the same tag is another model.
+
+    Its connections are closed once nobody holds it any more.
+    """
 
     def __init__(self, settings: EmbeddingSettings) -> None:
         """Find the model and its width. SetupError when the server does not answer or has no such model."""
@@ -29,6 +33,7 @@ class OllamaEmbedder:
         self._client = ollama.Client(
             host=settings.base_url, timeout=float(settings.reply_timeout_s), follow_redirects=False, trust_env=False
         )
+        weakref.finalize(self, self._client.close)
         self.model = f"{self._name}@{self._digest()[:12]}"
         try:
             self.dimensions = self._ask(["width"]).shape[1]

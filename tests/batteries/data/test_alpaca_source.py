@@ -63,6 +63,12 @@ class TestAlpacaInRecordedForms(SourceBattery):
         with pytest.raises(DataCorrupt, match="bars: the answer is unreadable"):
             _source(wire).daily(["AAA"], *DAYS, SEEN)
 
+    def test_a_page_that_names_itself_as_the_next_is_corrupt_and_not_asked_for_ever(self, wire: Wire) -> None:
+        wire.nonsense = {"bars": {}, "next_page_token": "3"}
+        with pytest.raises(DataCorrupt, match="the page after '3' must be another"):
+            _source(wire).daily(["AAA"], *DAYS, SEEN)
+        assert [query.get("page_token") for _, query in wire.asked] == [None, "3"]
+
     def test_a_rate_limit_is_waited_out_until_its_reset(self, wire: Wire) -> None:
         wire.refusals = 2
         assert len(_source(wire).daily(["AAA"], *DAYS, SEEN).bars) == 2

@@ -125,6 +125,14 @@ def test_ollama_is_asked_in_batches_and_named_by_what_it_lists(server: Ollama) -
     assert {asked["model"] for asked in server.asked} == {"embed"}
 
 
+def test_an_embedder_that_nobody_holds_has_closed_its_connections(server: Ollama) -> None:
+    opened = OllamaEmbedder(settings(server))
+    client = opened._client
+    del opened
+    with pytest.raises(RuntimeError, match="closed"):
+        client.list()
+
+
 BAD = {
     "an error": (500, b'{"error": "model runner has unexpectedly stopped"}'),
     "no JSON": (200, b"<html>"),

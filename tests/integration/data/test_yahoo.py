@@ -17,6 +17,7 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
+from tenthman.data import yahoo_wire
 from tenthman.data.calendar import sessions_between
 from tenthman.data.universe import sp100
 from tenthman.data.yahoo import DAYS_KEPT, fetch_yahoo_market
@@ -255,3 +256,22 @@ def test_of_what_was_fetched_on_earlier_days_the_newest_is_kept_and_nothing_else
         _fetch(server, tmp_path, min_names=1)
     left = [name for name in (*earlier, "yahoo-2026-11-23", *others) if (tmp_path / name).is_dir()]
     assert left == [*earlier[-DAYS_KEPT + 1 :], "yahoo-2026-11-23", *others]
+
+
+class _Noted(requests.Session):
+    closed = 0
+
+    def close(self) -> None:
+        type(self).closed += 1
+        super().close()
+
+
+def test_the_probe_closes_the_session_that_it_opened_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yahoo_wire, "PROBE_URL", "http://127.0.0.1:9/")
+    monkeypatch.setattr(requests, "Session", _Noted)
+    given = _Noted()
+    for session, closed in ((given, 0), (None, 1)):
+        with pytest.raises(DataMissing, match="Yahoo cannot be reached"):
+            yahoo_wire.probe(session, 2.0)
+        assert _Noted.closed == closed
+    given.close()
