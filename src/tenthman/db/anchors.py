@@ -80,5 +80,5 @@ def _anchor(line: bytes) -> Anchor | None:
             run_id=str(told["run_id"]),
             at=datetime.fromisoformat(told["at"]),
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         return None

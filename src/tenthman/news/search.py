@@ -256,7 +256,8 @@ def _matching(question: Question) -> Statement:
     text = sql.SQL(SQL["matching"]).format(
         every=_EVERY, either=_EITHER, narrowed=_LINKED if question.tickers else sql.SQL("")
     )
-    return text, {"text": question.text, "depth": DEPTH, "newest": NEWEST, "limit": question.limit}
+    asked = clean(question.text, len(question.text))
+    return text, {"text": asked, "depth": DEPTH, "newest": NEWEST, "limit": question.limit}
 
 
 def _fuse(*lists: Sequence[Key]) -> dict[Key, float]:

@@ -218,7 +218,11 @@ def test_a_torn_line_is_told_and_the_next_one_is_whole(pool: Pool, tmp_path: Pat
     assert [item.events for item in found.held] == [first.events, 2]
 
 
-@pytest.mark.parametrize("line", ["[]", "{}", "null", '{"chain": 1}', "\ud800", '{"events": "many"}', "\x00"])
+NO_ANCHORS = ["[]", "{}", "null", '{"chain": 1}', "\ud800", '{"events": "many"}', "\x00"]
+NO_ANCHORS += ['{"chain": "a", "events": 1e999, "hash": "b", "run_id": "c", "at": "2026-11-23T12:00:00+00:00"}']
+
+
+@pytest.mark.parametrize("line", NO_ANCHORS)
 def test_a_line_that_is_no_anchor_is_told(tmp_path: Path, line: str) -> None:
     path = tmp_path / "anchors.jsonl"
     path.write_bytes(line.encode("utf-8", "surrogatepass") + b"\n")

@@ -166,6 +166,11 @@ def test_other_markets_and_odd_questions_find_nothing(pool: Pool, store: NewsSto
     assert NewsSearch(pool, "m2", embedder).search(ask("antitrust probe")) == ()
     hostile = "'; DROP TABLE news; -- & | ! <-> {narrowed} %(x)s \u202e"
     assert len(NewsSearch(pool, MARKET, embedder).search(ask(hostile))) > 0
+    unseen = "antitrust\udcff pro\x00be"
+    assert (
+        ids(NewsSearch(pool, MARKET, embedder).search(ask(unseen)))[:1]
+        == ids(NewsSearch(pool, MARKET, embedder).search(ask("antitrust probe")))[:1]
+    )
 
 
 @pytest.mark.parametrize(("limit", "half_life"), [(0, 30.0), (51, 30.0), (5, 0.0), (5, float("nan"))])
