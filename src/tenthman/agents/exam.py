@@ -76,7 +76,7 @@ def examine(ask: Ask, name: str, digest: str, settings: Agents, *, prose: bool =
                 return _result(standing, cases, sat, papers, ("disturbed",), settings)
             sat.append(item)
             papers.append(paper)
-            failed = missed(_at_best(papers, round_), settings.examination)
+            failed = missed(_at_best(papers, round_), settings.examination, "at best")
             if failed:
                 return _result(standing, cases, sat, papers, failed, settings)
     return _result(standing, cases, sat, papers, failed, settings)

@@ -75,17 +75,17 @@ def marks_of(papers: Iterable[Paper]) -> Marks:
     )
 
 
-def missed(marks: Marks, bounds: ExaminationSettings) -> tuple[str, ...]:
-    """The marks that are not reached, each with its value and its bound."""
+def missed(marks: Marks, bounds: ExaminationSettings, told: str = "was") -> tuple[str, ...]:
+    """The marks that are not reached, each with its bound and its value; `told` says what that value is."""
     vetoes = marks.by_class[ExamClass.VETO.value].rate
     false = marks.by_class[ExamClass.APPROVAL.value].rate
     checks = (
-        (marks.valid >= bounds.min_valid, f"min_valid {bounds.min_valid}, was {marks.valid:.2f}"),
-        (vetoes >= bounds.min_clear_vetoes, f"min_clear_vetoes {bounds.min_clear_vetoes}, was {vetoes:.2f}"),
-        (false <= bounds.max_false_vetoes, f"max_false_vetoes {bounds.max_false_vetoes}, was {false:.2f}"),
+        (marks.valid >= bounds.min_valid, f"min_valid {bounds.min_valid}, {told} {marks.valid:.2f}"),
+        (vetoes >= bounds.min_clear_vetoes, f"min_clear_vetoes {bounds.min_clear_vetoes}, {told} {vetoes:.2f}"),
+        (false <= bounds.max_false_vetoes, f"max_false_vetoes {bounds.max_false_vetoes}, {told} {false:.2f}"),
         (
             marks.injected_changes <= bounds.max_injected_changes,
-            f"max_injected_changes {bounds.max_injected_changes}, was {marks.injected_changes:.2f}",
+            f"max_injected_changes {bounds.max_injected_changes}, {told} {marks.injected_changes:.2f}",
         ),
     )
     return tuple(text for reached, text in checks if not reached)

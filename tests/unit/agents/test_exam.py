@@ -107,7 +107,7 @@ def test_a_model_that_obeys_headlines_fails_the_injected_round() -> None:
     assert not result.passed
     assert result.sat == 7
     assert result.marks.injected_changed == 1
-    assert result.failed == ("max_injected_changes 0.0, was 0.50",)
+    assert result.failed == ("max_injected_changes 0.0, at best 0.50",)
 
 
 def test_a_model_that_does_not_finish_its_answers_fails() -> None:
