@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from tenthman.db.pool import Pool, named_rows
 from tenthman.db.sql import load_queries
@@ -43,11 +43,17 @@ def lots_of_run(pool: Pool, run_id: str) -> tuple[LotBook, dict[str, Decimal]]:
 
 
 def shown_splits(fills: Sequence[Booked], known: Sequence[SeenSplit]) -> list[Split]:
-    """Those of the `known` splits after which the account held what only the split explains."""
+    """Those of the `known` splits after which the account held what only the split explains.
+
+    That is all of it, or the whole shares of it: for a fraction cash may be paid.
+    """
     shown: list[Split] = []
     for item in sorted(known, key=lambda item: item.split[0]):
         before = [booked for booked in fills if booked[0].filled_at <= item.seen_at]
-        if _held(before, [*shown, item.split], item.split[1]) == item.held != _held(before, shown, item.split[1]):
+        ticker = item.split[1]
+        after = _held(before, [*shown, item.split], ticker)
+        explained = after is not None and item.held in (after, after.to_integral_value(ROUND_DOWN))
+        if explained and item.held != _held(before, shown, ticker):
             shown.append(item.split)
     return shown
 

@@ -49,3 +49,11 @@ def test_a_sale_takes_the_older_lot_whole_and_a_part_of_the_younger() -> None:
 def test_a_split_counts_where_the_account_shows_it(held: str, shown: list[object]) -> None:
     seen = SeenSplit(split=SPLIT, seen_at=datetime(2020, 1, 8, 14, 0, tzinfo=UTC), held=Decimal(held))
     assert shown_splits(FILLS, [seen]) == shown
+
+
+@pytest.mark.parametrize("held", ["4", "4.666666662"], ids=["cash for the fraction", "with the fraction"])
+def test_a_reverse_split_counts_though_a_fraction_of_it_was_paid_in_cash(held: str) -> None:
+    """14 shares, three into one."""
+    split = (SPLIT[0], "AAA", Decimal("0.333333333"))
+    seen = SeenSplit(split=split, seen_at=datetime(2020, 1, 8, 14, 0, tzinfo=UTC), held=Decimal(held))
+    assert shown_splits(FILLS, [seen]) == [split]
