@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import numpy as np
+import structlog
 
 from tenthman.config import DataSettings
 from tenthman.data import quality
@@ -14,6 +15,8 @@ from tenthman.data.flags import FlagStore
 from tenthman.data.sources import IMPOSSIBLE, ActionKind, BarSource, Daily, Flag
 from tenthman.domain.errors import DataMissing
 from tenthman.domain.market import Bar
+
+_log = structlog.get_logger(__name__)
 
 OWN_RULES = (quality.GAP, quality.STALE, quality.NO_VOLUME, quality.JUMP, quality.UNITS)
 
@@ -72,7 +75,7 @@ def ingest(
     before anything is written, so a failure leaves the store as it was. Raises as the source does.
     """
     found = [
-        _in_session(source.daily(group, start, span.last, at))
+        _in_session(source.daily(group, start, span.last, at), start, span.last)
         for start, group in _wanted(store, tickers, span, overlap)
     ]
     bars = [bar for daily in found for bar in daily.bars]
@@ -80,8 +83,8 @@ def ingest(
     rewritten = _rewritten(bars, stored)
     if rewritten:
         spans = store.spans(rewritten)
-        start = min(first for first, _ in spans.values())
-        again = _in_session(source.daily(rewritten, min(start, span.first), span.last, at))
+        start = min(span.first, *(first for first, _ in spans.values()))
+        again = _in_session(source.daily(rewritten, start, span.last, at), start, span.last)
         found.append(again)
         bars = [*(bar for bar in bars if bar.ticker not in rewritten), *again.bars]
     fetch = Fetch(source=source.name, price_basis=source.price_basis, fetched_at=at)
@@ -176,13 +179,15 @@ def check_against(
     return flags.settle(raised, (quality.TWO_SOURCES,), answered, (span.first, span.last), at), answer
 
 
-def _in_session(daily: Daily) -> Daily:
-    """Each bar once, and none of a day without a session: such rows are refused."""
-    bars = {(bar.ticker, bar.session): bar for bar in daily.bars}
-    if not bars:
-        return daily
-    days = sorted(session for _, session in bars)
-    sessions = {item.session for item in sessions_between(days[0], days[-1])}
+def _in_session(daily: Daily, first: date, last: date) -> Daily:
+    """Each bar once, and none of a day without a session: such rows are refused.
+
+    Bars of other days than `first`..`last`, which nobody asked for, are left out: one of today is not finished.
+    """
+    bars = {(bar.ticker, bar.session): bar for bar in daily.bars if first <= bar.session <= last}
+    if others := len({(bar.ticker, bar.session) for bar in daily.bars}) - len(bars):
+        _log.warning("bars of days that were not asked for left out", number=others, first=str(first), last=str(last))
+    sessions = {item.session for item in sessions_between(first, last)}
     strays = tuple(
         Flag(ticker=ticker, session=session, rule=IMPOSSIBLE, detail="a bar on a day without a session")
         for ticker, session in bars

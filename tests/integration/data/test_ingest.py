@@ -134,6 +134,20 @@ def test_a_bar_of_a_day_without_a_session_is_refused_and_one_that_comes_twice_is
     ]
 
 
+class Generous(Written):
+    """Adds bars of days that nobody asked for: the session after, and one that no calendar knows."""
+
+    def daily(self, tickers: Sequence[str], first: date, last: date, seen_at: datetime) -> Daily:
+        found = super().daily(tickers, first, last, seen_at)
+        more = [replace(found.bars[0], session=day) for day in (DAYS[6], date(2300, 1, 3))]
+        return replace(found, bars=(*found.bars, *more))
+
+
+def test_bars_of_days_that_were_not_asked_for_are_left_out(store: BarStore) -> None:
+    found = ingest(store, Generous({"AAA": rising(100.0)}), ["AAA"], _span(0, 5), AT, 2)
+    assert (found.merged.new, found.refused, store.last_session()) == (6, (), DAYS[5])
+
+
 def test_a_known_split_that_the_prices_do_not_show_is_named(store: BarStore, flags: FlagStore) -> None:
     source = Written({"AAA": [*rising(400.0, 5), *rising(101.0, 5)]})
     source.paid = (CorporateAction(ticker="AAA", ex_date=DAYS[5], kind=ActionKind.SPLIT, value=4.0),)
