@@ -8,7 +8,7 @@ import httpx
 from tenthman.agents.bounded_http import ReplyTooLarge
 from tenthman.agents.prose import RATIONALE_CHARACTERS
 from tenthman.agents.text import clean
-from tenthman.agents.wires import BadReply, Refused
+from tenthman.agents.wires import BadReply, Refused, place_of
 from tenthman.config import LanguageModelSettings
 from tenthman.domain.opinion import Prompt, ReplyState
 
@@ -40,7 +40,7 @@ def failure_of(error: Exception, settings: LanguageModelSettings) -> tuple[Reply
     """The state and the message of a question that `error` ended. Never raises."""
     match error:
         case httpx.ConnectTimeout() | httpx.ConnectError() | ConnectionError():
-            return ReplyState.UNREACHABLE, f"no server answers at {_place(settings)}{_start(settings)}"
+            return ReplyState.UNREACHABLE, f"no server answers at {place_of(settings)}{_start(settings)}"
         case httpx.TimeoutException():
             return ReplyState.TIMED_OUT, f"nothing whole came within {settings.reply_timeout_s:g} s: {TOO_SLOW}"
         case httpx.HTTPError():
@@ -49,7 +49,7 @@ def failure_of(error: Exception, settings: LanguageModelSettings) -> tuple[Reply
         case Refused():
             return _refused(error, settings)
         case ReplyTooLarge():
-            return ReplyState.INVALID, f"{error}: {_place(settings)} is no server of short answers"
+            return ReplyState.INVALID, f"{error}: {place_of(settings)} is no server of short answers"
         case BadReply():
             return ReplyState.INVALID, f"{_shown(error)}{_wrong_kind(error, settings)}"
         case _:
@@ -90,19 +90,13 @@ def _wrong_kind(error: BadReply, settings: LanguageModelSettings) -> str:
 
 
 def _server(settings: LanguageModelSettings) -> str:
-    return "logs/model-server.log" if settings.backend == "embedded" else f"the server at {_place(settings)}"
+    return "logs/model-server.log" if settings.backend == "embedded" else f"the server at {place_of(settings)}"
 
 
 def _unknown(settings: LanguageModelSettings) -> str:
     if settings.backend == "ollama":
         return f"Ollama has no model {settings.model!r}: run `ollama pull {settings.model}`"
     return f"the server has no model {settings.model!r} or no /v1/chat/completions: see `language.model` in models.yaml"
-
-
-def _place(settings: LanguageModelSettings) -> str:
-    """Host and port alone: an address may carry a password."""
-    url = httpx.URL(settings.base_url or "")
-    return f"{url.host}:{url.port}" if url.port else url.host or "its address"
 
 
 def _start(settings: LanguageModelSettings) -> str:

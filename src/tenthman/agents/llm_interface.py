@@ -4,6 +4,7 @@ What goes wrong has a name: no server or a broken line is UNREACHABLE, silence i
 TRUNCATED, nonsense is INVALID, a question not put because the time was spent is OVER_BUDGET.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,8 @@ TRIES = 3
 FIRST_WAIT_S = 0.25
 LOAD_S = 120.0
 """What Ollama is given to load a model before the first question."""
+LOAD_WAIT_S = 10.0
+"""What a start waits for that; the loading goes on meanwhile, for Ollama gives it up when nobody listens any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,15 +175,35 @@ def _opener(settings: LanguageModelSettings, home: Path, stack: ExitStack) -> Ca
 
             return openai
         case "ollama":
+            loading: set[str] = set()
 
             def ollamas(own: LanguageModelSettings) -> Seat:
                 digest = _weights(own, home)
-                with _client(_address(own), own, LOAD_S) as patient:
-                    ollama_warm_up(patient, own)
+                if own.model not in loading:
+                    loading.add(own.model)
+                    _load(own)
                 client = stack.enter_context(_client(_address(own), own))
                 return Seat(wire=ollama_wire(client, own), settings=own, weights=digest)
 
             return ollamas
+
+
+def _load(settings: LanguageModelSettings) -> None:
+    """Have Ollama load the model, and wait for it no longer than `LOAD_WAIT_S`."""
+
+    def load() -> None:
+        with _client(_address(settings), settings, LOAD_S) as patient:
+            ollama_warm_up(patient, settings)
+
+    thread = threading.Thread(target=load, name="load", daemon=True)
+    thread.start()
+    thread.join(LOAD_WAIT_S)
+    if thread.is_alive():
+        log.warning(
+            "the model is still being loaded: the first questions may not be answered in time",
+            model=settings.model,
+            waited_s=LOAD_WAIT_S,
+        )
 
 
 def _weights(settings: LanguageModelSettings, home: Path) -> str:
@@ -191,7 +214,7 @@ def _weights(settings: LanguageModelSettings, home: Path) -> str:
             return openai_digest(settings)
         case "ollama":
             with _ollama_client(settings) as client:
-                return ollama_digest(client, settings.model)
+                return ollama_digest(client, settings)
 
 
 def _unasked(_prompt: Prompt) -> Answer:

@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 OLLAMA_KEEP_ALIVE = "30m"
 NAMES_SHOWN, NAME_CHARACTERS = 8, 60
 """Of a server's own models, in a message."""
+COMPLAINT_CHARACTERS = 160
 
 
 class BadReply(Exception):
@@ -118,6 +119,12 @@ def ollama_warm_up(client: httpx.Client, settings: LanguageModelSettings) -> Non
         )
 
 
+def place_of(settings: LanguageModelSettings) -> str:
+    """Host and port of the server alone: an address may carry a password."""
+    url = httpx.URL(settings.base_url or "")
+    return f"{url.host}:{url.port}" if url.port else url.host or "its address"
+
+
 def _ollama_question(settings: LanguageModelSettings, options: dict[str, int]) -> dict[str, Any]:
     """What is equal for all questions, but for `options`."""
     usual = {"num_ctx": settings.context_tokens, "temperature": settings.temperature, "seed": settings.seed}
@@ -140,12 +147,16 @@ def _complaint(response: httpx.Response) -> str:
     return told if isinstance(told, str) else response.text
 
 
-def ollama_digest(client: ollama.Client, model: str) -> str:
-    """The digest that Ollama lists for `model`; SetupError when the server is down or has no such model."""
+def ollama_digest(client: ollama.Client, settings: LanguageModelSettings) -> str:
+    """The digest that Ollama lists for the model; SetupError when the server is down or has no such model."""
+    model = settings.model
     try:
         listed = client.list().models
     except (ConnectionError, httpx.HTTPError, ollama.ResponseError, ReplyTooLarge, TypeError, ValueError) as error:
-        raise SetupError(f"Ollama does not answer at `base_url`: {error}; start it with `ollama serve`") from None
+        raise SetupError(
+            f"Ollama does not answer at `language.base_url`, {place_of(settings)}: "
+            f"{clean(str(error), COMPLAINT_CHARACTERS)}; start it with `ollama serve`"
+        ) from None
     wanted = {model, f"{model}:latest"}
     for item in listed:
         if item.model in wanted and item.digest:

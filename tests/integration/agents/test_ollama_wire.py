@@ -1,6 +1,7 @@
 """What is said to Ollama: the model is loaded before the first question, and nothing is cut off in silence."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler
@@ -8,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from tenthman.agents import llm_interface
 from tenthman.agents.analyst import ANALYST
 from tenthman.agents.base import render
 from tenthman.agents.exam_cases import exam_cases
-from tenthman.agents.llm_interface import LanguageModel, open_language_model
+from tenthman.agents.llm_interface import LanguageModel, open_language_model, recorded_digest
 from tenthman.config import LanguageModelSettings, load_config
+from tenthman.domain.errors import SetupError
 from tenthman.domain.opinion import ReplyState
 
 ROLE = load_config(Path(__file__).parents[3] / "config", {}).agents.roles.analyst
@@ -52,6 +56,50 @@ def opened(
         settings = language.model_copy(update={"backend": "ollama", "model": "m", "base_url": f"{address}/v1"})
         with open_language_model(settings, home) as model:
             yield model
+
+
+def test_a_load_that_hangs_holds_up_a_start_for_a_moment_only_and_once_a_model(
+    serve: Serve, language: LanguageModelSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(llm_interface, "LOAD_WAIT_S", 0.1)
+    agents = load_config(Path(__file__).parents[3] / "config", {}).agents
+    roles = agents.roles.model_copy(update={"bear": agents.roles.bear.model_copy(update={"deadline_s": 7.0})})
+    loads: list[int] = []
+    ended, given_up = threading.Event(), threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            raw = json.dumps({"models": [{"model": "m", "digest": "d" * 64}]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(raw)))
+            self.end_headers()
+            self.wfile.write(raw)
+
+        def do_POST(self) -> None:
+            loads.append(int(self.headers["Content-Length"]))
+            given_up.set() if not ended.wait(20) else None
+            self.send_error(500)
+
+        def log_message(self, *args: object) -> None:
+            """Quiet."""
+
+    with serve(Handler) as address:
+        settings = language.model_copy(update={"backend": "ollama", "model": "m", "base_url": address})
+        with capture_logs() as told, open_language_model(settings, tmp_path, roles):
+            assert not given_up.is_set(), "the start did not wait for the load"
+        ended.set()
+    assert len(loads) == 1
+    assert [item["event"][:31] for item in told] == ["the model is still being loaded"]
+
+
+def test_a_server_that_does_not_answer_is_named_by_its_place_without_a_password(
+    language: LanguageModelSettings, tmp_path: Path
+) -> None:
+    address = "http://user:hidden@127.0.0.1:9/v1"
+    settings = language.model_copy(update={"backend": "ollama", "model": "m", "base_url": address})
+    with pytest.raises(SetupError, match=r"`language.base_url`, 127\.0\.0\.1:9: .*`ollama serve`") as refusal:
+        recorded_digest(settings, tmp_path)
+    assert "hidden" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("loads", [200, 500])
