@@ -10,14 +10,16 @@ from tenthman.cli.lots import lots_command
 from tenthman.cli.options import RunOption
 from tenthman.cli.output import ConfigOption, JsonOption, show_json, show_lines
 from tenthman.cli.session import start
+from tenthman.cli.slippage import slippage_command
 from tenthman.db.anchors import ANCHORS, Anchors, read_anchors
 from tenthman.domain.errors import ConfigError
 
 if TYPE_CHECKING:
     from tenthman.db.audit import Verified
-from tenthman.cli.slippage import slippage_command
 
-app = typer.Typer(help="The audit trail: append-only, chained by hashes.", no_args_is_help=True)
+app = typer.Typer(
+    help="Prove that the record is whole, and follow trades, lots and slippage in it.", no_args_is_help=True
+)
 app.command("slippage")(slippage_command)
 app.command("lots")(lots_command)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tenthman.scheduler.broker_check import Verdict
     from tenthman.scheduler.reconcile import Reconciliation
 
-app = typer.Typer(no_args_is_help=True, help="The broker.")
+app = typer.Typer(no_args_is_help=True, help="Try a broker with small orders, and hold the record against the account.")
 
 
 @app.command("check")

@@ -26,7 +26,9 @@ from tenthman.scheduler.clock import wall_now
 if TYPE_CHECKING:
     from tenthman.scheduler.critiques import StoredCritique
 
-app = typer.Typer(help="Committees that lost their veto by their own record.", no_args_is_help=True)
+app = typer.Typer(
+    help="See which committees lost their veto by their own record, and give it back.", no_args_is_help=True
+)
 
 Agent = Literal["analyst", "bull", "bear", "risk", "committee", "rules"]
 

@@ -44,7 +44,7 @@ _MOST_ACCOUNTS = 100
 _FASTEST = 1_000_000.0
 _SLOWEST_S = 3_600.0
 
-app = typer.Typer(no_args_is_help=True, help="The exchange, as a server of its own.")
+app = typer.Typer(no_args_is_help=True, help="Serve the exchange by itself, for programs that speak Alpaca's API.")
 
 
 @app.command("serve")

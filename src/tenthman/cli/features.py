@@ -27,7 +27,7 @@ OnlyOption = Annotated[list[str] | None, typer.Option("--feature", help="Only th
 SHOWN = 6
 """So many features fit beside each other unless some are named; JSON holds all."""
 
-app = typer.Typer(help="Feature sets: built once, named by the hash of their definitions.", no_args_is_help=True)
+app = typer.Typer(help="Build a market's features once, and look at what is stored.", no_args_is_help=True)
 
 
 @app.command("build")
@@ -64,7 +64,7 @@ def sets_command(
     config_directory: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The sets that are stored of a market."""
+    """List the sets that are stored of a market, by the hashes of their definitions."""
     from tenthman.scheduler.storage import open_storage
 
     config = start(config_directory)
@@ -116,7 +116,7 @@ def show_command(
     config_directory: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Stored features of a ticker over a span of sessions."""
+    """Show stored features of a ticker over a span of sessions."""
     from tenthman.features.sets import FeatureRow
     from tenthman.scheduler.storage import open_storage
 
@@ -147,7 +147,7 @@ def random_command(
     config_directory: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Stored rows drawn without order, to look at; with --check, each is computed again with its future cut off."""
+    """Show stored rows drawn at random; with --check, each is computed again with its future cut off."""
     from tenthman.scheduler.storage import open_storage
 
     config = start(config_directory)
@@ -187,8 +187,10 @@ def _chosen(store: "FeatureStore", beginning: str | None) -> "FeatureSet":
     stored = store.sets()
     found = [item for item in stored if item.set_hash.startswith(beginning or "")]
     if not found:
-        held = ", ".join(item.set_hash[:12] for item in stored) or "none: `tenthman features build` makes one"
-        raise ConfigError(f"no such feature set of this market is stored; there are: {held}")
+        if not stored:
+            raise ConfigError("no feature set of this market is stored: `tenthman features build` makes one")
+        held = ", ".join(item.set_hash[:12] for item in stored)
+        raise ConfigError(f"no stored set of this market begins with {beginning!r}; there are {held}")
     if beginning and len(found) > 1:
         raise ConfigError(f"{beginning!r} is the beginning of {len(found)} sets: give more digits")
     return found[0]

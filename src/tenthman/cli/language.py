@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from tenthman.agents.prompt_check import Check
     from tenthman.db.pool import Pool
 
-prompts = typer.Typer(help="The prompts of the committee's agents.", no_args_is_help=True)
+prompts = typer.Typer(
+    help="Hold the prompts of the committee's agents against their accepted run.", no_args_is_help=True
+)
 
 BackendOption = Annotated[
     Literal["embedded", "ollama", "openai"] | None,

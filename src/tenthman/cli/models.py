@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tenthman.ml.drift import Drift
     from tenthman.ml.registry import Entry
 
-app = typer.Typer(help="Signal models: what there is, who proposes, and how they hold up.", no_args_is_help=True)
+app = typer.Typer(help="See which models there are, who proposes, and how they hold up.", no_args_is_help=True)
 
 LONG = ("walk_forward", "metrics.baselines", "metrics.uncalibrated")
 """Differences that only JSON shows."""

@@ -9,7 +9,9 @@ from tenthman.cli.output import ConfigOption, JsonOption, show_json, show_table
 from tenthman.cli.session import start
 from tenthman.domain.market import MarketData
 
-app = typer.Typer(help="Data packs: your own prices and headlines in one validated folder.", no_args_is_help=True)
+app = typer.Typer(
+    help="Put your own prices and headlines into one validated folder, a data pack.", no_args_is_help=True
+)
 
 
 @app.command("build")

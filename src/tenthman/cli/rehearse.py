@@ -14,6 +14,10 @@ from tenthman.dashboard.summary import RunReport
 from tenthman.domain.errors import ConfigError, SetupError
 from tenthman.scheduler.clock import wall_now
 
+PAGE_HELP = "Where to write the HTML report."
+RehearsalPageOption = Annotated[Path | None, typer.Option("--html", "--report", help=PAGE_HELP)]
+ReportPageOption = Annotated[Path | None, typer.Option("--html", "--out", help=PAGE_HELP)]
+
 
 def rehearse_command(
     first: FromOption = None,
@@ -21,7 +25,7 @@ def rehearse_command(
     scenario: ScenarioOption = "default",
     market: HistoryOption = None,
     pack: PackOption = None,
-    report: Annotated[Path | None, typer.Option(help="Where to write the HTML report.")] = None,
+    html: RehearsalPageOption = None,
     config_directory: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -32,7 +36,7 @@ def rehearse_command(
     if scenario != "default" and (first or last):
         raise ConfigError("`--scenario` names a period by itself; leave out --from and --to")
     config = start(config_directory)
-    require_place(report)
+    require_place(html)
     source = market or config.settings.market.source
     chosen = choose_market(config, source, pack, wall_now().date(), say)
     period = choose_period(chosen.market, first, last, scenario, config.settings.rehearsal.sessions)
@@ -42,22 +46,22 @@ def rehearse_command(
     for earlier in done.interrupted_before:
         where = f"at {earlier.reached:%Y-%m-%d %H:%M} UTC" if earlier.reached else "before its first step"
         say(f"run {earlier.run_id} had been interrupted {where}; this one started over and reused its replies")
-    _report(config, done.run_id, report, done.seconds, as_json)
+    _report(config, done.run_id, html, done.seconds, as_json)
 
 
 def report_command(
     run: Annotated[str | None, typer.Argument(help="The run's id; the newest finished run without it.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Where to write the HTML report.")] = None,
+    html: ReportPageOption = None,
     config_directory: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show a finished run again: its table, and its HTML report written anew."""
     config = start(config_directory)
-    require_place(out)
-    _report(config, run, out, {}, as_json)
+    require_place(html)
+    _report(config, run, html, {}, as_json)
 
 
-def _report(config: Config, run: str | None, out: Path | None, seconds: dict[str, float], as_json: bool) -> None:
+def _report(config: Config, run: str | None, html: Path | None, seconds: dict[str, float], as_json: bool) -> None:
     from tenthman.dashboard.report import build_report, write_html
     from tenthman.scheduler.scorecard import scorecard
     from tenthman.scheduler.storage import open_storage
@@ -65,13 +69,13 @@ def _report(config: Config, run: str | None, out: Path | None, seconds: dict[str
     with open_storage(config) as pool:
         found = build_report(pool, run)
         worth = scorecard(config, pool, found.run_id) if found.reviewed else None
-        path = out or config.home / "reports" / f"{found.run_id}.html"
+        path = html or config.home / "reports" / f"{found.run_id}.html"
         try:
             write_html(pool, found, path, worth)
         except OSError as error:
             raise SetupError(
                 f"{path}: the report cannot be written: {error.strerror}; the run is on record, and "
-                f"`tenthman report {found.run_id} --out FILE` writes it elsewhere"
+                f"`tenthman report {found.run_id} --html FILE` writes it elsewhere"
             ) from None
     _show(found, path, seconds, as_json)
 

@@ -20,7 +20,7 @@ from tenthman.risk.numbers import rule_numbers
 from tenthman.scheduler.book import empty_book
 from tenthman.scheduler.clock import wall_now
 
-app = typer.Typer(help="What the rules of risk come to.", no_args_is_help=True)
+app = typer.Typer(help="See which limits of risk bind a book, and why.", no_args_is_help=True)
 
 
 @app.callback()

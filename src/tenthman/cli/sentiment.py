@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DataOption = Annotated[Path, typer.Option(help="CSV or parquet: text, label (negative, neutral, positive)[, dataset].")]
 
-app = typer.Typer(help="Scores of headlines: the lexicon, the classifier, and your own.", no_args_is_help=True)
+app = typer.Typer(help="Score headlines, and train and measure a classifier of your own.", no_args_is_help=True)
 
 
 @app.command("train")
