@@ -1,6 +1,7 @@
 """A run told in figures and as one HTML file, from rows written through the ledger."""
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -199,11 +200,17 @@ def test_the_excess_of_a_longer_run_has_an_interval() -> None:
     assert found.low < found.value < found.high
 
 
-def test_a_reply_cannot_turn_the_page_around(pool: Pool, report: RunReport, tmp_path: Path) -> None:
+def test_neither_a_reply_nor_a_broker_nor_a_pack_can_turn_the_page_around(
+    pool: Pool, report: RunReport, tmp_path: Path
+) -> None:
     with pool.connection() as connection:
         connection.execute("UPDATE model_replies SET reply = U&'buy\\202Elles\\200B'")
-    text = write_html(pool, report, tmp_path / "r.html").read_text(encoding="utf-8")
+        connection.execute("UPDATE orders SET error = U&'no\\202Emoney'")
+    told = replace(report, market=replace(report.market, description="ours\u202e", name="n\u202e"))
+    text = write_html(pool, told, tmp_path / "r.html").read_text(encoding="utf-8")
     assert "buy\ufffdlles\ufffd" in text
+    assert "no\ufffdmoney" in text
+    assert "ours\ufffd" in text
     assert "\u202e" not in text.split("<script>", 1)[0]
 
 
