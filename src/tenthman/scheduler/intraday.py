@@ -4,7 +4,7 @@ from tenthman.decision import decide_exits
 from tenthman.domain.audit import EventKind, Slot
 from tenthman.domain.market import NEW_YORK
 from tenthman.domain.opinion import Exit
-from tenthman.domain.order import Book, TradingState
+from tenthman.domain.order import EXTERNAL, Book, TradingState
 from tenthman.risk.emergency import next_state, rearms
 from tenthman.risk.numbers import rule_numbers
 from tenthman.scheduler.book import sessions_between
@@ -86,6 +86,7 @@ def _close_all(desk: Desk, step: Step) -> None:
 
 def _alert_unprotected(desk: Desk, book: Book, step: Step) -> None:
     """A holding of ours without a resting stop and without an exit at work is an alert, every time it is seen."""
-    bare = [item.ticker for item in book.positions if item.stop_price is None and item.ticker not in book.exiting]
+    ours = [item for item in book.positions if item.decision_id != EXTERNAL]
+    bare = [item.ticker for item in ours if item.stop_price is None and item.ticker not in book.exiting]
     if bare:
         desk.ledger.event(EventKind.ALERT, "unprotected", {"tickers": bare}, step.at)
