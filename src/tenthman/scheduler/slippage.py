@@ -53,7 +53,9 @@ class SlippageSum:
 
     @property
     def basis_points(self) -> Decimal:
-        """Lost in 1/100 % of what was expected, weighted by money, to a tenth."""
+        """Lost in 1/100 % of what was expected, weighted by money, to a tenth; 0 where not a cent was expected."""
+        if not self.expected_usd:
+            return Decimal(0)
         return (self.cost_usd / self.expected_usd * _BP).quantize(_TENTH)
 
 

@@ -56,3 +56,8 @@ def test_sums_by_hand_are_weighted_by_money() -> None:
     }
     assert sum_up(slippage_of(FILLS))[-1].basis_points == Decimal("-4.5")
     assert sum_up(()) == ()
+
+
+def test_less_than_a_cent_has_no_rate() -> None:
+    (sale, whole) = sum_up(slippage_of([_fill("d-exit", "exit", "sell", 1, "0.0030", "0.0040")]))
+    assert (sale.expected_usd, sale.basis_points, whole.basis_points) == (Decimal(0), 0, 0)
