@@ -213,15 +213,18 @@ def _submit(desk: Desk, order: SizedOrder, at: datetime) -> bool:
 
 
 def _free_shares(desk: Desk, ticker: str, at: datetime) -> bool:
-    """Cancel what rests on the ticker and wait until the broker has let go of the shares."""
+    """Cancel what rests on the ticker, also what takes its place meanwhile, and wait until the shares are free."""
+    asked: set[str] = set()
     for attempt in range(CANCEL_TRIES):
         resting = [order for order in flatten(desk.broker.open_orders()) if order.ticker == ticker]
         if not resting:
             return True
         if attempt:
             desk.pause(0.25)
-            continue
         for order in resting:
+            if order.id in asked:
+                continue
+            asked.add(order.id)
             desk.ledger.record_cancel_requested(order.client_order_id, "an exit needs the shares", at)
             desk.broker.cancel(order.id)
     return False

@@ -15,9 +15,12 @@ from tenthman.backtest.memory import MemoryRecord
 from tenthman.config import load_config, with_sections
 from tenthman.decision import Decided
 from tenthman.domain.errors import OrderOutcomeUnknown, OrderRejected
+from tenthman.domain.opinion import Exit
 from tenthman.domain.order import BrokerOrder, OrderType, PriceChange, TradingState
 from tenthman.exchange.in_process import InProcessBroker
 from tenthman.exchange.market import ReplayExchange
+from tenthman.risk.controller import exit_order
+from tenthman.scheduler.book import flatten
 from tenthman.scheduler.orchestrator import Desk, act, settle
 from tenthman.scheduler.timeline import Step, StepKind
 from tenthman.scheduler.trailing import raise_stops
@@ -34,6 +37,21 @@ class Unwilling(InProcessBroker):
 
     def replace(self, order_id: str, change: PriceChange) -> BrokerOrder:
         raise self.answer(f"cannot replace order {order_id}")
+
+
+class Replacing(InProcessBroker):
+    """Cancels nothing the first time, because a higher stop is about to take the place of the old one."""
+
+    swapped = False
+
+    def cancel(self, order_id: str) -> bool:
+        if self.swapped:
+            return super().cancel(order_id)
+        for order in flatten(self.open_orders()):
+            if order.order_type is OrderType.STOP and order.id == order_id:
+                self.swapped = True
+                self.replace(order_id, PriceChange(client_order_id="higher", stop_price=Decimal("91.00")))
+        return False
 
 
 def _closing(row: int) -> Step:
@@ -104,6 +122,18 @@ def test_a_stop_that_went_since_the_book_was_drawn_up_is_an_alert(exchange: Repl
             exchange.cancel(order.id)
     raise_stops(desk, book, SimpleNamespace(panel=MARKET.panel.rows(0, 3)), _closing(2))
     assert [(subject, payload["ticker"]) for subject, payload, _ in desk.ledger.alerts] == [("stop not raised", "AAA")]
+
+
+def test_an_exit_cancels_the_stop_that_took_the_place_of_the_one_it_found(exchange: ReplayExchange) -> None:
+    desk = _desk(exchange, Replacing(exchange))
+    exchange.advance(MARKET.hours[2].close_at - timedelta(minutes=30))
+    (position,) = settle(desk, _closing(2)).positions
+    later = _closing(3)
+    verdict = Exit(reason="time")
+    order = exit_order(position, "d-exit")
+    decision = replace(decided(ENTRY, later.session, exchange.now), id="d-exit", verdict=verdict, outcome=order)
+    assert act(desk, Decided(decision=decision, case=None), exchange.now)
+    assert exchange.positions() == []
 
 
 def test_nothing_moves_while_the_kill_switch_is_pulled_or_the_rule_is_off(exchange: ReplayExchange) -> None:
