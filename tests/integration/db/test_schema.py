@@ -106,6 +106,24 @@ def test_a_migration_that_fails_leaves_nothing_behind(pool: Pool) -> None:
     assert migrate(pool) == []
 
 
+def test_no_statement_of_a_migration_is_cut_short_and_those_of_the_desk_are_bounded_again(pool: Pool) -> None:
+    noting = Migration(
+        name="9999_noting", sql=b"CREATE TABLE noted AS SELECT current_setting('statement_timeout') AS ms"
+    )
+    usual = current_timeout(pool)
+    migrate(pool, (*shipped_migrations(), noting))
+    with pool.connection() as connection:
+        assert connection.execute("SELECT ms FROM noted").fetchone() == ("0",)
+    assert current_timeout(pool) == usual != "0"
+
+
+def current_timeout(pool: Pool) -> str:
+    with pool.connection() as connection:
+        row = connection.execute("SHOW statement_timeout").fetchone()
+    assert row is not None
+    return str(row[0])
+
+
 MARKET = "INSERT INTO markets VALUES ('m', 'pack', 'n', 'd', 's', 'split', 'l', 'h', 'SPY');"
 DECISION = (
     MARKET
