@@ -9,7 +9,7 @@ import psycopg
 from numpy.typing import NDArray
 
 from tenthman.data.bars import BarTable, Fetch, Instants, begin_fetch
-from tenthman.data.calendar import sessions_between
+from tenthman.data.calendar import FIRST_DAY, LAST_DAY, sessions_between
 from tenthman.db.copy import Text, copy_binary, read_binary
 from tenthman.db.pool import Pool
 from tenthman.db.sql import load_queries
@@ -104,11 +104,13 @@ def to_daily(table: IntradayTable) -> BarTable:
     """One bar a ticker and session from the bars that begin within its regular hours; early closes are known.
 
     Open of the first, highest high, lowest low, close of the last, sum of volumes; known at the session's close.
-    Bars of the hours before and after are left out, so are days without a session.
+    Bars of the hours before and after are left out, so are days without a session and those that no calendar knows.
     """
     if len(table) == 0:
         return _empty(table.tickers)
-    first, last = (_day(instant) for instant in (table.begins.min(), table.begins.max()))
+    first, last = max(_day(table.begins.min()), FIRST_DAY), min(_day(table.begins.max()), LAST_DAY)
+    if first > last:
+        return _empty(table.tickers)
     hours = sessions_between(first, last)
     opens, closes = (
         np.array([getattr(item, name).replace(tzinfo=None) for item in hours], dtype="datetime64[us]")

@@ -43,6 +43,13 @@ def test_nothing_adds_up_to_nothing() -> None:
     assert len(to_daily(_table([("AAA", "2026-11-28T15:00", 1.0, 1.0, 1.0, 1.0, 1.0)]))) == 0
 
 
+def test_days_that_no_calendar_knows_are_left_out() -> None:
+    strange = [("AAA", f"{year}-11-27T15:00", 1.0, 1.0, 1.0, 1.0, 1.0) for year in (1985, 2085)]
+    assert len(to_daily(_table(strange[:1]))) == len(to_daily(_table(strange[1:]))) == 0
+    whole = to_daily(_table([*strange, ("AAA", "2026-11-27T15:00", 5.0, 5.0, 5.0, 5.0, 1.0)]))
+    assert (whole.sessions.tolist(), whole.close.tolist()) == ([date(2026, 11, 27)], [5.0])
+
+
 def test_parts_are_joined_by_ticker() -> None:
     row = ("2026-11-27T14:30", 5.0, 5.0, 5.0, 5.0, 1.0)
     whole = joined([_table([("BBB", *row)]), _table([("AAA", *row), ("BBB", *row)])])
