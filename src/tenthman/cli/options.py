@@ -1,6 +1,7 @@
 """Options that several commands take, each read in one way, and what they name."""
 
 import getpass
+import os
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -111,5 +112,8 @@ def newest_close(named: "MarketData | None") -> datetime:
 
 
 def person() -> str:
-    """Who gave the command."""
-    return f"person: {getpass.getuser()}"
+    """Who gave the command; by number where the user has no name, as in a container that runs under any id."""
+    try:
+        return f"person: {getpass.getuser()}"
+    except (KeyError, OSError):
+        return f"person: uid {os.getuid()}"

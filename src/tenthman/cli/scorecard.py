@@ -57,7 +57,7 @@ def _show(found: "Scorecard") -> None:
 
 def _cells(card: "Card") -> tuple[str, ...]:
     key, value = card.key, card.worth.value_bp
-    interval = "too few" if math.isnan(value.low) else f"{value.low:+.0f} to {value.high:+.0f}"
+    interval = "too few" if math.isnan(value.low) else f"{value.low:+z.0f} to {value.high:+z.0f}"
     return (
         f"{key.role}{'' if card.binding else '*'}",
         key.template_hash[:SHORT] or "-",
@@ -65,7 +65,7 @@ def _cells(card: "Card") -> tuple[str, ...]:
         str(card.answered),
         "-" if math.isnan(card.veto_rate) else f"{card.veto_rate:.0%}",
         str(card.worth.measured),
-        "-" if math.isnan(value.estimate) else f"{value.estimate:+.0f} ({interval})",
+        "-" if math.isnan(value.estimate) else f"{value.estimate:+z.0f} ({interval})",
         _number(card.calibration.brier),
         _number(card.seconds_median),
     )
@@ -78,7 +78,7 @@ def _lines(found: "Scorecard") -> Iterator[str]:
             f"{_name(card.key)} by {card.key.model or 'no model'}: {counted(card.states)}; "
             f"took from {worth.measured} entries that ended, "
             f"{worth.never_filled} that never filled, {worth.still_open} still open; "
-            f"{worth.usd:+,.2f} USD, {_signed(worth.equity_bp)} bp of equity; "
+            f"{worth.usd:+z,.2f} USD, {_signed(worth.equity_bp)} bp of equity; "
             f"p95 {_number(card.seconds_p95)} s, {card.prompt_tokens} + {card.reply_tokens} tokens"
         )
         if bins:
@@ -117,4 +117,4 @@ def _number(value: float) -> str:
 
 
 def _signed(value: float) -> str:
-    return "undefined" if math.isnan(value) else f"{value:+.2f}"
+    return "undefined" if math.isnan(value) else f"{value:+z.2f}"

@@ -100,8 +100,11 @@ def _pulled(config: Config, state: TradingState, reason: str) -> Path | None:
 
 def _release(path: Path | None) -> bool:
     """Take the file away, and say so; whether there was one."""
-    if path is None or not release(path):
-        return False
+    try:
+        if path is None or not release(path):
+            return False
+    except OSError as error:
+        raise SetupError(f"{path}: cannot be removed, and halts the desk until it is: {error.strerror}") from None
     say(f"removed {path}")
     return True
 

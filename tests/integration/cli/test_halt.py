@@ -1,6 +1,7 @@
 """`tenthman halt` stops the desk by its file even where no database answers; `rearm` takes it away."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,20 @@ def test_a_file_that_cannot_be_written_is_said_and_the_database_is_tried(
     with pytest.raises(SetupError):
         app(["halt"], standalone_mode=False)
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_person_without_a_name_can_halt_too(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 3_999_999_999)
+    app(["halt"], standalone_mode=False)
+    assert "person: uid 3999999999," in (home / "HALT").read_text()
+
+
+def test_a_file_that_cannot_be_taken_away_is_named_with_what_that_means(
+    home: Path, fresh_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", fresh_database_url)
+    (home / "HALT").mkdir(parents=True)
+    with pytest.raises(SetupError, match=r"HALT: cannot be removed, and halts the desk until it is: Is a directory"):
+        app(["rearm", "--reason", "all well"], standalone_mode=False)
