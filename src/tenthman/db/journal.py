@@ -24,8 +24,7 @@ class Journal:
         left = self._end
         with os.fdopen(os.dup(self._descriptor), "rb") as file:
             file.seek(0)
-            while left > 0:
-                line = file.readline()
+            while left > 0 and (line := file.readline()):
                 left -= len(line)
                 yield line[:-1]
 

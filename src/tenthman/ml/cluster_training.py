@@ -106,6 +106,8 @@ def _grow(
 def _sent(client: Any, rows: Part) -> list[Any]:
     """The rows on the workers, in turn; each of them has some, for one without would have no trees to vote on."""
     workers = sorted(client.scheduler_info(n_workers=-1)["workers"])
+    if not workers:
+        raise OSError("no worker is left")
     count = min(len(rows.y), max(len(workers), -(-len(rows.y) // PART_ROWS)))
     pieces = [
         Part(values=values, y=y, weight=weight)

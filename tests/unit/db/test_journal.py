@@ -1,6 +1,8 @@
 """A journal's lines survive, a torn one is cut off, and none is kept in memory."""
 
+import os
 import tracemalloc
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,14 @@ def test_the_last_line_can_be_dropped_until_none_is_left(tmp_path: Path) -> None
             journal.drop_last()
         assert list(journal.lines()) == []
     assert path.read_bytes() == b""
+
+
+def test_a_file_that_was_cut_behind_the_journals_back_is_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    path.write_bytes(b"one\ntwo\n")
+    with open_journal(path) as journal:
+        os.truncate(path, 4)
+        assert list(islice(journal.lines(), 9)) == [b"one"]
 
 
 def test_a_line_with_a_line_end_is_refused(tmp_path: Path) -> None:
