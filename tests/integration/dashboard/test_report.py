@@ -323,6 +323,15 @@ def test_what_critics_were_worth_stands_in_the_page(pool: Pool, report: RunRepor
     assert "bull and rules" in page.text[calibration:]
 
 
+def test_what_became_of_a_veto_is_told_as_it_is_followed(pool: Pool, report: RunReport, tmp_path: Path) -> None:
+    (shadow,) = report.shadows
+    told = replace(report, shadows=(shadow, replace(shadow, ended="never_filled")))
+    page = Page(write_html(pool, told, tmp_path / "r.html").read_text(encoding="utf-8"))
+    at = page.text.index("Shadow positions: what became of what was taken away")
+    assert {"not settled", "never filled"} <= set(page.text[at : at + 20])
+    assert any("sold when the desk would sell it: by signal or by the drawdown stop too" in text for text in page.text)
+
+
 def test_a_demotion_is_told_with_its_figures(pool: Pool, report: RunReport) -> None:
     committee = CommitteeKey(model="tiny", model_digest="digest", template_hash="t")
     Ledger.attach(pool, report.run_id).demote_committee(committee, "40 entries, -90 bp each", {"vetoes": 40}, CLOSE)
