@@ -130,6 +130,11 @@ class Exchange:
         assert self.served.process is not None
         return self.served.process.pid
 
+    def wait_until_gone(self) -> None:
+        """Wait for a kill that was sent from elsewhere."""
+        assert self.served.process is not None
+        self.served.process.wait(WITHIN_S)
+
     def mend(self) -> bool:
         """Bring it back if it is gone; tells whether it was."""
         assert self.served.process is not None
@@ -213,10 +218,11 @@ class Campaign:
         told = list(_heard(here))
         process.join(WITHIN_S)
         assert process.exitcode is not None, "the desk neither ends nor dies"
-        is_back = self._exchange.mend()
-        self.tally.exchange_gone += is_back
-        assert told, f"the desk failed by itself, exit code {process.exitcode}"
         came = [item[1] for item in told if item[0] == "dies"]
+        if any(name.startswith("exchange") for name in came):
+            self._exchange.wait_until_gone()
+        self.tally.exchange_gone += self._exchange.mend()
+        assert told, f"the desk failed by itself, exit code {process.exitcode}"
         self.tally.where.update(came)
         self.tally.kills += process.exitcode == -9
         self.tally.database_gone += any(name.startswith("database") for name in came)
