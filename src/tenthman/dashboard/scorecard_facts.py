@@ -11,17 +11,6 @@ HASH_CHARACTERS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReliabilityFacts:
-    """Opinions that stated a chance of a loss between `low` and `high`: how many, what they said, what share lost."""
-
-    low: float
-    high: float
-    number: int
-    said: float
-    came: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CardFacts:
     """One critic under one model and one version of the prompts (beginnings of hashes; "-" where there are none).
 
@@ -52,7 +41,7 @@ class CardFacts:
     brier: float | None
     lost: float | None
     brier_of_share: float | None
-    reliability: tuple[ReliabilityFacts, ...]
+    reliability: tuple[Bin, ...]
     seconds_median: float | None
     seconds_p95: float | None
     tokens: int
@@ -114,15 +103,11 @@ def _card(card: Card) -> CardFacts:
         brier=_known(calibration.brier),
         lost=_known(calibration.lost),
         brier_of_share=_known(calibration.brier_of_share),
-        reliability=tuple(_reliability(item) for item in calibration.bins),
+        reliability=calibration.bins,
         seconds_median=_known(card.seconds_median),
         seconds_p95=_known(card.seconds_p95),
         tokens=card.prompt_tokens + card.reply_tokens,
     )
-
-
-def _reliability(found: Bin) -> ReliabilityFacts:
-    return ReliabilityFacts(low=found.low, high=found.high, number=found.number, said=found.said, came=found.came)
 
 
 def _agreement(pair: Agreement) -> AgreementFacts:
