@@ -33,8 +33,7 @@ class Slippage:
     @property
     def cost_usd(self) -> Decimal:
         """USD lost against the expectation; negative where the fill was better."""
-        worse = self.price - self.expected_price if self.side is Side.BUY else self.expected_price - self.price
-        return worse * self.quantity
+        return _lost(self.side, self.expected_price, self.price) * self.quantity
 
     @property
     def basis_points(self) -> Decimal:
@@ -64,8 +63,7 @@ def worse_by(side: Side, expected: Decimal, price: Decimal) -> Decimal:
 
     That is Perold's implementation shortfall (1988) of what was executed, without fees.
     """
-    worse = price - expected if side is Side.BUY else expected - price
-    return (worse / expected * _BP).quantize(_TENTH)
+    return (_lost(side, expected, price) / expected * _BP).quantize(_TENTH)
 
 
 def read_fills(pool: Pool, run_id: str, orders: Sequence[str] | None = None) -> list[dict[str, Any]]:
@@ -90,6 +88,11 @@ def sum_up(orders: Sequence[Slippage]) -> tuple[SlippageSum, ...]:
     by_purpose = sorted(orders, key=attrgetter("purpose"))
     found = [_sum(purpose, list(group)) for purpose, group in groupby(by_purpose, key=attrgetter("purpose"))]
     return (*found, _sum(_ALL, orders)) if orders else ()
+
+
+def _lost(side: Side, expected: Decimal, price: Decimal) -> Decimal:
+    """USD lost a share."""
+    return price - expected if side is Side.BUY else expected - price
 
 
 def _worse_by(row: Mapping[str, Any]) -> Decimal | None:
