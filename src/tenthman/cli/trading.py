@@ -37,16 +37,17 @@ def trade_command(
 
 def halt_command(
     reason: ReasonOption = "by hand",
-    flatten: Annotated[bool, typer.Option("--flatten", help="Close all positions first.")] = False,
+    flatten: Annotated[bool, typer.Option("--flatten", help="Close all positions of the desk first.")] = False,
     run: PaperRunOption = None,
     config_directory: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Stop entries at once, in a desk that is running too; with --flatten, close all positions as well.
+    """Stop entries at once, in a desk that is running too; with --flatten, close its positions as well.
 
     Writes the file HALT in TENTHMAN_HOME, which is looked for before every order, and sets the latch. The file is
     written even when the database does not answer; with --run (a rehearsal, say) only that run's latch is set. Stops
-    that rest at the broker stay. Only `tenthman rearm` lets the desk trade again.
+    that rest at the broker stay, and so does what others hold and have ordered on the account, with --flatten too. Only
+    `tenthman rearm` lets the desk trade again.
     """
     config = start(config_directory)
     state = TradingState.REDUCING if flatten else TradingState.HALTED

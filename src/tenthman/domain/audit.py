@@ -1,5 +1,6 @@
 """Decisions and audit events: what is written before anything is done."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
@@ -9,6 +10,8 @@ from tenthman.domain.opinion import Critique, Signal, Verdict
 from tenthman.domain.order import Denial, SizedOrder
 
 GENESIS_HASH = "0" * 64
+
+_OWN_ENTRY = re.compile(r"tm-\d{8}-(?:mo|af|ch\d{4})-.+-[0-9a-f]{10}-entry", re.DOTALL)
 
 
 class Slot(Enum):
@@ -68,6 +71,11 @@ def decision_id(session: date, slot: Slot, ticker: str, config_hash: str, model_
 def client_order_id(decision: str, purpose: str) -> str:
     """Derived from the decision, so a second submission of it is a duplicate at the broker, never a second order."""
     return f"tm-{decision}-{purpose}"
+
+
+def is_own_entry(name: str) -> bool:
+    """Whether an order of this client order id is an entry that a desk of ours sent: no record has to be asked."""
+    return _OWN_ENTRY.fullmatch(name) is not None
 
 
 class EventKind(Enum):

@@ -335,7 +335,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingEntry:
-    """An entry that was sent and has not filled yet: it counts as if it had."""
+    """An order to buy that was sent and has not filled yet: it counts as if it had. `is_own`: the desk sent it."""
 
     ticker: str
     issuer: str
@@ -343,6 +343,7 @@ class PendingEntry:
     quantity: Decimal
     limit_price: Decimal
     stop_price: Decimal
+    is_own: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

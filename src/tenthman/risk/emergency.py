@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tenthman.domain.order import Book, TradingState
+from tenthman.domain.order import EXTERNAL, Book, TradingState
 from tenthman.risk import arithmetic
 from tenthman.risk.figures import STATES, drawdown_of
 from tenthman.risk.numbers import RuleNumbers
@@ -20,15 +20,16 @@ def next_state(book: Book, rules: RuleNumbers) -> Change | None:
     """What the latch must become now, or None to leave it.
 
     ACTIVE becomes REDUCING when the drawdown from any reference reaches its limit; REDUCING becomes HALTED when nothing
-    is held or pending. It never moves back here.
+    of the desk's own is held or pending, whatever others have on the account. It never moves back here.
     """
     lost, limit, _, nearest = drawdown_of(book, rules)
-    is_flat = not book.positions and not book.pending
+    is_holding = any(item.decision_id != EXTERNAL for item in book.positions)
+    is_flat = not is_holding and not any(item.is_own for item in book.pending)
     state = STATES[arithmetic.latch(STATES.index(book.state), is_flat, lost, limit)]
     if state is book.state:
         return None
     if state is TradingState.HALTED:
-        return Change(state=state, reason="all positions are closed after the drawdown stop")
+        return Change(state=state, reason="all positions of the desk are closed")
     return Change(
         state=state,
         reason=f"drawdown from {arithmetic.REFERENCES[nearest]} must be below {limit / arithmetic.ONE:g}, "

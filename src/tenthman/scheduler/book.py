@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
+from tenthman.domain.audit import is_own_entry
 from tenthman.domain.market import SessionHours, Universe
 from tenthman.domain.order import (
     EXTERNAL,
@@ -134,6 +135,7 @@ def _pending(order: BrokerOrder, universe: Universe) -> PendingEntry | None:
         quantity=left,
         limit_price=order.limit_price,
         stop_price=max(stops) if stops else Decimal("0.01"),
+        is_own=is_own_entry(order.client_order_id),
     )
 
 

@@ -48,7 +48,7 @@ def check(desk: Desk, step: Step) -> Book:
         set_state(desk, change.state, change.reason, "drawdown stop", step.at)
     elif book.state is TradingState.ACTIVE:
         return book
-    if book.pending:
+    if any(entry.is_own for entry in book.pending):
         cancel_entries(desk, "the desk may not enter", step.at)
     if step.kind is not StepKind.CLOSE:
         _close_all(desk, step)

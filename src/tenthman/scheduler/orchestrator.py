@@ -15,7 +15,7 @@ import structlog
 
 from tenthman.config import Config
 from tenthman.decision import Decided, Question, decide
-from tenthman.domain.audit import EventKind, Slot
+from tenthman.domain.audit import EventKind, Slot, is_own_entry
 from tenthman.domain.market import SessionHours, Universe
 from tenthman.domain.opinion import Action
 from tenthman.domain.order import (
@@ -24,7 +24,6 @@ from tenthman.domain.order import (
     BrokerOrder,
     Denial,
     Purpose,
-    Side,
     SizedOrder,
     TradingState,
 )
@@ -150,8 +149,11 @@ def observe(desk: Desk) -> BrokerState:
 
 
 def cancel_entries(desk: Desk, reason: str, at: datetime) -> int:
-    """Cancel every entry that has not filled; returns how many."""
-    waiting = [order for order in desk.broker.open_orders() if order.side is Side.BUY and not order.status.is_final]
+    """Cancel every entry of the desk's own that has not filled; returns how many.
+
+    The name alone tells whose an order is. Buy orders of other programs and people on the account are left alone.
+    """
+    waiting = [order for order in flatten(desk.broker.open_orders()) if is_own_entry(order.client_order_id)]
     for order in waiting:
         desk.ledger.record_cancel_requested(order.client_order_id, reason, at)
         desk.broker.cancel(order.id)

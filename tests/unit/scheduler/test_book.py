@@ -196,8 +196,9 @@ def test_an_entry_at_work_is_pending_with_the_stop_of_its_leg() -> None:
             quantity=Decimal(10),
             limit_price=Decimal("101.00"),
             stop_price=Decimal("95.00"),
+            is_own=False,
         ),
-    )
+    ), "its name is not one that the desk gives"
 
 
 def test_what_is_left_of_a_partly_filled_entry_is_pending() -> None:

@@ -1,7 +1,7 @@
 """The drawdown stop from end to end: limits by reference, exits in order, a latch that stays, stops that stay."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -11,11 +11,12 @@ from tenthman_risk import a_book, a_position, a_proposal, assessed, house_rules
 
 from tenthman.backtest.memory import MemoryRecord
 from tenthman.config import Config, with_sections
-from tenthman.domain.audit import Decision, Slot
+from tenthman.domain.audit import Decision, Slot, client_order_id, decision_id, is_own_entry
 from tenthman.domain.opinion import Enter
-from tenthman.domain.order import OrderType, Side, SizedOrder, TradingState
+from tenthman.domain.order import OrderType, Side, SizedOrder, TimeInForce, TradingState
 from tenthman.exchange.in_process import InProcessBroker
 from tenthman.exchange.market import ReplayExchange
+from tenthman.exchange.orders import OrderRequest
 from tenthman.risk.emergency import next_state
 from tenthman.risk.numbers import rule_numbers
 from tenthman.scheduler.intraday import check
@@ -71,7 +72,7 @@ class World:
 
     def __init__(self, quantity: int) -> None:
         config = configured()
-        self.market = small_market({"ABC": FALLING, "ABC2": FALLING})
+        self.market = small_market(dict.fromkeys(("ABC", "ABC2", "ABC3", "ABC4"), FALLING))
         self.exchange = ReplayExchange(
             self.market, config.settings.costs, Decimal(100_000), "a", at(self.market, 1, 0.1)
         )
@@ -97,7 +98,7 @@ class World:
 
         order = assessed(a_proposal(limit, stop, "190.00", ticker))
         assert isinstance(order, SizedOrder)
-        order = replace(order, quantity=Decimal(quantity), decision_id=ticker, client_order_id=f"e-{ticker}")
+        order = replace(order, quantity=Decimal(quantity), decision_id=ticker, client_order_id=own_name(ticker))
         decision = Decision(
             id=ticker, session=self.market.hours[1].session, slot=Slot.MORNING, as_of=self.exchange.now, ticker=ticker,
             case_hash=None, signal=None, critiques=(), verdict=Enter(size_fraction=1.0), outcome=order, shadow=None,
@@ -115,6 +116,11 @@ class World:
         found = self.broker.open_orders()
         flat = [leg for order in found for leg in (order, *order.legs) if not leg.status.is_final]
         return {(leg.ticker, leg.side, leg.order_type) for leg in flat}
+
+
+def own_name(ticker: str) -> str:
+    identity = decision_id(date(2020, 1, 6), Slot.MORNING, ticker, "c", "v", datetime(2020, 1, 6, 14, tzinfo=UTC))
+    return client_order_id(identity, "entry")
 
 
 class _Model:
@@ -156,3 +162,38 @@ def test_a_fall_that_stays_within_the_limit_changes_nothing() -> None:
     world.check(3, 0.99)
     assert world.record.trading_state() is TradingState.ACTIVE
     assert world.resting > PROTECTION
+
+
+def by_hand(ticker: str, order_type: OrderType, limit: str | None = None) -> OrderRequest:
+    return OrderRequest(
+        symbol=ticker,
+        side=Side.BUY,
+        order_type=order_type,
+        time_in_force=TimeInForce.GTC,
+        quantity=Decimal(5),
+        limit_price=None if limit is None else Decimal(limit),
+        client_order_id=f"tm-by-hand-{ticker}-entry",
+    )
+
+
+def test_what_others_have_on_the_account_is_neither_withdrawn_nor_sold_nor_waited_for() -> None:
+    world = World(quantity=600)
+    world.exchange.submit(by_hand("ABC3", OrderType.MARKET))
+    waiting = world.exchange.submit(by_hand("ABC4", OrderType.LIMIT, "20.00"))
+    world.check(2, 0.5)
+    world.check(3, 0.99)
+    assert world.record.trading_state() is TradingState.REDUCING
+    assert world.resting == {("ABC4", Side.BUY, OrderType.LIMIT)}, "the desk's own entry is withdrawn, the other stays"
+    assert [item.ticker for item in world.broker.positions()] == ["ABC3"]
+    world.check(4, 0.5)
+    assert world.record.trading_state() is TradingState.HALTED
+    assert [order.id for order in world.broker.open_orders()] == [waiting.id]
+
+
+@pytest.mark.parametrize("ticker", ["A", "BRK.B", "ABC-entry"])
+@pytest.mark.parametrize("slot", list(Slot))
+def test_the_name_of_an_order_alone_tells_an_entry_of_the_desk(ticker: str, slot: Slot) -> None:
+    identity = decision_id(date(2020, 1, 6), slot, ticker, "c", "v", datetime(2020, 1, 6, 14, tzinfo=UTC))
+    assert is_own_entry(client_order_id(identity, "entry"))
+    others = [client_order_id(identity, "exit"), identity, client_order_id("d1", "entry"), f"{identity}-entry", ""]
+    assert not any(is_own_entry(name) for name in others)
