@@ -66,7 +66,8 @@ class SourceBattery:
 class Wire(ThreadingHTTPServer):
     """Answers as Alpaca's data service and as Yahoo's chart service do; `bend` holds rows to put in a bar's place.
 
-    `nonsense`, where it is not None, is the answer to each question for Alpaca's bars.
+    `nonsense`, where it is not None, is the answer to each question for Alpaca's bars. `turns`: the page after each
+    ("" after the first), where pages are empty. `renamed`: old symbol, new symbol and day of Alpaca's name changes.
 
     `refusals`: so many requests are refused with a 429 first. Alpaca's pages hold `page` rows each.
     """
@@ -80,6 +81,8 @@ class Wire(ThreadingHTTPServer):
         self.reset_after_s = 0.0
         self.page = 3
         self.nonsense: object = None
+        self.turns: dict[str, str] = {}
+        self.renamed: list[tuple[str, str, str]] = []
         self.asked: list[tuple[str, dict[str, str]]] = []
 
     @property
@@ -135,10 +138,14 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.refusals:
             self.server.refusals -= 1
             return self._refuse()
+        if self.server.turns:
+            following = self.server.turns[query.get("page_token", "")]
+            empty = "bars" if parts.path == "/v2/stocks/bars" else "corporate_actions"
+            return self._reply(200, {empty: {}, "next_page_token": following})
         if parts.path == "/v2/stocks/bars":
             return self._reply(200, _alpaca_bars(self.server, query))
         if parts.path == "/v1/corporate-actions":
-            return self._reply(200, _alpaca_actions())
+            return self._reply(200, _alpaca_actions(self.server, query))
         if not parts.path.startswith("/v8/finance/chart/"):
             return self._reply(200, b"crumb")
         ticker = parts.path.rsplit("/", 1)[1]
@@ -190,7 +197,7 @@ def _alpaca_row(day: date, row: tuple[float, ...], timeframe: str) -> dict[str, 
     return {"t": instant.astimezone(UTC).isoformat().replace("+00:00", "Z"), **names, "n": 5, "vw": row[3]}
 
 
-def _alpaca_actions() -> object:
+def _alpaca_actions(server: Wire, query: dict[str, str]) -> object:
     splits = [
         {"id": "1", "symbol": name, "new_rate": new, "old_rate": old, "ex_date": str(day), "process_date": str(day)}
         for name, (day, new, old) in SPLIT.items()
@@ -199,7 +206,14 @@ def _alpaca_actions() -> object:
         {"id": "2", "symbol": name.replace("-", "."), "rate": amount, "ex_date": str(day), "process_date": str(day)}
         for name, (day, amount) in DIVIDEND.items()
     ]
-    return {"corporate_actions": {"forward_splits": splits, "cash_dividends": dividends}, "next_page_token": None}
+    names = [
+        {"id": "3", "old_symbol": old, "new_symbol": new, "old_cusip": "1", "new_cusip": "2", "process_date": day}
+        for old, new, day in server.renamed
+    ]
+    found = {"forward_splits": splits, "cash_dividends": dividends, "name_changes": names}
+    asked = {f"{kind}s" for kind in query["types"].split(",")}
+    listed = {name: rows for name, rows in found.items() if name in asked}
+    return {"corporate_actions": listed, "next_page_token": None}
 
 
 def _chart(server: Wire, ticker: str, query: dict[str, str]) -> object:

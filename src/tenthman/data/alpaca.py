@@ -46,14 +46,23 @@ class _Unreadable(ValueError):
 
 
 class _Advancing(RESTClient):
-    """alpaca-py asks for pages until there is no next one, for ever where a page names itself as the next."""
+    """alpaca-py asks for pages until there is no next one, for ever where pages lead back to one that was asked for."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._pages: set[str] = set()
 
     def get(self, path: str, data: dict[str, Any] | str | None = None, **kwargs: Any) -> HTTPResult:
-        """As RESTClient.get; _Unreadable where the next page is the one that was asked for."""
-        answer = super().get(path, data, **kwargs)
+        """As RESTClient.get; _Unreadable where the next page is one that was asked for already."""
         asked = data.get("page_token") if isinstance(data, dict) else None
-        if asked is not None and isinstance(answer, dict) and answer.get("next_page_token") == asked:
-            raise _Unreadable(f"the page after {str(asked)[:80]!r} must be another, was the same")
+        if asked is None:
+            self._pages.clear()
+        else:
+            self._pages.add(str(asked))
+        answer = super().get(path, data, **kwargs)
+        following = answer.get("next_page_token") if isinstance(answer, dict) else None
+        if following is not None and str(following) in self._pages:
+            raise _Unreadable(f"the page after {str(asked)[:80]!r} must be another, was {str(following)[:80]!r} again")
         return answer
 
 

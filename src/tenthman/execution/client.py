@@ -221,6 +221,7 @@ class AlpacaBroker:
     def _order_pages(self, query: Mapping[str, object]) -> list[Mapping[str, object]]:
         rows: list[Mapping[str, object]] = []
         token: dict[str, object] = {}
+        seen: set[str] = set()
         while True:
             page = read_rows(
                 self._client.get("/orders", {**query, "direction": "asc", "limit": _ORDERS_PER_PAGE, **token})
@@ -228,10 +229,11 @@ class AlpacaBroker:
             rows.extend(page)
             if len(page) < _ORDERS_PER_PAGE:
                 return rows
-            token = {"after_order_id": str(page[-1].get("id"))}
+            token = {"after_order_id": _new_page(page, seen)}
 
     def _activities(self, kind: str, after: datetime | None) -> list[Mapping[str, object]]:
         query: dict[str, object] = {"direction": "asc", "page_size": _ACTIVITIES_PER_PAGE}
+        seen: set[str] = set()
         if after is not None:
             query["after"] = after.astimezone(UTC).isoformat()
         rows: list[Mapping[str, object]] = []
@@ -240,7 +242,7 @@ class AlpacaBroker:
             rows.extend(page)
             if len(page) < _ACTIVITIES_PER_PAGE:
                 return rows
-            query["page_token"] = str(page[-1].get("id"))
+            query["page_token"] = _new_page(page, seen)
 
     def _read(self, what: str, call: Callable[[], AnswerT]) -> AnswerT:
         try:
@@ -253,6 +255,15 @@ class AlpacaBroker:
             raise BrokerUnavailable(f"{what}: no answer from the broker: {_cause(error)}") from error
         except ValueError as error:
             raise BrokerUnavailable(f"{what}: the broker's answer is unreadable: {error}") from error
+
+
+def _new_page(page: Sequence[Mapping[str, object]], seen: set[str]) -> str:
+    """The id after which the next page begins, noted in `seen`; ValueError where one began there before."""
+    last = str(page[-1].get("id"))
+    if last in seen:
+        raise ValueError(f"the page after {last[:80]!r} must end with another id, did with one seen before")
+    seen.add(last)
+    return last
 
 
 def _to_request(order: SizedOrder) -> OrderRequest:

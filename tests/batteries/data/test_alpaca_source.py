@@ -30,6 +30,8 @@ def wire(running: Wire) -> Iterator[Wire]:
     running.bend.clear()
     running.refusals, running.reset_after_s = 0, 0.0
     running.nonsense = None
+    running.turns = {}
+    running.renamed.clear()
 
 
 class TestAlpacaInRecordedForms(SourceBattery):
@@ -65,9 +67,22 @@ class TestAlpacaInRecordedForms(SourceBattery):
 
     def test_a_page_that_names_itself_as_the_next_is_corrupt_and_not_asked_for_ever(self, wire: Wire) -> None:
         wire.nonsense = {"bars": {}, "next_page_token": "3"}
-        with pytest.raises(DataCorrupt, match="the page after '3' must be another"):
-            _source(wire).daily(["AAA"], *DAYS, SEEN)
-        assert [query.get("page_token") for _, query in wire.asked] == [None, "3"]
+        source = _source(wire)
+        for _ in range(2):
+            with pytest.raises(DataCorrupt, match="the page after '3' must be another, was '3' again"):
+                source.daily(["AAA"], *DAYS, SEEN)
+        assert [query.get("page_token") for _, query in wire.asked] == [None, "3"] * 2
+
+    def test_pages_that_lead_back_to_an_earlier_one_are_corrupt_and_not_asked_for_ever(self, wire: Wire) -> None:
+        wire.turns = {"": "a", "a": "b", "b": "a"}
+        for ask in (
+            lambda source: source.daily(["AAA"], *DAYS, SEEN),
+            lambda source: source.actions(["AAA"], *DAYS),
+        ):
+            wire.asked.clear()
+            with pytest.raises(DataCorrupt, match="the page after 'b' must be another, was 'a' again"):
+                ask(_source(wire))
+            assert [query.get("page_token") for _, query in wire.asked] == [None, "a", "b"]
 
     def test_a_rate_limit_is_waited_out_until_its_reset(self, wire: Wire) -> None:
         wire.refusals = 2

@@ -135,6 +135,23 @@ def test_an_answer_of_another_shape_is_no_answer(answer: object) -> None:
             broker.submit(ENTRY)
 
 
+def test_full_pages_that_end_where_an_earlier_one_did_are_no_answer_and_not_asked_for_ever() -> None:
+    page = [_row(f"{number:08d}-1111-1111-1111-111111111111") for number in range(500)]
+    fills = [{"id": f"20200106::{number}"} for number in range(100)]
+    asked: list[str] = []
+
+    async def endpoint(request: Request) -> Response:
+        asked.append(request.url.path)
+        return JSONResponse(page if request.url.path == "/v2/orders" else fills)
+
+    with listening(_orders(endpoint)) as url:
+        broker = AlpacaBroker(url, "key", "secret", HASTY.model_copy(update={"read_timeout_s": 5.0}))
+        for ask in (broker.all_orders, broker.dividends_paid):
+            with pytest.raises(BrokerUnavailable, match="must end with another id"):
+                ask()
+    assert asked == ["/v2/orders"] * 2 + ["/v2/account/activities/DIV"] * 2
+
+
 def test_a_status_that_is_not_known_is_unknown_and_counts_as_open() -> None:
     with listening(_always(JSONResponse([_row(PARENT, status="pending_review")]))) as url:
         (order,) = AlpacaBroker(url, "key", "secret", HASTY).open_orders()
