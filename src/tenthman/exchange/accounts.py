@@ -50,7 +50,7 @@ class TradingAccount:
     def publish(self) -> None:
         """Send what happened since the last call to the account's stream, in order."""
         unsent, self._unsent = self._unsent, []
-        self.stream.publish([*unsent, *self.exchange.drain()])
+        self.stream.publish([*unsent, *self.exchange.drain()], self.exchange.symbol_changes())
 
 
 class Venue:

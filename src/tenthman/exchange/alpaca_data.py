@@ -87,7 +87,7 @@ def get_symbol_snapshot(exchange: ReplayExchange, call: Call) -> Reply:
 
 
 def get_corporate_actions(exchange: ReplayExchange, call: Call) -> Reply:
-    """GET /v1/corporate-actions: dividends that the market knows, and splits on command, from their ex-dates on."""
+    """GET /v1/corporate-actions: dividends that the market knows, splits and renames on command, from their days on."""
     query = call.query
     limit = ask.read_whole(query, "limit", default=100, most=1000)
     today = exchange.now.astimezone(NEW_YORK).date()
@@ -258,6 +258,11 @@ def _actions(exchange: ReplayExchange, first: date, last: date) -> list[tuple[st
         if first <= split.session <= last:
             kind = "forward_split" if split.new_rate > split.old_rate else "reverse_split"
             dated.append((split.session, (kind, split.symbol, prices.split_body(split))))
+    dated += [
+        (change.session, ("name_change", change.symbol, prices.name_change_body(change)))
+        for change in exchange.symbol_changes()
+        if first <= change.session <= last
+    ]
     return [action for _, action in sorted(dated, key=lambda item: (item[0], item[1][:2]))]
 
 

@@ -83,7 +83,7 @@ class TraderCall:
             raw = sent if endpoint.method in _WITH_BODY else b""
             call = _call(scope, raw)
             async with self._edge.lock:
-                reply = endpoint.handler(account, call)
+                reply = endpoint.answer(account, call)
                 if endpoint.may_change and self._edge.state is not None:
                     self._edge.state.keep_call(self._edge.venue, account, endpoint, call, raw)
         except Refusal as refusal:

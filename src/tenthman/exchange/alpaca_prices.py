@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from tenthman.exchange.alpaca_wire import ASSETS, Json, stamp
 from tenthman.exchange.intraday import WireBar
-from tenthman.exchange.orders import ShareSplit
+from tenthman.exchange.orders import ShareSplit, SymbolChange
 from tenthman.utils.symbols import to_wire
 
 
@@ -65,6 +65,19 @@ def split_body(split: ShareSplit) -> Json:
         "payable_date": day,
     }
     return {**body, "cusip": ""} if split.new_rate > split.old_rate else {**body, "old_cusip": "", "new_cusip": ""}
+
+
+def name_change_body(change: SymbolChange) -> Json:
+    """A rename on the day from which on it counts."""
+    day = change.session.isoformat()
+    return {
+        "id": str(uuid.uuid5(ASSETS, f"name/{change.old}/{change.new}/{day}")),
+        "old_symbol": to_wire(change.old),
+        "old_cusip": "",
+        "new_symbol": to_wire(change.new),
+        "new_cusip": "",
+        "process_date": day,
+    }
 
 
 def cash_dividend_body(symbol: str, session: date, per_share: float) -> Json:

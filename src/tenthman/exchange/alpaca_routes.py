@@ -12,6 +12,9 @@ from tenthman.exchange import alpaca_trading as trading
 from tenthman.exchange.accounts import TradingAccount
 from tenthman.exchange.alpaca_trading import Call, Reply
 from tenthman.exchange.market import ReplayExchange
+from tenthman.exchange.renaming import inward, outward
+
+_ACTIONS = "/v1/corporate-actions"
 
 Handler = Callable[[TradingAccount, Call], Reply]
 
@@ -29,6 +32,14 @@ class Endpoint:
     def may_change(self) -> bool:
         """Whether the call may change the account, and so is kept where state is kept."""
         return self.method != "GET"
+
+    def answer(self, holder: TradingAccount, call: Call) -> Reply:
+        """What `handler` says, in the names that symbols have on the wire."""
+        changes = holder.exchange.symbol_changes()
+        if not changes:
+            return self.handler(holder, call)
+        reply = self.handler(holder, inward(changes, call, keeps_old=self.path == _ACTIONS))
+        return Reply(status=reply.status, body=outward(changes, reply.body))
 
 
 def _on_exchange(handler: Callable[[ReplayExchange, Call], Reply]) -> Handler:
@@ -79,7 +90,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     _data("/v2/stocks/{symbol}/quotes/latest", data.get_symbol_latest_quote),
     _data("/v2/stocks/{symbol}/trades/latest", data.get_symbol_latest_trade),
     _data("/v2/stocks/{symbol}/snapshot", data.get_symbol_snapshot),
-    _data("/v1/corporate-actions", data.get_corporate_actions),
+    _data(_ACTIONS, data.get_corporate_actions),
     _data("/v1beta1/news", data.get_news),
 )
 

@@ -14,7 +14,8 @@ import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from tenthman.exchange.alpaca_wire import Json, event_body, stamp
-from tenthman.exchange.orders import OrderEvent
+from tenthman.exchange.orders import OrderEvent, SymbolChange
+from tenthman.exchange.renaming import outward_message
 
 _log = structlog.get_logger(__name__)
 
@@ -52,11 +53,11 @@ class Broadcaster:
         """How many are listening."""
         return len(self._listeners)
 
-    def publish(self, events: Iterable[OrderEvent]) -> None:
-        """Queue `events` for every listener, in order."""
+    def publish(self, events: Iterable[OrderEvent], changes: Sequence[SymbolChange] = ()) -> None:
+        """Queue `events` for every listener, in order; symbols by the names that `changes` gave them."""
         if not self._listeners:
             return
-        for message in self.told_as([event_body(event) for event in events]):
+        for message in self.told_as([outward_message(changes, event_body(event)) for event in events]):
             self._queue(message)
 
     def cut(self) -> int:

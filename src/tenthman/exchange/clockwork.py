@@ -2,9 +2,13 @@
 
 from datetime import datetime, timedelta
 
+from tenthman.domain.market import NEW_YORK
 from tenthman.exchange.accounts import Venue
-from tenthman.exchange.alpaca_requests import read_symbol
-from tenthman.exchange.stage import Gap, Halt, Incident, PartialFill, Resume, SplitShares, Stage
+from tenthman.exchange.alpaca_requests import invalid, read_symbol
+from tenthman.exchange.orders import SymbolChange
+from tenthman.exchange.renaming import given_up, own_name
+from tenthman.exchange.stage import Gap, Halt, Incident, PartialFill, RenameSymbol, Resume, SplitShares, Stage
+from tenthman.utils.symbols import to_wire
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -30,11 +34,13 @@ class Clockwork:
 
     def play(self, incident: Incident) -> str:
         """Let `incident` happen; since when, or from which session on. Refusal 422 where it cannot."""
-        symbol = read_symbol(incident.symbol)
+        symbol = own_name(self.venue.market.symbol_changes(), read_symbol(incident.symbol))
         self.stage.column(symbol)
         match incident:
             case Gap() | SplitShares():
-                return self.stage.rewrite(incident, self.venue.now).isoformat()
+                return self.stage.rewrite(
+                    incident.model_copy(update={"symbol": to_wire(symbol)}), self.venue.now
+                ).isoformat()
             case Halt():
                 for account in self.venue.accounts:
                     account.exchange.halt(symbol)
@@ -44,4 +50,14 @@ class Clockwork:
             case PartialFill():
                 for account in self.venue.accounts:
                     account.exchange.fill_in_part(symbol, incident.share)
+            case RenameSymbol():
+                self._rename(symbol, read_symbol(incident.symbol), read_symbol(incident.to))
         return self.venue.now.isoformat()
+
+    def _rename(self, symbol: str, old: str, new: str) -> None:
+        """Refusal 422 for a name that another symbol has or had."""
+        if new in self.stage.market.panel.tickers or new in given_up(self.venue.market.symbol_changes()):
+            raise invalid(f"to must be a name that nothing has here, was {new}")
+        day = self.venue.now.astimezone(NEW_YORK).date()
+        for account in self.venue.accounts:
+            account.exchange.rename(SymbolChange(symbol=symbol, old=old, new=new, session=day))

@@ -31,6 +31,7 @@ from tenthman.exchange.orders import (
     Replacement,
     ShareSplit,
     VenueRules,
+    SymbolChange,
 )
 from tenthman.exchange.prices import NewsTape
 from tenthman.exchange.quotes import Quotes
@@ -73,6 +74,7 @@ class ReplayExchange:
         self._names = names
         self._splits: list[ShareSplit] = []
         self._timetable = Timetable(market.hours)
+        self._changes: list[SymbolChange] = []
         self._quotes = Quotes(market, self._timetable)
         self._news = NewsTape(market.headlines)
         self._pays_dividends = pays_dividends
@@ -239,6 +241,14 @@ class ReplayExchange:
     def is_delisted(self, symbol: str) -> bool:
         """Whether `symbol` has had its last bar in this market and a session without it has begun."""
         return self._quotes.is_delisted(symbol, self._now)
+
+    def rename(self, change: SymbolChange) -> None:
+        """Note that a symbol goes by another name on the wire; in here nothing changes."""
+        self._changes.append(change)
+
+    def symbol_changes(self) -> list[SymbolChange]:
+        """All renames so far, oldest first."""
+        return list(self._changes)
 
     def price(self, symbol: str, at: datetime | None = None) -> Decimal | None:
         """Path price at `at` (None: now); the last close outside hours and in a halt; None when no price is known.

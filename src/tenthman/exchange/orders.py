@@ -205,6 +205,16 @@ class ShareSplit:
         return cls(symbol=symbol, session=open_at.astimezone(NEW_YORK).date(), new_rate=new, old_rate=old)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SymbolChange:
+    """The market's `symbol` was called `old` before the day `session` and is called `new` from then on."""
+
+    symbol: str
+    old: str
+    new: str
+    session: date
+
+
 class Refusal(Exception):
     """The exchange says no, in Alpaca's words: HTTP status, code, message, and further keys of the body."""
 

@@ -56,7 +56,14 @@ class PartialFill(_Incident):
     share: Annotated[Decimal, Field(gt=0, lt=1)]
 
 
-Incident = Halt | Resume | Gap | SplitShares | PartialFill
+class RenameSymbol(_Incident):
+    """From now on it is called `to`, on the wire and in what is told of its past."""
+
+    kind: Literal["rename"]
+    to: str
+
+
+Incident = Halt | Resume | Gap | SplitShares | PartialFill | RenameSymbol
 _INCIDENT: TypeAdapter[Incident] = TypeAdapter(Annotated[Incident, Field(discriminator="kind")])
 
 

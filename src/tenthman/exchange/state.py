@@ -90,7 +90,7 @@ class State:
         endpoint = endpoint_of(*kept)
         raw = str(entry["body"]).encode()
         call = Call(path=_texts(entry["names"]), query=_texts(entry["query"]), body=read_body(raw) if raw else {})
-        endpoint.handler(clockwork.venue.accounts[_whole(entry["account"])], call)
+        endpoint.answer(clockwork.venue.accounts[_whole(entry["account"])], call)
 
 
 @contextmanager

@@ -1,0 +1,78 @@
+"""Symbols that were renamed on command: the market goes on under its own names, the wire speaks the new ones.
+
+Pure. What is on the wire from the rename on, of the past too, bears the new name; the old one is nobody's.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from tenthman.exchange.alpaca_trading import Call
+from tenthman.exchange.alpaca_wire import Json
+from tenthman.exchange.orders import SymbolChange
+from tenthman.utils.symbols import to_wire
+
+_LISTS = frozenset({"bars", "quotes", "trades"})
+_NOBODYS = ".0"
+
+
+def own_name(changes: Sequence[SymbolChange], symbol: str) -> str:
+    """The market's own name of what the wire calls `symbol` now."""
+    return next((item.symbol for item in reversed(changes) if item.new == symbol), symbol)
+
+
+def given_up(changes: Sequence[SymbolChange]) -> frozenset[str]:
+    """Every name that something was given or has given up."""
+    return frozenset(name for item in changes for name in (item.old, item.new))
+
+
+def inward(changes: Sequence[SymbolChange], call: Call, *, keeps_old: bool) -> Call:
+    """`call` with the market's own names; names that were given up ask for nothing, unless `keeps_old`."""
+    if not changes:
+        return call
+    own = {to_wire(item.new): to_wire(item.symbol) for item in changes}
+    for item in changes:
+        own.setdefault(to_wire(item.old), to_wire(item.symbol) if keeps_old else to_wire(item.old) + _NOBODYS)
+
+    def texts(values: Mapping[str, str]) -> dict[str, str]:
+        named = dict(values)
+        if "symbol" in named:
+            named["symbol"] = own.get(named["symbol"].upper(), named["symbol"])
+        if "symbols" in named:
+            parts = [part.strip() for part in named["symbols"].split(",")]
+            named["symbols"] = ",".join(own.get(part.upper(), part) for part in parts)
+        return named
+
+    body = dict(call.body)
+    if isinstance(body.get("symbol"), str):
+        body["symbol"] = own.get(str(body["symbol"]).upper(), body["symbol"])
+    return Call(path=texts(call.path), query=texts(call.query), body=body)
+
+
+def outward(changes: Sequence[SymbolChange], body: object) -> object:
+    """An answer with the names that the wire has now."""
+    if not changes:
+        return body
+    return _spelled({to_wire(item.symbol): to_wire(item.new) for item in changes}, body, is_list=True)
+
+
+def outward_message(changes: Sequence[SymbolChange], message: Json) -> Json:
+    """As `outward`, of an order event."""
+    found = outward(changes, message)
+    assert isinstance(found, Mapping)
+    return found
+
+
+def _spelled(new: Mapping[str, str], body: object, *, is_list: bool) -> object:
+    """`is_list`: the keys of this object may be symbols."""
+    if isinstance(body, Mapping):
+        return {(new.get(key, key) if is_list else key): _value(new, key, value) for key, value in body.items()}
+    if isinstance(body, list | tuple):
+        return [_spelled(new, item, is_list=False) for item in body]
+    return body
+
+
+def _value(new: Mapping[str, str], key: str, value: object) -> object:
+    if key in ("symbol", "S") and isinstance(value, str):
+        return new.get(value, value)
+    if key == "symbols" and isinstance(value, list):
+        return [new.get(item, item) for item in value]
+    return _spelled(new, value, is_list=key in _LISTS)
