@@ -43,13 +43,14 @@ _IDENTITY = re.compile(r"/[0-9a-f]{8}-[0-9a-f-]{27}|\?.*")
 
 @dataclass(frozen=True, kw_only=True)
 class Intent:
-    """What the desk decides: an entry (prices in USD) or, without a limit, an exit."""
+    """What the desk decides: an entry (prices in USD) or, without a limit, an exit; `worth`: a share's price then."""
 
     ticker: str
     quantity: int
     limit: Decimal | None = None
     stop: Decimal | None = None
     target: Decimal | None = None
+    worth: Decimal | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,6 +199,7 @@ def decided(intent: Intent, session: date, at: datetime) -> Decision:
         stop_price=intent.stop,
         target_price=intent.target,
         checks=PASSED,
+        decision_price=intent.worth,
     )
     return Decision(
         id=identity,

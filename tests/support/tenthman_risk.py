@@ -33,6 +33,7 @@ def a_proposal(limit: str = "100.00", stop: str = "96.00", target: str = "106.00
     return Proposal(
         ticker=ticker,
         signal=a_signal(ticker),
+        last_price=Decimal(limit),
         limit_price=Decimal(limit),
         stop_price=Decimal(stop),
         target_price=Decimal(target),

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from tenthman.cli.output import ConfigOption, JsonOption, results, say, show_json, show_table
 from tenthman.cli.session import start
-from tenthman.cli.slippage import slippage_line
+from tenthman.cli.slippage import slippage_line, with_points
 from tenthman.domain.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def reconcile_command(config_directory: ConfigOption = None, as_json: JsonOption
             raise ConfigError(f"there is no paper run of account {account} yet")
         found = reconcile(pool, run, broker)
     if as_json:
-        slippage = [{**asdict(item), "basis_points": item.basis_points} for item in found.slippage]
+        slippage = [with_points(item) for item in found.slippage]
         show_json({"run": run, "agrees": found.agrees, **asdict(found), "slippage": slippage})
     else:
         _show_reconciliation(found)

@@ -15,7 +15,8 @@ def slippage_command(run: RunOption = None, config_directory: ConfigOption = Non
     """Hold a run's fills against the prices that their orders were decided by: by order, by purpose and in all.
 
     The limit of an entry or a target, the price of a stop, and for an exit what the holding was worth when it was
-    decided. Positive basis points are worse than expected; fees are not in it.
+    decided; and, for entries and exits, the price at the decision (implementation shortfall). Positive basis points
+    are worse; fees are not in it, nor is what never filled.
     """
     from tenthman.scheduler.slippage import read_fills, slippage_of, sum_up
     from tenthman.scheduler.storage import open_storage
@@ -27,7 +28,7 @@ def slippage_command(run: RunOption = None, config_directory: ConfigOption = Non
         orders = slippage_of(read_fills(pool, found))
     sums = sum_up(orders)
     if as_json:
-        show_json({"run": found, "orders": list(map(_with_points, orders)), "sums": list(map(_with_points, sums))})
+        show_json({"run": found, "orders": list(map(with_points, orders)), "sums": list(map(with_points, sums))})
         return
     show_lines(map(_order_line, orders))
     show_lines(f"{item.purpose:<10} {slippage_line(item)}" for item in sums)
@@ -35,14 +36,22 @@ def slippage_command(run: RunOption = None, config_directory: ConfigOption = Non
 
 def slippage_line(item: "SlippageSum") -> str:
     """One sum in words."""
-    return f"{item.basis_points:+} bp, {item.cost_usd:+,.2f} USD of {item.expected_usd:,.2f} in {item.orders} orders"
+    told = f"{item.basis_points:+} bp, {item.cost_usd:+,.2f} USD of {item.expected_usd:,.2f} in {item.orders} orders"
+    if not item.decided_usd:
+        return told
+    return f"{told}; from the decision {item.shortfall_bp:+} bp, {item.shortfall_usd:+,.2f} USD"
 
 
 def _order_line(order: "Slippage") -> str:
     who = f"{order.ticker:<6} {order.purpose:<7} {order.side.value:<4} {order.quantity:>6}"
     what = f"expected {order.expected_price}, filled at {order.price:.4f}"
-    return f"{who} {what}: {order.basis_points:+} bp, {order.cost_usd:+,.2f} USD  [{order.client_order_id}]"
+    told = f"{who} {what}: {order.basis_points:+} bp, {order.cost_usd:+,.2f} USD"
+    if order.decision_price is not None:
+        told += f"; decided at {order.decision_price}: {order.shortfall_bp:+} bp"
+    return f"{told}  [{order.client_order_id}]"
 
 
-def _with_points(item: "Slippage | SlippageSum") -> dict[str, object]:
-    return {**asdict(item), "cost_usd": item.cost_usd, "basis_points": item.basis_points}
+def with_points(item: "Slippage | SlippageSum") -> dict[str, object]:
+    """An order or a sum for programs, with what follows from its fields."""
+    told = {"cost_usd": item.cost_usd, "basis_points": item.basis_points}
+    return {**asdict(item), **told, "shortfall_usd": item.shortfall_usd, "shortfall_bp": item.shortfall_bp}

@@ -119,10 +119,14 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """An entry that the desk would make if risk and the committee let it: a long bracket at stated prices (USD)."""
+    """An entry that the desk would make if risk and the committee let it: a long bracket at stated prices (USD).
+
+    `last_price`: of which the others were made.
+    """
 
     ticker: str
     signal: Signal
+    last_price: Decimal
     limit_price: Decimal
     stop_price: Decimal
     target_price: Decimal

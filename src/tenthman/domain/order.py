@@ -106,7 +106,8 @@ class Check:
 class SizedOrder:
     """The only thing execution sends. It carries its passed checks and cannot be built without them.
 
-    An ENTRY is a long bracket (limit buy, target, stop); an EXIT is a market sell.
+    An ENTRY is a long bracket (limit buy, target, stop); an EXIT is a market sell. `decision_price`: what a share was
+    worth when it was decided (USD), which the fill is held against; None where nobody looked.
     """
 
     client_order_id: str
@@ -125,6 +126,7 @@ class SizedOrder:
     def __post_init__(self) -> None:
         require_text("client_order_id", self.client_order_id)
         require_positive("quantity", self.quantity)
+    decision_price: Decimal | None = None
         if not self.checks:
             raise ValueError(f"{self.client_order_id}: a sized order must carry its `checks`")
         failed = [check.rule for check in self.checks if not check.passed]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from tenthman.domain.audit import client_order_id
+from tenthman.domain.money import floor_e4, usd
 from tenthman.domain.opinion import Proposal
 from tenthman.domain.order import (
     Check,
@@ -81,7 +82,14 @@ def exit_order(position: Position, decision_id: str) -> SizedOrder:
         stop_price=None,
         target_price=None,
         checks=(held,),
+        decision_price=_worth(position),
     )
+
+
+def _worth(position: Position) -> Decimal | None:
+    """What a share is worth now, to 1/10,000 USD; None where that is not a positive number."""
+    price = position.current_price
+    return usd(floor_e4(price)) if price.is_finite() and floor_e4(price) > 0 else None
 
 
 def _entry(proposal: Proposal, quantity: Decimal, checks: tuple[Check, ...], decision_id: str) -> SizedOrder:
@@ -98,4 +106,5 @@ def _entry(proposal: Proposal, quantity: Decimal, checks: tuple[Check, ...], dec
         stop_price=proposal.stop_price,
         target_price=proposal.target_price,
         checks=checks,
+        decision_price=proposal.last_price,
     )

@@ -48,6 +48,7 @@ def propose(
     return Proposal(
         ticker=signal.ticker,
         signal=signal,
+        last_price=usd(e4(last_price)),
         limit_price=usd(limit),
         stop_price=usd(stop),
         target_price=usd(target),

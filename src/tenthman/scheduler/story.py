@@ -261,8 +261,15 @@ def _fill_line(fill: Row) -> str:
 
 
 def _against_expected(fill: Row) -> str:
-    points = fill["slippage_bp"]
-    return f"{abs(points)} bp {'worse' if points > 0 else 'better'} than {fill['expected_price']}"
+    told = _than(fill["slippage_bp"], f"{fill['expected_price']}")
+    if fill["decision_price"] in (None, fill["expected_price"]):
+        return told
+    decided = f"the {fill['decision_price']} of the decision"
+    return f"{told}, {_than(fill['shortfall_bp'], decided)}"
+
+
+def _than(points: Decimal, price: str) -> str:
+    return f"{abs(points)} bp {'worse' if points > 0 else 'better'} than {price}"
 
 
 def _result_lines(position: TradeRow | None) -> Iterator[str]:

@@ -24,7 +24,14 @@ from tenthman.scheduler.state import Ledger
 from tenthman.scheduler.timeline import Step, StepKind
 
 MARKET = battery_market()
-AAA = Intent(ticker="AAA", quantity=10, limit=Decimal("101.00"), stop=Decimal("95.00"), target=Decimal("120.00"))
+AAA = Intent(
+    ticker="AAA",
+    quantity=10,
+    limit=Decimal("101.00"),
+    stop=Decimal("95.00"),
+    target=Decimal("120.00"),
+    worth=Decimal("100.00"),
+)
 PAY = Intent(ticker="PAY", quantity=10, limit=Decimal("41.00"), stop=Decimal("30.00"), target=Decimal("60.00"))
 
 
@@ -65,6 +72,10 @@ def test_cash_shares_and_executions_agree_and_profit_is_told(
         "89.94 for 95.00"
     )
     assert stop.basis_points == Decimal("532.6")
+    entry = by_purpose["entry"]
+    assert (entry.orders, entry.decided_usd, entry.shortfall_usd) == (2, Decimal("1000.00"), Decimal("0.40"))
+    assert entry.shortfall_bp == Decimal("4.0"), "100.04 for 100.00; of PAY the price at the decision is not on record"
+    assert (stop.decided_usd, stop.shortfall_bp) == (0, 0), "nobody decides a stop when it is hit"
     assert by_purpose["all"].cost_usd == stop.cost_usd + by_purpose["entry"].cost_usd
     gain = 10 * (position.current_price - position.avg_entry_price)
     assert found.unrealised == gain.quantize(Decimal("0.01"))

@@ -6,7 +6,9 @@ from tenthman.domain.order import Side
 from tenthman.scheduler.slippage import slippage_of, sum_up, worse_by
 
 
-def _fill(name: str, purpose: str, side: str, quantity: int, price: str, expected: str | None) -> dict[str, object]:
+def _fill(
+    name: str, purpose: str, side: str, quantity: int, price: str, expected: str | None, decided: str | None = None
+) -> dict[str, object]:
     return {
         "client_order_id": name,
         "decision_id": name[0],
@@ -16,6 +18,7 @@ def _fill(name: str, purpose: str, side: str, quantity: int, price: str, expecte
         "quantity": Decimal(quantity),
         "price": Decimal(price),
         "expected_price": None if expected is None else Decimal(expected),
+        "decision_price": None if decided is None else Decimal(decided),
     }
 
 
@@ -56,6 +59,32 @@ def test_sums_by_hand_are_weighted_by_money() -> None:
     }
     assert sum_up(slippage_of(FILLS))[-1].basis_points == Decimal("-4.5")
     assert sum_up(()) == ()
+
+
+def test_what_was_lost_since_the_decision_by_hand() -> None:
+    fills = [
+        _fill("a-entry", "entry", "buy", 30, "99.00", "100.00", "98.00"),
+        _fill("a-entry", "entry", "buy", 10, "99.80", "100.00", "98.00"),
+        _fill("b-entry", "entry", "buy", 10, "51.00", "50.00"),
+        _fill("a-stop", "stop", "sell", 40, "94.05", "95.00"),
+        _fill("b-exit", "exit", "sell", 10, "52.00", "50.00", "50.00"),
+    ]
+    orders = {item.client_order_id: (item.shortfall_usd, item.shortfall_bp) for item in slippage_of(fills)}
+    assert orders == {
+        "a-entry": (Decimal("48.00"), Decimal("122.4")),
+        "a-stop": (None, None),
+        "b-entry": (None, None),
+        "b-exit": (Decimal("-20.00"), Decimal("-400.0")),
+    }
+    sums = {
+        item.purpose: (item.decided_usd, item.shortfall_usd, item.shortfall_bp) for item in sum_up(slippage_of(fills))
+    }
+    assert sums == {
+        "entry": (Decimal("3920.00"), Decimal("48.00"), Decimal("122.4")),
+        "exit": (Decimal("500.00"), Decimal("-20.00"), Decimal("-400.0")),
+        "stop": (Decimal("0.00"), Decimal("0.00"), Decimal(0)),
+        "all": (Decimal("4420.00"), Decimal("28.00"), Decimal("63.3")),
+    }
 
 
 def test_less_than_a_cent_has_no_rate() -> None:

@@ -1,5 +1,6 @@
 """What `tenthman audit slippage` and `audit lots` print of an order, a sum, a sale and a lot."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -23,11 +24,17 @@ BOUGHT, SOLD = datetime(2020, 1, 6, tzinfo=UTC), datetime(2020, 1, 9, tzinfo=UTC
 
 def test_an_order_and_a_sum_of_them_in_words_and_in_json() -> None:
     assert slippage._order_line(STOPPED).endswith("filled at 94.0500: +100.0 bp, +38.00 USD  [s]")
-    assert slippage._with_points(STOPPED)["cost_usd"] == Decimal("38.00")
+    assert slippage.with_points(STOPPED)["cost_usd"] == Decimal("38.00")
     (one, total) = sum_up([STOPPED])
     assert (
         slippage.slippage_line(one) == slippage.slippage_line(total) == "+100.0 bp, +38.00 USD of 3,800.00 in 1 orders"
     )
+
+
+def test_the_price_at_the_decision_is_told_where_it_is_known() -> None:
+    known = replace(STOPPED, purpose="exit", decision_price=Decimal("94.50"))
+    assert slippage._order_line(known).endswith("+38.00 USD; decided at 94.50: +47.6 bp  [s]")
+    assert slippage.slippage_line(sum_up([known])[0]).endswith("in 1 orders; from the decision +47.6 bp, +18.00 USD")
 
 
 def test_a_sale_and_a_lot_in_words() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from tenthman_risk import HOUSE_RULES, a_book, a_candidate, a_position, a_proposal, a_signal, assessed
+from tenthman_risk import HOUSE_RULES, a_book, a_candidate, a_position, a_proposal, a_signal, assessed, house_rules
 
 from tenthman.config import RiskRules
 from tenthman.domain.errors import DataMissing
@@ -183,6 +183,20 @@ def test_shrinking_one_share_away_is_a_denial(rules):
 def test_an_exit_sells_what_is_held_whatever_the_state(rules):
     order = exit_order(a_position(quantity="7"), "d9")
     assert (order.quantity, order.client_order_id) == (7, "tm-d9-exit")
+
+
+@pytest.mark.parametrize(("price", "noted"), [("100", "100.00"), ("99.12345", "99.1234"), ("0", None), ("NaN", None)])
+def test_an_exit_notes_what_a_share_was_worth_when_it_was_decided(price: str, noted: str | None) -> None:
+    assert str(exit_order(a_position(price=price), "d9").decision_price) == str(noted)
+
+
+def test_an_entry_notes_the_last_price_also_where_it_was_shrunk() -> None:
+    proposal = propose(a_signal(), 100.0, 2.0, house_rules().stops)
+    order = assessed(proposal)
+    assert isinstance(order, SizedOrder)
+    assert order.limit_price is not None
+    assert (order.decision_price, shrink(order, 0.5).decision_price) == (Decimal("100.00"), Decimal("100.00"))
+    assert order.limit_price > order.decision_price
 
 
 def test_the_drawdown_stop_latches_at_its_limit_and_not_before(rules):
