@@ -122,11 +122,11 @@ class SizedOrder:
     stop_price: Decimal | None
     target_price: Decimal | None
     checks: tuple[Check, ...]
+    decision_price: Decimal | None = None
 
     def __post_init__(self) -> None:
         require_text("client_order_id", self.client_order_id)
         require_positive("quantity", self.quantity)
-    decision_price: Decimal | None = None
         if not self.checks:
             raise ValueError(f"{self.client_order_id}: a sized order must carry its `checks`")
         failed = [check.rule for check in self.checks if not check.passed]
