@@ -56,6 +56,13 @@ def test_pulling_makes_the_folder_and_releasing_tells_whether_there_was_a_file(t
     assert (release(path), release(path)) == (True, False)
 
 
+def test_a_switch_that_cannot_be_put_in_its_place_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "HALT" / "in the way").mkdir(parents=True)
+    with pytest.raises(OSError, match="HALT"):
+        pull(tmp_path / "HALT", TradingState.HALTED, "a reason", "person: tester", NOW)
+    assert [item.name for item in tmp_path.iterdir()] == ["HALT"]
+
+
 def test_the_file_lies_in_the_home_unless_the_settings_name_another_place(tmp_path: Path) -> None:
     assert switch_path(CONFIG) == CONFIG.home / "HALT"
     broker = CONFIG.settings.broker.model_copy(update={"halt_file": tmp_path / "stop"})
