@@ -36,7 +36,7 @@ from tenthman.scheduler.state import Ledger
 from tenthman.scheduler.timeline import Step, StepKind
 
 PASSED = (Check(rule="crash", observed="1", limit="1", passed=True),)
-BROKER = BrokerSettings(endpoint="exchange", connect_timeout_s=2, read_timeout_s=1.0)
+BROKER = BrokerSettings(endpoint="exchange", connect_timeout_s=2, read_timeout_s=1.0, answer_timeout_s=10)
 DATABASE = DatabaseSettings(pool_size=2, connect_timeout_s=10, statement_timeout_s=30)
 _IDENTITY = re.compile(r"/[0-9a-f]{8}-[0-9a-f-]{27}|\?.*")
 

@@ -11,7 +11,7 @@ from tenthman.config import BrokerSettings, CostSettings
 from tenthman.domain.market import MarketData
 from tenthman.exchange.process import ExchangeProcess
 
-SETTINGS = BrokerSettings(endpoint="exchange", connect_timeout_s=5, read_timeout_s=20)
+SETTINGS = BrokerSettings(endpoint="exchange", connect_timeout_s=5, read_timeout_s=20, answer_timeout_s=60)
 COSTS = CostSettings(half_spread_bp=1.0, slippage_bp=1.0, open_slippage_bp=3.0, stop_slippage_bp=5.0)
 ACCOUNT = "9d1f4a5e-3c55-4f0e-9f8e-7a4f6e2b1c01"
 

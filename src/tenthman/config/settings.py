@@ -81,6 +81,7 @@ class BrokerSettings(Section):
     halt_file: Path | None = None
     connect_timeout_s: Seconds
     read_timeout_s: Seconds
+    answer_timeout_s: Seconds
 
 
 class CostSettings(Section):

@@ -92,8 +92,9 @@ class _TimedActions(_Advancing, CorporateActionsClient):
 
 def _make_patient(client: RESTClient, session: requests.Session, settings: BrokerSettings) -> None:
     """Time-outs, and a 429 waited out by its header; alpaca-py itself waits three seconds whatever the header says."""
+    limits = (settings.connect_timeout_s, settings.read_timeout_s, settings.answer_timeout_s)
     for scheme in ("http://", "https://"):
-        session.mount(scheme, PatientAdapter(settings.connect_timeout_s, settings.read_timeout_s))
+        session.mount(scheme, PatientAdapter(*limits))
     client._retry_codes = [requests.codes.gateway_timeout]  # noqa: SLF001 alpaca-py reads it from the constructor of some clients only
 
 

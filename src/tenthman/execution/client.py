@@ -61,7 +61,8 @@ class _TimedClient(TradingClient):
 
     def __init__(self, url: str | None, key: str, secret: str, settings: BrokerSettings) -> None:
         super().__init__(api_key=key, secret_key=secret, paper=True, raw_data=True, url_override=url)
-        set_deadlines(self._session, settings.connect_timeout_s, settings.read_timeout_s)
+        limits = (settings.connect_timeout_s, settings.read_timeout_s, settings.answer_timeout_s)
+        set_deadlines(self._session, *limits)
 
 
 class AlpacaBroker:

@@ -22,8 +22,10 @@ class PatientAdapter(DeadlineAdapter):
     that a wrong clock on this side does no harm. After 4 sends the refusal stands.
     """
 
-    def __init__(self, connect_s: float, read_s: float, pause: Callable[[float], object] = time.sleep) -> None:
-        super().__init__(connect_s, read_s)
+    def __init__(
+        self, connect_s: float, read_s: float, whole_s: float, pause: Callable[[float], object] = time.sleep
+    ) -> None:
+        super().__init__(connect_s, read_s, whole_s)
         self._pause = pause
 
     def send(

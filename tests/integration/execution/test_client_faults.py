@@ -19,7 +19,7 @@ from tenthman.execution.client import AlpacaBroker
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
-HASTY = BrokerSettings(endpoint="exchange", connect_timeout_s=2, read_timeout_s=0.3)
+HASTY = BrokerSettings(endpoint="exchange", connect_timeout_s=2, read_timeout_s=0.3, answer_timeout_s=5)
 ENTRY = entry("e", "AAA", 10, limit="101.00", stop="95.00", target="120.00")
 PARENT = "11111111-1111-1111-1111-111111111111"
 ERRORS = {

@@ -1,6 +1,7 @@
 """The listener on order events, on the served exchange."""
 
 import asyncio
+import threading
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from tenthman_broker_battery import entry
 from tenthman_exchange import SETTINGS, eventually, served
 from tenthman_markets import at, small_market
+from websockets.sync.server import serve
 
 from tenthman.execution.client import AlpacaBroker
 from tenthman.execution.stream import CONNECTED, TradeUpdates
@@ -59,3 +61,16 @@ def test_a_listener_with_wrong_keys_hears_nothing_and_can_leave(tmp_path: Path) 
             process.advance(at(MARKET, 0, 0.1))
             assert updates.wait(0.3) is None
         assert process.listeners() == 0
+
+
+def test_a_stream_that_takes_the_keys_and_never_answers_keeps_nobody() -> None:
+    with serve(lambda connection: connection.recv() and connection.recv(), "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        with TradeUpdates(f"ws://127.0.0.1:{server.socket.getsockname()[1]}/stream", "key", "secret") as updates:
+            assert updates.wait(0.3) is None
+            leaving = time.monotonic()
+        assert time.monotonic() - leaving < 4
+        assert not updates._thread.is_alive()
+        server.shutdown()
+        thread.join(10)
