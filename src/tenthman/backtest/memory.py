@@ -1,7 +1,7 @@
 """The record of a run in memory: what the desk must be able to look up while it runs, and what a result is made of."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -9,11 +9,13 @@ from tenthman.domain.audit import Decision, EventKind
 from tenthman.domain.market import NEW_YORK
 from tenthman.domain.opinion import Case
 from tenthman.domain.order import BrokerOrder, Fill, Purpose, Side, SizedOrder, TradingState
+from tenthman.domain.shares import ShareChange, split_quantity
 from tenthman.scheduler.demotion import evidence_of
 from tenthman.scheduler.record import (
     CommitteeKey,
     Ending,
     Evidence,
+    Holding,
     LookBack,
     OpenTrade,
     OrderInDoubt,
@@ -22,7 +24,9 @@ from tenthman.scheduler.record import (
     Unfinished,
     by_ticker,
 )
+from tenthman.scheduler.round_trip import restated
 from tenthman.scheduler.rows import shadow_of
+from tenthman.scheduler.share_changes import cash_of, fill_of_fraction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +85,7 @@ class MemoryRecord:
     points: list[EquityPoint] = field(default_factory=list)
     ended_shadows: list[EndedShadow] = field(default_factory=list)
     demotions: dict[CommitteeKey, str] = field(default_factory=dict)
+    changes: list[ShareChange] = field(default_factory=list)
     _said_sell: list[tuple[datetime, Sequence[str]]] = field(default_factory=list)
     _open_shadows: dict[str, Shadow] = field(default_factory=dict)
     _shadowed: dict[str, Decision] = field(default_factory=dict)
@@ -90,7 +95,8 @@ class MemoryRecord:
     _unfinished: dict[str, Unfinished] = field(default_factory=dict)
     _booked: set[str] = field(default_factory=set)
     _trades: dict[str, OpenTrade] = field(default_factory=dict)
-    _held: dict[str, Decimal] = field(default_factory=dict)
+    _held: dict[str, Holding] = field(default_factory=dict)
+    _fractions: set[str] = field(default_factory=set)
     _peak: Decimal | None = None
     _week: date | None = None
     _week_start: Decimal | None = None
@@ -173,18 +179,62 @@ class MemoryRecord:
 
     def record_fills(self, fills: Sequence[Fill], fees: Mapping[str, Decimal], at: datetime) -> tuple[Fill, ...]:
         """Book executions, each once; one of an order that this run never sent is left alone."""
-        fresh = [fill for fill in fills if fill.execution_id not in self._booked and self._is_ours(fill)]
+        fresh = self.unbooked(fills)
         for fill in fresh:
             self._booked.add(fill.execution_id)
             self.fills.append((fill, fees.get(fill.execution_id, Decimal(0))))
-            self._hold(fill)
+            self._hold(restated(fill, self.share_changes()))
             if purpose_of(self.order_of(fill), fill) is Purpose.STOP:
                 self._stopped[fill.ticker] = fill.filled_at.astimezone(NEW_YORK).date()
-        return tuple(fresh)
+        return fresh
 
     def open_trades(self) -> Mapping[str, OpenTrade]:
         """Trades that are on, by ticker."""
         return self._trades
+
+    def holdings(self) -> Mapping[str, Holding]:
+        """What is held by the record, by ticker."""
+        return self._held
+
+    def unbooked(self, fills: Sequence[Fill]) -> tuple[Fill, ...]:
+        """Those executions of the run's own orders that `record_fills` would book."""
+        return tuple(fill for fill in fills if fill.execution_id not in self._booked and self._is_ours(fill))
+
+    def share_changes(self) -> tuple[ShareChange, ...]:
+        """Splits and new names that are on record, in order of time."""
+        return tuple(sorted(self.changes, key=lambda item: item.since))
+
+    def record_share_change(
+        self,
+        change: ShareChange,
+        fraction: Decimal,
+        paid: Decimal,
+        at: datetime,
+    ) -> None:
+        """The account shows `change`: what is held follows it, once; a `fraction` is sold for `paid` USD."""
+        if change in self.changes:
+            return
+        self.changes.append(change)
+        held = self._held.pop(change.ticker, None)
+        trade = self._trades.pop(change.ticker, None)
+        if held is not None:
+            after = split_quantity(held.quantity, change.ratio)
+            self._held[change.becomes] = replace(held, quantity=after)
+        if trade is not None:
+            self._trades[change.becomes] = trade
+        if fraction > 0:
+            fill = fill_of_fraction(change, fraction, paid)
+            self._fractions.add(fill.broker_order_id)
+            self.fills.append((fill, Decimal(0)))
+            self._hold(fill)
+
+    def expected_cash(self, fresh: Sequence[Fill]) -> Decimal | None:
+        """Cash at the last point, and what executions since made of it (USD); None before one."""
+        if not self.points:
+            return None
+        last = self.points[-1]
+        since = [fill for fill in (*(booked for booked, _ in self.fills), *fresh) if fill.filled_at > last.at]
+        return last.cash + sum(map(cash_of, since), Decimal(0))
 
     def record_equity(
         self,
@@ -284,8 +334,10 @@ class MemoryRecord:
         self.alerts.append(("committee demoted", {"model": committee.model, "reason": reason, **evidence}, at))
 
     def order_of(self, fill: Fill) -> SentOrder | None:
-        """The desk's order that `fill` belongs to, itself or through a leg; None for what the exchange paid out."""
-        return None if fill.is_payout else self.sent[self._by_broker_id[fill.broker_order_id]]
+        """The desk's order that `fill` belongs to, itself or through a leg; None for what was paid out in cash."""
+        if fill.is_payout or fill.broker_order_id in self._fractions:
+            return None
+        return self.sent[self._by_broker_id[fill.broker_order_id]]
 
     def _is_ours(self, fill: Fill) -> bool:
         return fill.is_payout or fill.broker_order_id in self._by_broker_id
@@ -305,9 +357,9 @@ class MemoryRecord:
         )
 
     def _hold(self, fill: Fill) -> None:
-        before = self._held.get(fill.ticker, Decimal(0))
-        held = before + (fill.quantity if fill.side is Side.BUY else -fill.quantity)
-        self._held[fill.ticker] = held
+        before = self._held.get(fill.ticker, Holding(quantity=Decimal(0), opened_at=fill.filled_at))
+        held = before.quantity + (fill.quantity if fill.side is Side.BUY else -fill.quantity)
+        self._held[fill.ticker] = replace(before, quantity=held)
         if held <= 0:
             self._held.pop(fill.ticker)
             self._trades.pop(fill.ticker, None)

@@ -24,8 +24,10 @@ from tenthman.exchange.market import ReplayExchange
 from tenthman.ml.inference import SignalModel
 from tenthman.scheduler.holes import CycleHoles
 from tenthman.scheduler.intraday import run_step
+from tenthman.scheduler.market_shares import splits_of
 from tenthman.scheduler.orchestrator import Desk
 from tenthman.scheduler.shadows import dividends_of, no_dividends, settle_shadows, shadow_market
+from tenthman.scheduler.share_watch import ShareWatch
 from tenthman.scheduler.timeline import Step, StepKind, session_steps
 
 ACCOUNT = "backtest"
@@ -88,6 +90,7 @@ def run_stepwise(
         pause=lambda _seconds: None,
         rearm_after_sessions=config.risk_rules.drawdown.rearm_after_sessions,
         dividends=dividends_of(study.market) if config.settings.rehearsal.dividends else no_dividends,
+        shares=ShareWatch(splits_of(exchange.splits)),
     )
     steps = [step for hours in study.sessions for step in session_steps(hours, config.settings.schedule)]
     closes: list[Account] = []

@@ -518,7 +518,7 @@ CREATE TABLE orders (
     run_id          uuid NOT NULL,
     client_order_id text NOT NULL CHECK (client_order_id <> ''),
     decision_id     text NOT NULL,
-    purpose         text NOT NULL CHECK (purpose IN ('entry', 'exit', 'target', 'stop', 'delisted')),
+    purpose         text NOT NULL CHECK (purpose IN ('entry', 'exit', 'target', 'stop', 'delisted', 'fraction')),
     parent_client_order_id text,
     broker_order_id text,
     ticker          text NOT NULL,
@@ -566,7 +566,7 @@ CREATE TABLE positions (
     opened_at      timestamptz NOT NULL,
     opened_session date NOT NULL,
     closed_at      timestamptz,
-    exit_reason    text,                                       -- target, stop, delisted, or the reason of the exit decision
+    exit_reason    text,                                       -- target, stop, delisted, fraction, or the reason of the exit decision
     avg_exit_price numeric CHECK (avg_exit_price > 0),
     fees_usd       numeric NOT NULL CHECK (fees_usd >= 0),
     realised_usd   numeric NOT NULL,                           -- after fees
@@ -587,6 +587,19 @@ CREATE TABLE equity (
     positions    integer NOT NULL CHECK (positions >= 0),
     holdings     jsonb NOT NULL,                               -- ticker -> {quantity, price}
     PRIMARY KEY (run_id, at)
+-- Splits and new names of what a run holds: since when each share of `ticker` is new_shares / old_shares of `becomes`.
+-- They are entered when the account shows them; positions are in shares as they are today.
+CREATE TABLE share_changes (
+    run_id     uuid NOT NULL REFERENCES runs (id),
+    ticker     text NOT NULL CHECK (ticker <> ''),
+    since      date NOT NULL,
+    becomes    text NOT NULL CHECK (becomes <> ''),
+    new_shares integer NOT NULL CHECK (new_shares > 0),
+    old_shares integer NOT NULL CHECK (old_shares > 0),
+    shown_at   timestamptz NOT NULL,
+    PRIMARY KEY (run_id, ticker, since)
+);
+
 );
 
 -- The latch. The newest row of a run is its state.

@@ -1,5 +1,6 @@
 """Orders, fills, positions, the book, and the promise every broker keeps. Money and quantities are Decimal."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -79,13 +80,17 @@ class TradingState(Enum):
 
 
 class Purpose(Enum):
-    """Why an order exists. TARGET and STOP are the legs of an entry's bracket; DELISTED is the exchange's own."""
+    """Why an order exists. TARGET and STOP are the legs of an entry's bracket; DELISTED is the exchange's own.
+
+    FRACTION is no order at all: the part of a share that a split left and the broker paid in cash.
+    """
 
     ENTRY = "entry"
     EXIT = "exit"
     TARGET = "target"
     STOP = "stop"
     DELISTED = "delisted"
+    FRACTION = "fraction"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +105,34 @@ class Check:
     limit: str
     passed: bool
     bound: bool = False
+
+
+class Findings(Sequence[Check]):
+    """Checks in order that are put into words when they are read; as good as a tuple of them."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def failed(self) -> Sequence[str]:
+        """Names of the rules that said no: those of the checks that did not pass."""
+
+    def __eq__(self, other: object) -> bool:
+        return tuple(self) == tuple(other) if isinstance(other, tuple | Findings) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+
+Checks = tuple[Check, ...] | Findings
+
+
+def failed_rules(checks: Checks) -> Sequence[str]:
+    """Names of the rules that said no; findings are not put into words for it."""
+    return [check.rule for check in checks if not check.passed] if isinstance(checks, tuple) else checks.failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +154,7 @@ class SizedOrder:
     limit_price: Decimal | None
     stop_price: Decimal | None
     target_price: Decimal | None
-    checks: tuple[Check, ...]
+    checks: Checks
     decision_price: Decimal | None = None
 
     def __post_init__(self) -> None:
@@ -129,7 +162,7 @@ class SizedOrder:
         require_positive("quantity", self.quantity)
         if not self.checks:
             raise ValueError(f"{self.client_order_id}: a sized order must carry its `checks`")
-        failed = [check.rule for check in self.checks if not check.passed]
+        failed = failed_rules(self.checks)
         if failed:
             raise ValueError(f"{self.client_order_id}: a sized order must have passed all `checks`, failed {failed}")
         if len(self.client_order_id) > 128:
@@ -159,10 +192,10 @@ class Denial:
 
     ticker: str
     rule: str
-    checks: tuple[Check, ...]
+    checks: Checks
 
     def __post_init__(self) -> None:
-        if self.rule not in [check.rule for check in self.checks if not check.passed]:
+        if self.rule not in failed_rules(self.checks):
             raise ValueError(f"{self.ticker}: `rule` {self.rule!r} must be among the failed `checks`")
 
 

@@ -29,7 +29,7 @@ class Clockwork:
         for split in tuple(self.stage.splits(self.venue.now, to)):
             count += self.venue.advance(max(split.open_at - _INSTANT, self.venue.now))
             for account in self.venue.accounts:
-                account.exchange.split_shares(split.symbol, split.ratio)
+                account.exchange.split_shares(split.symbol, split.ratio, whole=split.whole_shares)
         return count + self.venue.advance(to)
 
     def play(self, incident: Incident) -> str:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 from uuid import UUID, uuid5
 
 from tenthman.domain.market import SessionHours
@@ -53,12 +54,15 @@ def close_out(floor: Floor, prices: PriceTape, row: int, at: datetime) -> None:
             floor.execute(resting, quoted(e4(close)), lot.quantity, at, is_last=True)
 
 
-def split_shares(floor: Floor, symbol: str, ratio: Decimal, at: datetime) -> None:
+def split_shares(floor: Floor, symbol: str, ratio: Fraction, at: datetime, price: Decimal | None = None) -> None:
     """Make `ratio` shares of each one held; plain limits that are good till cancelled are replaced at the new price.
 
-    A reverse split (`ratio` below 1) cancels those, and all sells, which are of more than is held now.
+    A reverse split (`ratio` below 1) cancels those, and all sells, which are of more than is held now. With a `price`
+    (USD, of a new share) a part of a share is paid in cash.
     """
     floor.holdings.split(symbol, ratio)
+    if price is not None:
+        floor.holdings.pay_fraction(symbol, price)
     for order in floor.adjustable(symbol):
         if ratio > 1:
             change = split_change(order, ratio)

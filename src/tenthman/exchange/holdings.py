@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
+from fractions import Fraction
 
 from tenthman.domain.order import Fill, Side
+from tenthman.domain.shares import split_quantity
 
 _AVERAGE = Decimal("0.000001")
-_NINE_PLACES = Decimal("0.000000001")
+_CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +44,23 @@ class Holdings:
             raise ValueError(f"`amount` must be above 0, was {amount}")
         self.cash += amount
 
-    def split(self, symbol: str, ratio: Decimal) -> None:
+    def split(self, symbol: str, ratio: Fraction) -> None:
         """Make `ratio` shares (nine decimals, rounded down) of each one held; what they cost in all stays."""
         lot = self.lots.get(symbol)
         if lot is not None:
-            shares = (lot.quantity * ratio).quantize(_NINE_PLACES, rounding=ROUND_DOWN).normalize()
-            self.lots[symbol] = Lot(quantity=shares, cost=lot.cost)
+            self.lots[symbol] = Lot(quantity=split_quantity(lot.quantity, ratio), cost=lot.cost)
+
+    def pay_fraction(self, symbol: str, price: Decimal) -> None:
+        """Take in cash, to the cent below, what the part of a share beyond whole ones is worth at `price` (USD)."""
+        lot = self.lots.get(symbol)
+        whole = Decimal(0) if lot is None else lot.quantity.to_integral_value(ROUND_DOWN)
+        if lot is None or whole == lot.quantity:
+            return
+        self.cash += ((lot.quantity - whole) * price).quantize(_CENT, rounding=ROUND_DOWN)
+        if whole:
+            self.lots[symbol] = Lot(quantity=whole, cost=lot.cost * whole / lot.quantity)
+        else:
+            del self.lots[symbol]
 
     def book(self, fill: Fill) -> Decimal:
         """Apply one execution and return the shares then held; ValueError if it would overdraw cash or shares."""

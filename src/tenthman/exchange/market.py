@@ -8,6 +8,7 @@ before, where they are wanted and known, and delisted names are closed out. Sett
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from fractions import Fraction
 from uuid import UUID
 
 from tenthman.config import CostSettings
@@ -30,8 +31,8 @@ from tenthman.exchange.orders import (
     Refusal,
     Replacement,
     ShareSplit,
-    VenueRules,
     SymbolChange,
+    VenueRules,
 )
 from tenthman.exchange.prices import NewsTape
 from tenthman.exchange.quotes import Quotes
@@ -73,8 +74,8 @@ class ReplayExchange:
         self._account_id = account_id
         self._names = names
         self._splits: list[ShareSplit] = []
-        self._timetable = Timetable(market.hours)
         self._changes: list[SymbolChange] = []
+        self._timetable = Timetable(market.hours)
         self._quotes = Quotes(market, self._timetable)
         self._news = NewsTape(market.headlines)
         self._pays_dividends = pays_dividends
@@ -225,22 +226,21 @@ class ReplayExchange:
         """All dividends paid, oldest first."""
         return list(self._dividends)
 
-    def split_shares(self, symbol: str, ratio: Decimal) -> None:
+    def split_shares(self, symbol: str, ratio: Fraction, *, whole: bool = False) -> None:
         """Make `ratio` shares of each one held of `symbol`; stops and the legs of brackets at work keep their prices.
 
         Plain limits that are good till cancelled are replaced by ones at the new price. A reverse split (`ratio` below
-        1) cancels them, and all sells, which are of more than is held now.
+        1) cancels them, and all sells, which are of more than is held now. `whole`: for a part of a share cash is paid,
+        at the last close.
         """
         self._splits.append(ShareSplit.of(symbol, ratio, self._timetable.clock(self._now).next_open))
-        split_shares(self._floor, symbol, ratio, self._now)
+        close = self._quotes.price(symbol, self._now) if whole else None
+        price = None if close is None else close * ratio.denominator / ratio.numerator
+        split_shares(self._floor, symbol, ratio, self._now, price)
 
     def splits(self) -> list[ShareSplit]:
         """All splits of shares so far, oldest first."""
         return list(self._splits)
-
-    def is_delisted(self, symbol: str) -> bool:
-        """Whether `symbol` has had its last bar in this market and a session without it has begun."""
-        return self._quotes.is_delisted(symbol, self._now)
 
     def rename(self, change: SymbolChange) -> None:
         """Note that a symbol goes by another name on the wire; in here nothing changes."""
@@ -249,6 +249,10 @@ class ReplayExchange:
     def symbol_changes(self) -> list[SymbolChange]:
         """All renames so far, oldest first."""
         return list(self._changes)
+
+    def is_delisted(self, symbol: str) -> bool:
+        """Whether `symbol` has had its last bar in this market and a session without it has begun."""
+        return self._quotes.is_delisted(symbol, self._now)
 
     def price(self, symbol: str, at: datetime | None = None) -> Decimal | None:
         """Path price at `at` (None: now); the last close outside hours and in a halt; None when no price is known.

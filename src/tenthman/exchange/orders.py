@@ -199,9 +199,9 @@ class ShareSplit:
     old_rate: int
 
     @classmethod
-    def of(cls, symbol: str, ratio: Decimal, open_at: datetime) -> Self:
-        """A split into `ratio` shares for one at an opening; numbers of shares up to 1,000."""
-        new, old = Fraction(ratio).limit_denominator(1000).as_integer_ratio()
+    def of(cls, symbol: str, ratio: Fraction, open_at: datetime) -> Self:
+        """A split into `ratio` shares for one at an opening."""
+        new, old = ratio.as_integer_ratio()
         return cls(symbol=symbol, session=open_at.astimezone(NEW_YORK).date(), new_rate=new, old_rate=old)
 
 

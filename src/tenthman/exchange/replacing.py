@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from fractions import Fraction
 from uuid import uuid5
 
 from tenthman.domain.order import OrderStatus, OrderType, Side, TimeInForce
+from tenthman.domain.shares import split_quantity
 from tenthman.exchange.admission import require_name, require_percent, require_price
 from tenthman.exchange.book import tick
 from tenthman.exchange.orders import Code, ExchangeOrder, Refusal, Replacement
@@ -65,16 +67,16 @@ def successor(order: ExchangeOrder, change: Replacement, at: datetime, expires: 
     )
 
 
-def split_change(order: ExchangeOrder, ratio: Decimal) -> Replacement:
+def split_change(order: ExchangeOrder, ratio: Fraction) -> Replacement:
     """What a split into `ratio` shares for one makes of a limit order: its price to the tick, whole shares of the rest.
 
     The price is rounded against the order's side, so that it is worth no more than before.
     """
     assert order.limit_price is not None
-    exact = order.limit_price / ratio
+    exact = order.limit_price * ratio.denominator / ratio.numerator
     step = tick(exact)
     price = (exact / step).to_integral_value(rounding=ROUND_FLOOR if order.side is Side.BUY else ROUND_CEILING) * step
-    left = ((order.quantity - order.filled_quantity) * ratio).to_integral_value(rounding=ROUND_FLOOR)
+    left = split_quantity(order.quantity - order.filled_quantity, ratio).to_integral_value(rounding=ROUND_FLOOR)
     return Replacement(quantity=left + order.filled_quantity, limit_price=price)
 
 

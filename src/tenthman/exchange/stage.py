@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Annotated, Literal
 
 import numpy as np
@@ -42,11 +43,15 @@ class Gap(_Incident):
 
 
 class SplitShares(_Incident):
-    """`old_rate` shares become `new_rate` at the next opening; prices follow, orders at work do not."""
+    """`old_rate` shares become `new_rate` at the next opening; prices follow, orders at work do not.
+
+    `whole_shares`: for a part of a share cash is paid.
+    """
 
     kind: Literal["split"]
     new_rate: Annotated[int, Field(ge=1, le=1000)]
     old_rate: Annotated[int, Field(ge=1, le=1000)] = 1
+    whole_shares: bool = False
 
 
 class PartialFill(_Incident):
@@ -76,11 +81,12 @@ class Split:
     open_at: datetime
     new_rate: int
     old_rate: int
+    whole_shares: bool
 
     @property
-    def ratio(self) -> Decimal:
+    def ratio(self) -> Fraction:
         """Shares after it for one before."""
-        return Decimal(self.new_rate) / Decimal(self.old_rate)
+        return Fraction(self.new_rate, self.old_rate)
 
 
 class Stage:
@@ -139,6 +145,7 @@ class Stage:
             open_at=self._opens[row],
             new_rate=command.new_rate,
             old_rate=command.old_rate,
+            whole_shares=command.whole_shares,
         )
 
 

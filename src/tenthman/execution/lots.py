@@ -7,10 +7,11 @@ Money is conserved: what was paid and what was got, less fees, plus the value of
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 
 from tenthman.domain.errors import DataCorrupt
 from tenthman.domain.order import Fill, Side
+from tenthman.domain.shares import ShareChange, split_quantity
 
 _NINE_PLACES = Decimal("0.000000001")
 _ZERO = Decimal(0)
@@ -102,22 +103,21 @@ class LotBook:
             )
         self._sell(fill, fees)
 
-    def split(self, ticker: str, ratio: Decimal) -> None:
-        """Make `ratio` shares (above 0, else ValueError) of each one held, to nine decimals; what they cost stays.
+    def change(self, happened: ShareChange) -> None:
+        """Shares become others, to nine decimals, and may change their name; what they cost stays.
 
         Cash in lieu of a fraction is an execution that sells it.
         """
-        if not ratio > 0:
-            raise ValueError(f"`ratio` must be above 0, was {ratio}")
         before = after = _ZERO
         changed = []
-        for lot in self._open.get(ticker, ()):
+        for lot in self._open.pop(happened.ticker, ()):
             before += lot.quantity
-            total = (before * ratio).quantize(_NINE_PLACES, rounding=ROUND_DOWN).normalize()
-            changed.append(replace(lot, quantity=total - after))
+            total = split_quantity(before, happened.ratio)
+            changed.append(replace(lot, ticker=happened.becomes, quantity=total - after))
             after = total
         if changed:
-            self._open[ticker] = changed
+            self._open.setdefault(happened.becomes, []).extend(changed)
+            self._open[happened.becomes].sort(key=lambda lot: lot.opened_at)
 
     def _sell(self, fill: Fill, fees: Decimal) -> None:
         left, fees_left = fill.quantity, fees
@@ -147,20 +147,19 @@ class LotBook:
             del self._open[fill.ticker]
 
 
-def lots_of(fills: Iterable[tuple[Fill, Decimal]], splits: Iterable[tuple[datetime, str, Decimal]] = ()) -> LotBook:
-    """The lots that executions with their fees leave, and splits (since when, ticker, shares for one) between them.
+def lots_of(fills: Iterable[tuple[Fill, Decimal]], changes: Iterable[ShareChange] = ()) -> LotBook:
+    """The lots that executions with their fees leave, and changes of what is held between them.
 
-    At one instant a split comes first, then what is bought. DataCorrupt as `LotBook.book`.
+    At one instant a change comes first, then what is bought. DataCorrupt as `LotBook.book`.
     """
     book = LotBook()
-    waiting = sorted(splits, key=lambda item: item[0])
+    waiting = sorted(changes, key=lambda item: item.since)
     for fill, fees in sorted(fills, key=lambda item: (item[0].filled_at, item[0].side is Side.SELL)):
-        while waiting and waiting[0][0] <= fill.filled_at:
-            _, ticker, ratio = waiting.pop(0)
-            book.split(ticker, ratio)
+        while waiting and waiting[0].since <= fill.filled_at:
+            book.change(waiting.pop(0))
         book.book(fill, fees)
-    for _, ticker, ratio in waiting:
-        book.split(ticker, ratio)
+    for happened in waiting:
+        book.change(happened)
     return book
 
 

@@ -1,13 +1,16 @@
 """Between appointments: the broker's order events are reasons to look at it, and never believed.
 
-An event may be lost, told twice, late, or out of order. So it says nothing here but "look": settling asks the broker
-and books each execution once, and a look that fails is made up for by the next appointment.
+An event may be lost, told twice, late, or out of order. So it says nothing here but "look": orders and executions are
+taken over as the broker has them, each once, and a look that fails is made up for by the next appointment.
+
+A look adds a point to the equity curve in regular hours alone, and at most one a minute: prices of the night lift no
+peak that the drawdown is measured from, and a stream of events fills no table.
 """
 
 from bisect import bisect_right
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import date, datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -15,8 +18,11 @@ import structlog
 from tenthman.domain.errors import BrokerUnavailable, DataError
 from tenthman.domain.market import NEW_YORK, SessionHours
 from tenthman.scheduler.clock import Clock
-from tenthman.scheduler.orchestrator import Desk, settle
+from tenthman.scheduler.orchestrator import Desk, settle, take_over
 from tenthman.scheduler.timeline import Step, StepKind
+
+BETWEEN_POINTS = timedelta(minutes=1)
+"""How much later than the last point of the equity curve a look adds one."""
 
 log = structlog.get_logger(__name__)
 
@@ -42,17 +48,24 @@ def wait_for(step: Step, desk: Desk, clock: Clock, events: OrderEvents | None) -
 
 def look(desk: Desk, at: datetime) -> None:
     """Take over orders, fills and cash as they are. A broker that does not answer is left to the next appointment."""
-    step = Step(at=at, session=_session_of(desk.hours, at), kind=StepKind.CHECK)
     try:
-        book = settle(desk, step)
+        if _adds_a_point(desk, at):
+            settle(desk, Step(at=at, session=desk.hours[_place_of(desk.hours, at)].session, kind=StepKind.CHECK))
+        else:
+            take_over(desk, at)
     except (BrokerUnavailable, DataError) as error:
         log.warning("look after an order event failed", cause=str(error))
         return
-    log.info("looked after an order event", equity=f"{book.equity:.2f}", positions=len(book.positions))
+    log.info("looked after an order event")
 
 
-def _session_of(hours: tuple[SessionHours, ...], at: datetime) -> date:
-    """New York's day of `at` where it is a session, else the session before: an evening belongs to its day."""
+def _adds_a_point(desk: Desk, at: datetime) -> bool:
+    hours = desk.hours[_place_of(desk.hours, at)]
+    settled = desk.ledger.settled_at()
+    return hours.open_at <= at < hours.close_at and (settled is None or at - settled >= BETWEEN_POINTS)
+
+
+def _place_of(hours: tuple[SessionHours, ...], at: datetime) -> int:
+    """Of New York's day of `at` where it is a session, else the session before: an evening belongs to its day."""
     day = at.astimezone(NEW_YORK).date()
-    found = bisect_right(hours, day, key=lambda item: item.session) - 1
-    return hours[max(found, 0)].session
+    return max(bisect_right(hours, day, key=lambda item: item.session) - 1, 0)

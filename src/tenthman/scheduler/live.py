@@ -20,6 +20,7 @@ from tenthman.config import Config
 from tenthman.data.alpaca import AlpacaMarketSource
 from tenthman.data.bars import BarStore
 from tenthman.data.calendar import sessions_between
+from tenthman.data.flags import FlagStore
 from tenthman.data.market import MarketHistory
 from tenthman.data.quality import on_calendar
 from tenthman.data.sources import BarSource
@@ -45,8 +46,10 @@ from tenthman.scheduler.intraday import run_step
 from tenthman.scheduler.keeper import BarKeeper
 from tenthman.scheduler.kill_switch import asked_by, switch_path
 from tenthman.scheduler.listening import Listen, wait_for
+from tenthman.scheduler.market_shares import MarketShares
 from tenthman.scheduler.orchestrator import Desk, settle_doubts
 from tenthman.scheduler.scoring import Score, lexicon_scores, open_scorer, rescored
+from tenthman.scheduler.share_watch import ShareWatch
 from tenthman.scheduler.sight import GatheredSight
 from tenthman.scheduler.state import Ledger, newest_run
 from tenthman.scheduler.storage import open_storage
@@ -178,6 +181,7 @@ def _open_desk(
         rearm_after_sessions=None,
         lateness=lambda at: (world.clock.now() - at).total_seconds(),
         kill_switch=partial(asked_by, switch_path(config)),
+        shares=ShareWatch(MarketShares(FlagStore(pool, MARKET_ID), world.source, world.universe.renames)),
     )
     return ledger, guarded, desk
 

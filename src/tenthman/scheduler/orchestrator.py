@@ -7,7 +7,7 @@
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -23,6 +23,7 @@ from tenthman.domain.order import (
     Broker,
     BrokerOrder,
     Denial,
+    Fill,
     Purpose,
     SizedOrder,
     TradingState,
@@ -35,6 +36,7 @@ from tenthman.scheduler.book import BrokerState, Origin, build_book, flatten
 from tenthman.scheduler.holes import Cycle, CycleHoles
 from tenthman.scheduler.record import NEVER_ARRIVED, Record
 from tenthman.scheduler.shadows import Dividends, no_dividends
+from tenthman.scheduler.share_watch import ShareWatch, follow, tell_missing
 from tenthman.scheduler.sight import Sight
 from tenthman.scheduler.timeline import Step, StepKind
 from tenthman.utils.logging import bind
@@ -53,7 +55,8 @@ class Desk:
     `model_of` names the model that decides in a session. `rearm_after_sessions`: how long the desk stays halted where
     a rule stands in for the person who re-arms; None where it is a person. `lateness`: seconds by which the wall
     clock is past a step's time; none where the market waits for the desk. `kill_switch`: what it asks for now.
-    `dividends`: what the account is paid, for entries that it was not let to make.
+    `dividends`: what the account is paid, for entries that it was not let to make. `shares`: what is known of splits
+    and new names of what is held.
     """
 
     config: Config
@@ -69,6 +72,7 @@ class Desk:
     lateness: Callable[[datetime], float] = lambda _at: 0.0
     kill_switch: Callable[[], TradingState] = lambda: TradingState.ACTIVE
     dividends: Dividends = no_dividends
+    shares: ShareWatch = field(default_factory=ShareWatch)
 
 
 def run_cycle(desk: Desk, step: Step) -> Book:
@@ -112,17 +116,34 @@ def act(desk: Desk, decided: Decided, at: datetime) -> bool:
 
 def settle(desk: Desk, step: Step) -> Book:
     """Take over the broker's truth: orders, fills, cash; record equity; return the book as of now."""
-    settle_doubts(desk, step.at)
-    state = observe(desk)
-    desk.ledger.sync_orders(_changed_orders(desk, state.orders), step.at)
-    fills = desk.broker.fills(min(step.at, desk.ledger.settled_at() or step.at) - FILLS_LOOK_BACK)
-    fees = {fill.execution_id: regulatory_fees(fill).total for fill in fills}
-    for fill in desk.ledger.record_fills(fills, fees, step.at):
-        log.info("fill", ticker=fill.ticker, side=fill.side.value, quantity=str(fill.quantity), price=str(fill.price))
+    state = take_over(desk, step.at)
+    if step.kind in (StepKind.MORNING, StepKind.CLOSE):
+        tell_missing(desk.shares, desk.ledger, step.at)
     holdings = {item.ticker: (item.quantity, item.current_price) for item in state.positions}
     account = state.account
     peak = desk.ledger.record_equity(step.at, step.session, account.equity, account.cash, account.last_equity, holdings)
     return _book(desk, state, step, peak)
+
+
+def take_over(desk: Desk, at: datetime) -> BrokerState:
+    """Take over orders, splits and fills as the broker has them; what it said of the account."""
+    settle_doubts(desk, at)
+    state = observe(desk)
+    desk.ledger.sync_orders(_changed_orders(desk, state.orders), at)
+    fills = desk.broker.fills(min(at, desk.ledger.settled_at() or at) - FILLS_LOOK_BACK)
+    seen = (state.account, state.positions)
+    _book_fills(
+        desk,
+        follow(desk.shares, desk.broker, desk.ledger, seen, fills, lambda some: _book_fills(desk, some, at), at),
+        at,
+    )
+    return state
+
+
+def _book_fills(desk: Desk, fills: Sequence[Fill], at: datetime) -> None:
+    fees = {fill.execution_id: regulatory_fees(fill).total for fill in fills}
+    for fill in desk.ledger.record_fills(fills, fees, at):
+        log.info("fill", ticker=fill.ticker, side=fill.side.value, quantity=str(fill.quantity), price=str(fill.price))
 
 
 def settle_doubts(desk: Desk, at: datetime) -> None:

@@ -2,14 +2,14 @@
 SELECT cash_usd FROM equity WHERE run_id = %s ORDER BY at LIMIT 1
 
 -- name: traded
-SELECT coalesce(sum(CASE side WHEN 'buy' THEN -1 ELSE 1 END * quantity * price), 0) FROM fills WHERE run_id = %s
+SELECT trim_scale(round(coalesce(sum(CASE side WHEN 'buy' THEN -1 ELSE 1 END * quantity * price), 0), 9)) FROM fills WHERE run_id = %s
 
 -- name: holdings
 SELECT ticker, sum(quantity), sum(quantity * avg_entry_price) FROM positions WHERE run_id = %s AND quantity > 0
 GROUP BY ticker
 
 -- name: executions
-SELECT execution_id FROM fills WHERE run_id = %s
+SELECT execution_id FROM fills JOIN orders USING (run_id, client_order_id) WHERE run_id = %s AND purpose <> 'fraction'
 
 -- name: sent
 SELECT broker_order_id FROM orders WHERE run_id = %s AND broker_order_id IS NOT NULL

@@ -9,6 +9,7 @@ from typing import Protocol
 from tenthman.domain.audit import Decision, EventKind
 from tenthman.domain.opinion import Case
 from tenthman.domain.order import BrokerOrder, Fill, Purpose, TradingState
+from tenthman.domain.shares import ShareChange
 
 NEVER_ARRIVED = "the broker never had it"
 """Why an order is over that the broker did not know when it was looked up."""
@@ -23,6 +24,14 @@ class OpenTrade:
     decision_id: str
     opened_session: date
     entry_client_order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """What is held of a name on record, all its trades together, and when the oldest of them opened."""
+
+    quantity: Decimal
+    opened_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +202,32 @@ class Record(Protocol):
 
     def open_trades(self) -> Mapping[str, OpenTrade]:
         """Trades that are on, by ticker."""
+        ...
+
+    def holdings(self) -> Mapping[str, Holding]:
+        """What is held by the record, by ticker."""
+        ...
+
+    def unbooked(self, fills: Sequence[Fill]) -> tuple[Fill, ...]:
+        """Those executions of the run's own orders that `record_fills` would book."""
+        ...
+
+    def share_changes(self) -> tuple[ShareChange, ...]:
+        """Splits and new names that are on record, in order of time."""
+        ...
+
+    def record_share_change(self, change: ShareChange, fraction: Decimal, paid: Decimal, at: datetime) -> None:
+        """The account shows `change`: what is held follows it, once however often it is told.
+
+        For the `fraction` of a share that it leaves, which may be none, it was `paid` USD.
+        """
+        ...
+
+    def expected_cash(self, fresh: Sequence[Fill]) -> Decimal | None:
+        """Cash at the last point of the equity curve, and what executions since made of it (USD); None before one.
+
+        `fresh` are executions that are not booked yet.
+        """
         ...
 
     def record_equity(

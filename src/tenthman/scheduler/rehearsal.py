@@ -44,9 +44,11 @@ from tenthman.scheduler.gather import Gatherer, link_items
 from tenthman.scheduler.holes import CycleHoles, open_holes
 from tenthman.scheduler.intraday import run_step
 from tenthman.scheduler.kill_switch import asked_by, switch_path
+from tenthman.scheduler.market_shares import MarketShares
 from tenthman.scheduler.orchestrator import Desk
 from tenthman.scheduler.scoring import Score, lexicon_scores, open_scorer
 from tenthman.scheduler.shadows import Dividends, dividends_of, no_dividends, settle_shadows, shadow_market
+from tenthman.scheduler.share_watch import ShareWatch
 from tenthman.scheduler.sight import GatheredSight
 from tenthman.scheduler.signal_model import retraining_sessions, start_of, trained_model
 from tenthman.scheduler.state import Interrupted, Ledger
@@ -187,6 +189,7 @@ class _Parts:
     gatherer: Gatherer
     holes: CycleHoles
     dividends: Dividends
+    shares: MarketShares
 
 
 def _parts(
@@ -219,6 +222,7 @@ def _parts(
         gatherer=gatherer,
         holes=holes,
         dividends=_dividends(config, stores, market),
+        shares=MarketShares(FlagStore(stores.pool, stores.market_id), source, (), routine=None),
     )
 
 
@@ -238,6 +242,7 @@ def _desk(
         rearm_after_sessions=config.risk_rules.drawdown.rearm_after_sessions,
         dividends=parts.dividends,
         kill_switch=partial(asked_by, switch_path(config)),
+        shares=ShareWatch(parts.shares),
     )
 
 

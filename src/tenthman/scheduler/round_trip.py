@@ -1,16 +1,20 @@
 """The arithmetic of one trade: what its fills make of it."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from tenthman.domain.errors import DataCorrupt
 from tenthman.domain.order import Fill
+from tenthman.domain.shares import ShareChange, split_quantity
+
+_NINE_PLACES = Decimal("0.000000001")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundTrip:
-    """A long position from its first buy to its last sell; prices and sums in USD.
+    """A long position from its first buy to its last sell; prices and sums in USD, all in shares as they are today.
 
     `realised_usd` is sold quantity x (price - average entry) minus all fees paid so far.
     """
@@ -81,4 +85,49 @@ def reduced(trip: RoundTrip, quantity: Decimal, fill: Fill, fees: Decimal, reaso
         avg_exit_price=(before + fill.price * quantity) / (sold + quantity),
         fees_usd=trip.fees_usd + fees,
         realised_usd=trip.realised_usd + quantity * (fill.price - trip.avg_entry_price) - fees,
+    )
+
+
+def changed(trips: Sequence[RoundTrip], happened: ShareChange) -> tuple[RoundTrip, ...]:
+    """Open trades of one name, oldest first, when its shares have become others.
+
+    Together they hold what the account holds, to nine decimals rounded down; what they cost, brought and realised
+    stays.
+    """
+    before = after = Decimal(0)
+    found = []
+    for trip in trips:
+        before += trip.quantity
+        total = split_quantity(before, happened.ratio)
+        found.append(_restated(trip, happened.becomes, total - after))
+        after = total
+    return tuple(found)
+
+
+def restated(fill: Fill, changes: Iterable[ShareChange]) -> Fill:
+    """An execution in shares as they are after those of the `changes`, in order of time, that came later than it."""
+    for happened in changes:
+        if happened.ticker != fill.ticker or happened.since <= fill.filled_at:
+            continue
+        ratio = happened.ratio
+        fill = replace(
+            fill,
+            ticker=happened.becomes,
+            quantity=split_quantity(fill.quantity, ratio),
+            price=fill.price * ratio.denominator / ratio.numerator,
+        )
+    return fill
+
+
+def _restated(trip: RoundTrip, ticker: str, quantity: Decimal) -> RoundTrip:
+    factor = quantity / trip.quantity
+    sold = trip.bought - trip.quantity
+    left = None if trip.avg_exit_price is None else trip.avg_exit_price / factor
+    return replace(
+        trip,
+        ticker=ticker,
+        quantity=quantity,
+        bought=quantity + (sold * factor).quantize(_NINE_PLACES).normalize(),
+        avg_entry_price=trip.avg_entry_price / factor,
+        avg_exit_price=left,
     )

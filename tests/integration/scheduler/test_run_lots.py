@@ -9,6 +9,7 @@ from tenthman_trades import MORNING, SESSION, begin, case_of, decision_of, entry
 from tenthman.db.pool import Pool
 from tenthman.domain.opinion import Exit
 from tenthman.domain.order import OrderType, Purpose, Side, TimeInForce
+from tenthman.domain.shares import ShareChange, ratio_of
 from tenthman.scheduler.run_lots import lots_of_run
 from tenthman.scheduler.slippage import read_fills, slippage_of
 from tenthman.scheduler.state import Ledger
@@ -16,8 +17,7 @@ from tenthman.scheduler.state import Ledger
 CASE = case_of()
 BOUGHT_AT = MORNING + timedelta(minutes=31)
 NEXT_DAY = date(2020, 1, 7)
-NIGHT, CLOSE = MORNING + timedelta(hours=16), MORNING + timedelta(hours=31)
-"""01:00 in New York and after the close."""
+CLOSE = MORNING + timedelta(hours=31)
 AT_MARKET = {
     "purpose": Purpose.EXIT,
     "side": Side.SELL,
@@ -42,18 +42,33 @@ def _buy(ledger: Ledger) -> None:
     ledger.record_fills([fill_of("e1", "b1", Side.BUY, "74.00", BOUGHT_AT, 100)], {"e1": Decimal(1)}, BOUGHT_AT)
 
 
-def test_a_split_counts_that_the_account_shows_by_the_close_though_not_in_the_night_before(market: Pool) -> None:
+def test_lots_follow_the_splits_on_record_as_the_trades_do(market: Pool) -> None:
     with begin(market, at_wall=MORNING, world="paper", account="a") as ledger:
         _buy(ledger)
-        for at, held in ((NIGHT, 100), (CLOSE, 200)):
-            holdings = {"AAPL": (Decimal(held), Decimal(37))}
-            ledger.record_equity(at, NEXT_DAY, Decimal(100_000), Decimal(92_600), Decimal(100_000), holdings)
-        with market.connection() as connection:
-            connection.execute(
-                "INSERT INTO corporate_actions VALUES ('m', 'AAPL', '2020-01-07', 'split', 2, 's', now())"
-            )
+        split = ShareChange(ticker="AAPL", on=NEXT_DAY, ratio=ratio_of(2), becomes="AAPL")
+        for _ in range(2):
+            ledger.record_share_change(split, Decimal(0), Decimal(0), CLOSE)
         book, _ = lots_of_run(market, ledger.run_id)
         assert [(lot.quantity, lot.cost) for lot in book.lots] == [(Decimal(200), Decimal(7400))]
+        assert ledger.holdings()["AAPL"].quantity == 200
+
+
+def test_an_execution_that_is_told_after_a_later_split_counts_in_todays_shares(market: Pool) -> None:
+    with begin(market, at_wall=MORNING) as ledger:
+        _buy(ledger)
+        split = ShareChange(ticker="AAPL", on=NEXT_DAY, ratio=ratio_of(2), becomes="AAPL")
+        ledger.record_share_change(split, Decimal(0), Decimal(0), CLOSE)
+        late = fill_of("e0", "b1", Side.BUY, "70.00", BOUGHT_AT + timedelta(minutes=1), 50)
+        assert ledger.unbooked([late]) == (late,)
+        ledger.record_fills([late], {}, CLOSE)
+        assert ledger.unbooked([late]) == ()
+        book, _ = lots_of_run(market, ledger.run_id)
+        with market.connection() as connection:
+            ((quantity, cost),) = connection.execute(
+                "SELECT quantity, quantity * avg_entry_price FROM positions"
+            ).fetchall()
+        assert (quantity, cost.quantize(Decimal("1e-9"))) == (Decimal(300), Decimal(10_900))
+        assert (book.quantity("AAPL"), sum(lot.cost for lot in book.lots)) == (Decimal(300), Decimal(10_900))
 
 
 def test_nothing_is_expected_of_what_was_worth_nothing_when_it_was_sold(market: Pool) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tenthman.domain.errors import DataCorrupt
 from tenthman.domain.order import Fill, Side
+from tenthman.domain.shares import ShareChange, ratio_of
 from tenthman.execution.lots import LotBook
 
 START = datetime(2020, 1, 6, 14, 30, tzinfo=UTC)
@@ -40,7 +41,7 @@ def test_lots_add_up_to_positions_and_profit_to_what_the_account_gained(
     held = {"AAA": Decimal(0), "BBB": Decimal(0)}
     for number, (kind, ticker, *rest) in enumerate(happened):
         if kind == "split":
-            book.split(ticker, Decimal(rest[0]))
+            book.change(ShareChange(ticker=ticker, on=START.date(), ratio=ratio_of(Decimal(rest[0])), becomes=ticker))
             held[ticker] *= Decimal(rest[0])
             continue
         size, price, fees = rest

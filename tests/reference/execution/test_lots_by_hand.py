@@ -1,13 +1,14 @@
 """Two purchases, a split and a sale across both, typed by hand."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
 
 from tenthman.domain.order import Fill, Side
+from tenthman.domain.shares import ShareChange, ratio_of, split_quantity
 from tenthman.execution.lots import lots_of
-from tenthman.scheduler.run_lots import SeenSplit, shown_splits
+from tenthman.scheduler.share_changes import explanation, group_of, oversold
 
 
 def _fill(number: int, side: Side, quantity: int, price: str) -> Fill:
@@ -27,7 +28,7 @@ FILLS = [
     (_fill(7, Side.BUY, 4, "110.00"), Decimal("0.00")),
     (_fill(9, Side.SELL, 22, "56.00"), Decimal("0.11")),
 ]
-SPLIT = (datetime(2020, 1, 8, 5, 0, tzinfo=UTC), "AAA", Decimal(2))
+SPLIT = ShareChange(ticker="AAA", on=date(2020, 1, 8), ratio=ratio_of(2), becomes="AAA")
 
 
 def test_a_sale_takes_the_older_lot_whole_and_a_part_of_the_younger() -> None:
@@ -44,16 +45,43 @@ def test_a_sale_takes_the_older_lot_whole_and_a_part_of_the_younger() -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "shown"), [("28", [SPLIT]), ("14", []), ("27", [])], ids=["doubled", "as before", "something else"]
+    ("held", "shown"), [("28", [SPLIT]), ("14", []), ("27", None)], ids=["doubled", "as before", "something else"]
 )
-def test_a_split_counts_where_the_account_shows_it(held: str, shown: list[object]) -> None:
-    seen = SeenSplit(split=SPLIT, seen_at=datetime(2020, 1, 8, 14, 0, tzinfo=UTC), held=Decimal(held))
-    assert shown_splits(FILLS, [seen]) == shown
+def test_a_split_counts_where_the_account_shows_it(held: str, shown: list[ShareChange] | None) -> None:
+    found = explanation({"AAA": Decimal(14)}, [], [SPLIT], {"AAA": Decimal(held)})
+    assert (None if found is None else [item.change for item in found]) == shown
 
 
-@pytest.mark.parametrize("held", ["4", "4.666666662"], ids=["cash for the fraction", "with the fraction"])
-def test_a_reverse_split_counts_though_a_fraction_of_it_was_paid_in_cash(held: str) -> None:
+@pytest.mark.parametrize(
+    ("held", "fraction"), [("4", "0.666666666"), ("4.666666666", "0")], ids=["cash for the fraction", "with it"]
+)
+def test_a_reverse_split_counts_though_a_fraction_of_it_was_paid_in_cash(held: str, fraction: str) -> None:
     """14 shares, three into one."""
-    split = (SPLIT[0], "AAA", Decimal("0.333333333"))
-    seen = SeenSplit(split=split, seen_at=datetime(2020, 1, 8, 14, 0, tzinfo=UTC), held=Decimal(held))
-    assert shown_splits(FILLS, [seen]) == [split]
+    into_one = ShareChange(ticker="AAA", on=date(2020, 1, 8), ratio=ratio_of(0.3333333333), becomes="AAA")
+    (shown,) = explanation({"AAA": Decimal(14)}, [], [into_one], {"AAA": Decimal(held)}) or ()
+    assert (shown.change, shown.fraction) == (into_one, Decimal(fraction))
+
+
+def test_a_third_of_three_hundred_is_a_hundred_however_a_source_spells_it() -> None:
+    assert split_quantity(Decimal(300), ratio_of(0.333333333333)) == 100
+    with pytest.raises(ValueError, match="must be above 0"):
+        ratio_of(0.0)
+
+
+def test_executions_alone_show_two_splits_and_the_order_of_all() -> None:
+    """10 bought, two for one, 15 sold, three for one, 15 sold: nothing is left, and less explains it not."""
+    second = ShareChange(ticker="AAA", on=date(2020, 1, 10), ratio=ratio_of(3), becomes="AAA")
+    fills = [_fill(13, Side.SELL, 15, "9.00"), _fill(7, Side.BUY, 10, "60.00"), _fill(9, Side.SELL, 15, "30.00")]
+    shown = explanation({}, fills, [second, SPLIT], {}) or ()
+    assert [item.change for item in shown] == [SPLIT, second]
+    assert explanation({}, fills, [SPLIT], {}) is None
+    assert oversold(Decimal(0), fills) == (fills[2], fills[0])
+
+
+def test_a_new_name_takes_the_shares_over() -> None:
+    renamed = ShareChange(ticker="AAA", on=date(2020, 1, 8), ratio=ratio_of(1), becomes="AAB")
+    assert group_of("AAB", [renamed, SPLIT]) == {"AAA", "AAB"}
+    (shown,) = explanation({"AAA": Decimal(14)}, [], [renamed], {"AAB": Decimal(14)}) or ()
+    assert shown.change == renamed
+    (lot, _) = lots_of(FILLS[:2], [renamed]).lots
+    assert (lot.ticker, lot.quantity, lot.cost) == ("AAB", Decimal(10), Decimal(1000))

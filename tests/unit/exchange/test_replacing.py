@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -271,7 +272,7 @@ def test_a_split_adjusts_plain_limits_and_leaves_the_legs_of_a_bracket_as_they_a
     bracket = exchange.submit(replace(BRACKET, limit_price=Decimal(101)))
     exchange.submit(replace(LIMIT, client_order_id="q", limit_price=Decimal(101)))
     sell = exchange.submit(replace(LIMIT, side=Side.SELL, client_order_id="s", limit_price=Decimal(150)))
-    exchange.split_shares("AAA", Decimal(2))
+    exchange.split_shares("AAA", Fraction(2))
     assert [order.limit_price for order in exchange.orders("open") if order.replaces == sell.id] == [Decimal(75)]
     assert exchange.order(plain.id).status is OrderStatus.REPLACED
     new = exchange.order(exchange.order(plain.id).replaced_by or "")
@@ -282,7 +283,7 @@ def test_a_split_adjusts_plain_limits_and_leaves_the_legs_of_a_bracket_as_they_a
 def test_a_reverse_split_cancels_the_sells_that_are_of_more_than_is_held() -> None:
     exchange = exchange_at(0.5)
     entry = exchange.submit(replace(BRACKET, limit_price=Decimal(101)))
-    exchange.split_shares("AAA", Decimal("0.1"))
+    exchange.split_shares("AAA", Fraction(1, 10))
     assert {exchange.order(leg).status for leg in entry.legs} == {OrderStatus.CANCELED}
     assert [position.quantity for position in exchange.positions()] == [Decimal(1)]
 

@@ -25,7 +25,7 @@ from tenthman.scheduler.state.hold import Hold, hold_run
 from tenthman.scheduler.state.latch import LatchRecord, initial_state, write_state
 from tenthman.scheduler.state.orders import OrderRecord
 from tenthman.scheduler.state.run import Cursor
-from tenthman.scheduler.state.trades import TradeRecord
+from tenthman.scheduler.state.shares import ShareRecord
 
 _SQL = load_queries("tenthman.scheduler.state", "ledger.sql")
 
@@ -38,7 +38,7 @@ class Interrupted:
     reached: datetime | None
 
 
-class Ledger(OrderRecord, TradeRecord, EquityRecord, LatchRecord, CommitteeRecord):
+class Ledger(OrderRecord, ShareRecord, EquityRecord, LatchRecord, CommitteeRecord):
     """One run's record. `start` begins a run and holds it; `attach` joins one that exists, for a person's command.
 
     Used as a context manager, or closed, it lets the run go: a run that is let go while still `running` counts as

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import structlog
@@ -12,8 +13,9 @@ from tenthman.domain.audit import EventKind
 from tenthman.domain.errors import DataCorrupt
 from tenthman.domain.market import NEW_YORK
 from tenthman.domain.order import Fill, OrderStatus, Purpose, Side
-from tenthman.scheduler.record import OpenTrade
-from tenthman.scheduler.round_trip import RoundTrip, increased, opened, reduced
+from tenthman.domain.shares import ShareChange
+from tenthman.scheduler.record import Holding, OpenTrade
+from tenthman.scheduler.round_trip import RoundTrip, increased, opened, reduced, restated
 from tenthman.scheduler.state.run import Cursor, RunRecord
 
 _SQL = load_queries("tenthman.scheduler.state", "trades.sql")
@@ -32,11 +34,32 @@ class TradeRecord(RunRecord):
         yet is left for a later call: bring the orders up to date first.
         """
         with self._recording() as cursor:
+            changes = self._share_changes(cursor) if fills else ()
             return tuple(
-                fill for fill in fills if self._book(cursor, fill, fees.get(fill.execution_id, Decimal(0)), at)
+                fill for fill in fills if self._book(cursor, fill, fees.get(fill.execution_id, Decimal(0)), changes, at)
             )
 
-    def _book(self, cursor: Cursor, fill: Fill, fees: Decimal, at: datetime) -> bool:
+    def unbooked(self, fills: Sequence[Fill]) -> tuple[Fill, ...]:
+        """Those executions of the run's own orders that `record_fills` would book."""
+        if not fills:
+            return ()
+        told = [[fill.execution_id for fill in fills], [fill.broker_order_id for fill in fills]]
+        fresh = {row[0] for row in self._rows(_SQL["unbooked"], *told)}
+        payouts = {row[0] for row in self._rows(_SQL["unbooked_payouts"], told[0])}
+        return tuple(
+            fill
+            for fill in fills
+            if fill.execution_id in fresh or (fill.is_payout and fill.execution_id not in payouts)
+        )
+
+    def holdings(self) -> Mapping[str, Holding]:
+        """What is held by the record, by ticker."""
+        return {
+            ticker: Holding(quantity=quantity, opened_at=opened_at)
+            for ticker, quantity, opened_at in self._rows(_SQL["holdings"])
+        }
+
+    def _book(self, cursor: Cursor, fill: Fill, fees: Decimal, changes: tuple[ShareChange, ...], at: datetime) -> bool:
         row = cursor.execute(_SQL["order_of_broker"], [self.run_id, fill.broker_order_id]).fetchone()
         if row is None and fill.is_payout:
             row = self._enter_payout(cursor, fill, at)
@@ -48,12 +71,13 @@ class TradeRecord(RunRecord):
         cursor.execute(_SQL["insert_fill"], [self.run_id, fill.execution_id, client_order_id, *what])
         if cursor.rowcount == 0:
             return False
+        now = restated(fill, changes)
         if fill.side is Side.BUY:
-            self._buy(cursor, decision_id, fill, fees)
+            self._buy(cursor, decision_id, now, fees)
         elif purpose in (Purpose.EXIT.value, Purpose.DELISTED.value):
-            self._sell(cursor, self._trips(cursor, "open_trips_of_ticker", fill.ticker), fill, fees, reason or purpose)
+            self._sell(cursor, self._trips(cursor, "open_trips_of_ticker", now.ticker), now, fees, reason or purpose)
         else:
-            self._sell(cursor, self._trips(cursor, "trip_of_decision", decision_id), fill, fees, purpose)
+            self._sell(cursor, self._trips(cursor, "trip_of_decision", decision_id), now, fees, purpose)
         payload = {"fill": fill, "fees_usd": fees, "client_order_id": client_order_id, "decision_id": decision_id}
         self._append(cursor, at, EventKind.FILL, fill.execution_id, payload)
         return True
@@ -69,6 +93,13 @@ class TradeRecord(RunRecord):
         payload = {"status": OrderStatus.FILLED.value, "reason": "delisted: paid out by the exchange"}
         self._append(cursor, at, EventKind.ORDER_OUTCOME, fill.broker_order_id, payload)
         return fill.broker_order_id, trips[0].decision_id, Purpose.DELISTED.value, None
+
+    def _share_changes(self, cursor: Cursor) -> tuple[ShareChange, ...]:
+        rows = cursor.execute(_SQL["share_changes"], [self.run_id]).fetchall()
+        return tuple(
+            ShareChange(ticker=ticker, on=on, becomes=becomes, ratio=Fraction(new, old))
+            for ticker, on, becomes, new, old in rows
+        )
 
     def _trips(self, cursor: Cursor, query: str, subject: str) -> list[RoundTrip]:
         names = tuple(RoundTrip.__dataclass_fields__)

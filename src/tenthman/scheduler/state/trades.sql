@@ -37,3 +37,18 @@ SELECT positions.ticker, positions.decision_id, opened_session, client_order_id
 FROM positions JOIN orders ON orders.run_id = positions.run_id AND orders.decision_id = positions.decision_id
                           AND purpose = 'entry'
 WHERE positions.run_id = %s AND positions.quantity > 0 ORDER BY opened_at DESC, positions.decision_id DESC
+
+-- name: unbooked
+SELECT told.execution_id FROM (SELECT %s::uuid AS id) AS run
+CROSS JOIN unnest(%s::text[], %s::text[]) AS told (execution_id, broker_order_id)
+JOIN orders ON orders.run_id = run.id AND orders.broker_order_id = told.broker_order_id
+WHERE NOT EXISTS (SELECT FROM fills WHERE fills.run_id = run.id AND fills.execution_id = told.execution_id)
+
+-- name: unbooked_payouts
+SELECT execution_id FROM fills WHERE run_id = %s AND execution_id = ANY(%s)
+
+-- name: holdings
+SELECT ticker, sum(quantity), min(opened_at) FROM positions WHERE run_id = %s AND quantity > 0 GROUP BY ticker
+
+-- name: share_changes
+SELECT ticker, since, becomes, new_shares, old_shares FROM share_changes WHERE run_id = %s ORDER BY since, ticker
