@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,9 +13,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from tenthman_risk import a_book, a_candidate, a_proposal
 
-from tenthman.config import load_config
+from tenthman.config import RiskRules, load_config
 from tenthman.domain.opinion import Proposal
-from tenthman.domain.order import PendingEntry, SizedOrder
+from tenthman.domain.order import Denial, PendingEntry, SizedOrder
 from tenthman.risk.constraints import Candidate
 from tenthman.risk.controller import assess
 from tenthman.risk.figures import figures_of
@@ -45,25 +46,38 @@ def _sent(sized: SizedOrder, candidate: Candidate) -> PendingEntry:
     )
 
 
+def _round(asked: Sequence[tuple[Proposal, Candidate]], rules: RiskRules) -> tuple[list[SizedOrder | Denial], float]:
+    """What risk says of each on a book that starts empty, and the seconds that it took."""
+    book, found = a_book(), []
+    began = time.thread_time()
+    figures = figures_of(book, rule_numbers(rules))
+    for proposal, candidate in asked:
+        sized = assess(proposal, candidate, figures, "d", 0)
+        found.append(sized)
+        if isinstance(sized, SizedOrder):
+            figures = figures.with_entry(_sent(sized, candidate))
+    return found, time.thread_time() - began
+
+
+def _worded(found: Sequence[SizedOrder | Denial]) -> tuple[int, float]:
+    """How many checks are on record, and the seconds that it takes to put them into words."""
+    began = time.thread_time()
+    count = sum(len(tuple(sized.checks)) for sized in found)
+    return count, time.thread_time() - began
+
+
 def main() -> None:
     """Print the median and the best of some rounds."""
     rules = load_config(None, os.environ).risk_rules
-    names = [f"C{number}" for number in range(CANDIDATES)]
-    asked = [_asked(place, name) for place, name in enumerate(names)]
-    spent = []
-    for _ in range(ROUNDS):
-        book, entries = a_book(), 0
-        began = time.thread_time()
-        numbers = rule_numbers(rules)
-        figures = figures_of(book, numbers)
-        for proposal, candidate in asked:
-            sized = assess(proposal, candidate, figures, numbers, "d", 0)
-            if isinstance(sized, SizedOrder):
-                figures, entries = figures.with_entry(_sent(sized, candidate), numbers), entries + 1
-        spent.append(time.thread_time() - began)
+    asked = [_asked(place, f"C{place}") for place in range(CANDIDATES)]
+    rounds = [_round(asked, rules) for _ in range(ROUNDS)]
+    spent = [seconds for _, seconds in rounds]
+    worded = [_worded(found) for found, _ in rounds]
+    entered, checks = sum(isinstance(sized, SizedOrder) for sized in rounds[-1][0]), worded[-1][0]
     print(
-        f"size and check {CANDIDATES} candidates, {entries} of them entered: median {np.median(spent) * 1000:.1f} ms, "
-        f"best {min(spent) * 1000:.1f} ms ({ROUNDS} rounds)"
+        f"size and check {CANDIDATES} candidates, {entered} of them entered: "
+        f"median {np.median(spent) * 1000:.1f} ms, best {min(spent) * 1000:.1f} ms ({ROUNDS} rounds); "
+        f"{checks:,} checks in words: median {np.median([seconds for _, seconds in worded]) * 1000:.1f} ms"
     )
 
 

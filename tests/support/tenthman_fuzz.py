@@ -57,7 +57,7 @@ def _orders_on(draw: Random) -> Iterator[tuple[list[str], list[str]]]:
         if stop >= limit:
             continue
         proposal = a_proposal(str(limit), str(stop), str(limit * 2), candidate.ticker)
-        order = assess(proposal, candidate, figures_of(book, numbers), numbers, "d", entries)
+        order = assess(proposal, candidate, figures_of(book, numbers), "d", entries)
         if not isinstance(order, SizedOrder):
             continue
         larger = replace(order, quantity=order.quantity + 1)

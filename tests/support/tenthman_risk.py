@@ -131,12 +131,10 @@ def assessed(
     entries: int = 0,
 ) -> SizedOrder | Denial:
     """What risk says of a plain proposal, on an empty book unless one is given."""
-    numbers = rule_numbers(rules)
     return assess(
         proposal or a_proposal(),
         candidate or a_candidate(),
-        figures_of(book or a_book(), numbers),
-        numbers,
+        figures_of(book or a_book(), rule_numbers(rules)),
         "d1",
         entries,
     )

@@ -6,11 +6,11 @@ from tenthman.backtest import result
 from tenthman.domain import money
 from tenthman.exchange import arithmetic as fills
 from tenthman.risk import arithmetic as risk
-from tenthman.risk import numbers
+from tenthman.risk import limits, numbers
 from tenthman.utils.compiling import compiler
 
 _HERE = Path(__file__)
-_MODULES = (money, fills, risk, numbers, result)
+_MODULES = (money, fills, risk, limits, numbers, result)
 _LOOP = sorted(_HERE.with_name("loop").glob("*.py"))
 _COMPILER = compiler([_HERE, *_LOOP, *(Path(str(module.__file__)) for module in _MODULES)])
 
@@ -28,9 +28,10 @@ rearms = compiled(risk.rearms)
 holding_reason = compiled(risk.holding_reason)
 loss_a_share = compiled(risk.loss_a_share)
 is_apart = compiled(risk.is_apart)
-add_up = compiled(risk.add_up)
-compare = compiled(risk.compare)
-gates = compiled(risk.gates)
-caps = compiled(risk.caps)
+add_up = compiled(limits.add_up)
+compare = compiled(limits.compare)
+gates = compiled(limits.gates)
+allowances = compiled(limits.allowances)
+caps = compiled(limits.caps)
 structured = compiled(risk.structured)
 trailed = compiled(risk.trailed)

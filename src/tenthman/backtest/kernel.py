@@ -20,8 +20,8 @@ from tenthman.domain.market import Floats, Sessions
 from tenthman.domain.money import floor_e4, usd
 from tenthman.exchange.matching import FillCosts
 from tenthman.execution.fees import fee_cents
-from tenthman.risk.arithmetic import CAPS, GATES, LONG_AGO
 from tenthman.risk.figures import STATES, TOTALS
+from tenthman.risk.limits import CAPS, GATES, LONG_AGO
 from tenthman.risk.numbers import rule_numbers, stop_numbers
 from tenthman.risk.stops import PRICE_MOST
 

@@ -46,7 +46,7 @@ def explain_command(
     numbers = rule_numbers(config.risk_rules)
     figures = figures_of(book or empty_book(wall_now(), Decimal(config.settings.rehearsal.starting_cash_usd)), numbers)
     try:
-        found = explain(figures, numbers)
+        found = explain(figures)
     except ValueError as error:
         raise ConfigError(str(error)) from error
     if as_json:

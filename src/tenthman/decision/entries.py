@@ -6,41 +6,32 @@ from tenthman.config import Agents, Config
 from tenthman.decision.cases import case_of, plan_figures
 from tenthman.decision.preparing import Prepared
 from tenthman.decision.question import Decided, Holes, Question, decision_of
+from tenthman.decision.standing import Standing
 from tenthman.domain.errors import DataMissing
 from tenthman.domain.market import Listing
 from tenthman.domain.opinion import Abstain, Enter, Hold, Review, Signal, Veto
-from tenthman.domain.order import Book, Denial, PendingEntry, SizedOrder
+from tenthman.domain.order import Denial, PendingEntry, SizedOrder
 from tenthman.risk.clusters import apart_from
 from tenthman.risk.constraints import Candidate
 from tenthman.risk.controller import assess, shrink
-from tenthman.risk.figures import BookFigures
-from tenthman.risk.numbers import RuleNumbers
 from tenthman.risk.stops import propose
 
 
 def decide_entry(
-    signal: Signal,
-    prepared: Prepared,
-    book: Book,
-    figures: BookFigures,
-    numbers: RuleNumbers,
-    holes: Holes,
-    question: Question,
-    config: Config,
-    entries_so_far: int,
+    signal: Signal, standing: Standing, prepared: Prepared, holes: Holes, question: Question, config: Config
 ) -> Decided:
-    """Decide one candidate on the book as `figures` sum it up; `entries_so_far` of this run have a size."""
+    """Decide one candidate where the run stands."""
     facts = prepared.facts[signal.ticker]
     try:
-        sized = sized_entry(signal, prepared, figures, numbers, question, config, entries_so_far)
+        sized = sized_entry(signal, standing, prepared, question, config)
         if isinstance(sized, Denial):
             denied = Hold(reason=f"risk: {sized.rule}")
             return Decided(decision=decision_of(question, signal.ticker, signal, denied, sized), case=None)
         case = case_of(signal, facts, question.as_of, holes.quote)
     except DataMissing as error:
         return Decided(decision=decision_of(question, signal.ticker, signal, Hold(reason=str(error)), None), case=None)
-    case = case.with_figures(plan_figures(sized, signal, facts, book, figures))
-    answer = holes.review(case, float(book.drawdown))
+    case = case.with_figures(plan_figures(sized, signal, facts, standing.book, standing.figures))
+    answer = holes.review(case, float(standing.book.drawdown))
     outcome, shadow = _settle(sized, answer, config.agents)
     return Decided(
         decision=decision_of(question, signal.ticker, signal, answer.verdict, outcome, case, answer, shadow), case=case
@@ -48,17 +39,10 @@ def decide_entry(
 
 
 def sized_entry(
-    signal: Signal,
-    prepared: Prepared,
-    figures: BookFigures,
-    numbers: RuleNumbers,
-    question: Question,
-    config: Config,
-    entries_so_far: int,
+    signal: Signal, standing: Standing, prepared: Prepared, question: Question, config: Config
 ) -> SizedOrder | Denial:
     """What risk would let the desk buy. DataMissing where no prices can be proposed."""
-    facts = prepared.facts[signal.ticker]
-    rules = config.risk_rules
+    facts, book, rules = prepared.facts[signal.ticker], standing.figures, config.risk_rules
     proposal = propose(signal, facts.last_price, facts.atr, rules.stops, rules.structure_stop, facts.low)
     candidate = Candidate(
         ticker=signal.ticker,
@@ -67,9 +51,9 @@ def sized_entry(
         median_volume=facts.median_volume,
         faults=facts.faults,
         barred=facts.barred,
-        apart=apart_from(signal.ticker, figures.tickers, prepared.moves, numbers.cluster_correlation),
+        apart=apart_from(signal.ticker, book.tickers, prepared.moves, book.rules.cluster_correlation),
     )
-    return assess(proposal, candidate, figures, numbers, question.id_for(signal.ticker), entries_so_far)
+    return assess(proposal, candidate, book, question.id_for(signal.ticker), standing.entries)
 
 
 def _settle(sized: SizedOrder, answer: Review, agents: Agents) -> tuple[SizedOrder | Denial | None, SizedOrder | None]:

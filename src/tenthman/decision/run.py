@@ -1,7 +1,6 @@
 """One run: holdings first, then entries in order of score, each answer counting before the next is looked at."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from decimal import Decimal
 
 from tenthman.config import Config
@@ -9,11 +8,11 @@ from tenthman.decision.entries import decide_entry, pending_of, sized_entry
 from tenthman.decision.holdings import decide_holding
 from tenthman.decision.preparing import Prepared
 from tenthman.decision.question import Decided, Holes, Question
+from tenthman.decision.standing import Standing, standing_on
 from tenthman.domain.errors import DataMissing
 from tenthman.domain.opinion import Action, Signal
 from tenthman.domain.order import Book, SizedOrder
-from tenthman.risk.figures import BookFigures, figures_of
-from tenthman.risk.numbers import RuleNumbers, rule_numbers
+from tenthman.risk.numbers import rule_numbers
 
 
 def decide(prepared: Prepared, book: Book, holes: Holes, question: Question, config: Config) -> Iterator[Decided]:
@@ -22,18 +21,14 @@ def decide(prepared: Prepared, book: Book, holes: Holes, question: Question, con
     for position in sorted(book.positions, key=lambda item: item.ticker):
         yield decide_holding(position, by_ticker.get(position.ticker), book, question, config.risk_rules)
     held = {position.ticker for position in book.positions}
-    numbers = rule_numbers(config.risk_rules)
-    figures, entries = figures_of(book, numbers), 0
+    standing = standing_on(book, rule_numbers(config.risk_rules))
     waiting = _candidates(prepared.signals, held)
-    holes.expect(_stakes(waiting, prepared, figures, numbers, question, config))
+    holes.expect(_stakes(waiting, standing, prepared, question, config))
     for signal in waiting:
-        decided = decide_entry(signal, prepared, book, figures, numbers, holes, question, config, entries)
+        decided = decide_entry(signal, standing, prepared, holes, question, config)
         outcome = decided.decision.outcome
         if isinstance(outcome, SizedOrder):
-            entries += 1
-            sent = pending_of(outcome, prepared.facts[signal.ticker].listing)
-            book = replace(book, pending=(*book.pending, sent))
-            figures = figures.with_entry(sent, numbers)
+            standing = standing.with_entry(pending_of(outcome, prepared.facts[signal.ticker].listing))
         yield decided
 
 
@@ -43,18 +38,13 @@ def _candidates(found: tuple[Signal, ...], held: set[str]) -> list[Signal]:
 
 
 def _stakes(
-    waiting: Sequence[Signal],
-    prepared: Prepared,
-    figures: BookFigures,
-    numbers: RuleNumbers,
-    question: Question,
-    config: Config,
+    waiting: Sequence[Signal], standing: Standing, prepared: Prepared, question: Question, config: Config
 ) -> dict[str, Decimal]:
     """The money (USD) that each entry would put in if it were the only one: what it may lose overnight, stop or not."""
     stakes = {}
     for signal in waiting:
         try:
-            sized = sized_entry(signal, prepared, figures, numbers, question, config, 0)
+            sized = sized_entry(signal, standing, prepared, question, config)
         except DataMissing:
             continue
         if isinstance(sized, SizedOrder) and sized.limit_price is not None:

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -27,7 +27,7 @@ def plain(value: object) -> object:
             return value.isoformat()
         case Mapping():
             return {str(plain(key)): plain(item) for key, item in value.items()}
-        case tuple() | list():
+        case Sequence() if not isinstance(value, bytes | bytearray):
             return [plain(item) for item in value]
         case set() | frozenset():
             return sorted((plain(item) for item in value), key=str)

@@ -4,6 +4,7 @@ Prices and sums are counted in 1/10,000 USD (`e4`), fractions in millionths (`e6
 what comes in finer than that is rounded in the direction that its caller names.
 """
 
+import math
 from decimal import Decimal
 
 PRICE_SCALE = 10_000
@@ -12,7 +13,7 @@ PRICE_SCALE = 10_000
 ONE = 1_000_000
 """Millionths in one."""
 
-_CENT, _TICK = Decimal("0.01"), Decimal("0.0001")
+_CENT, _TICK, _SCALE = Decimal("0.01"), Decimal("0.0001"), Decimal(PRICE_SCALE)
 
 
 def e4(price: float) -> int:
@@ -22,16 +23,12 @@ def e4(price: float) -> int:
 
 def floor_e4(amount: Decimal) -> int:
     """`amount` (finite, USD) in 1/10,000 USD, rounded down."""
-    scaled = amount * PRICE_SCALE
-    whole = int(scaled)
-    return whole - (scaled < whole)
+    return math.floor(amount * _SCALE)
 
 
 def ceil_e4(amount: Decimal) -> int:
     """`amount` (finite, USD) in 1/10,000 USD, rounded up."""
-    scaled = amount * PRICE_SCALE
-    whole = int(scaled)
-    return whole + (scaled > whole)
+    return math.ceil(amount * _SCALE)
 
 
 def usd(amount_e4: int) -> Decimal:

@@ -21,28 +21,24 @@ from tenthman.domain.order import (
 )
 from tenthman.risk.constraints import Candidate, caps, gates, totals_of
 from tenthman.risk.figures import BookFigures
-from tenthman.risk.numbers import RuleNumbers
+from tenthman.risk.limits import CAPS, GATES
+from tenthman.risk.record import Record
 from tenthman.risk.sizing import whole_shares
 
 
 def assess(
-    proposal: Proposal,
-    candidate: Candidate,
-    book: BookFigures,
-    rules: RuleNumbers,
-    decision_id: str,
-    entries_so_far: int,
+    proposal: Proposal, candidate: Candidate, book: BookFigures, decision_id: str, entries_so_far: int
 ) -> SizedOrder | Denial:
     """Size `proposal` against `book`, or deny it with every check that was made."""
-    totals = totals_of(candidate, book, rules)
-    checked, failed = gates(proposal, candidate, book, rules, totals, entries_so_far)
-    if failed is not None:
-        return Denial(ticker=proposal.ticker, rule=failed.rule, checks=checked)
-    room = caps(proposal, candidate, book, rules, totals)
-    checks = (*checked, *room.checks)
-    if room.shares < 1:
-        return Denial(ticker=proposal.ticker, rule=room.rule, checks=checks)
-    return _entry(proposal, Decimal(room.shares), checks, decision_id)
+    totals = totals_of(candidate, book)
+    passed = gates(proposal, candidate, book, totals, entries_so_far)
+    if passed.failed >= 0:
+        return Denial(ticker=proposal.ticker, rule=GATES[passed.failed], checks=Record(book.rules, passed))
+    room = caps(proposal, candidate, book, totals)
+    checks, shares = Record(book.rules, passed, room), room.shares[room.tightest]
+    if shares < 1:
+        return Denial(ticker=proposal.ticker, rule=CAPS[room.tightest], checks=checks)
+    return _entry(proposal, Decimal(shares), checks, decision_id)
 
 
 def shrink(order: SizedOrder, size_fraction: float) -> SizedOrder | Denial:
@@ -92,7 +88,7 @@ def _worth(position: Position) -> Decimal | None:
     return usd(floor_e4(price)) if price.is_finite() and floor_e4(price) > 0 else None
 
 
-def _entry(proposal: Proposal, quantity: Decimal, checks: tuple[Check, ...], decision_id: str) -> SizedOrder:
+def _entry(proposal: Proposal, quantity: Decimal, checks: Record, decision_id: str) -> SizedOrder:
     return SizedOrder(
         client_order_id=client_order_id(decision_id, Purpose.ENTRY.value),
         decision_id=decision_id,

@@ -61,11 +61,11 @@ class Explanation:
     sizes: tuple[Size, ...]
 
 
-def explain(book: BookFigures, rules: RuleNumbers) -> Explanation:
+def explain(book: BookFigures) -> Explanation:
     """Do the sums for `book`. ValueError when its equity is not known: nothing is allowed then."""
     if book.equity <= 0:
         raise ValueError("equity must be known and above 0: without it every rule says no")
-    rooms = _rooms(book, rules)
+    rules, rooms = book.rules, _rooms(book)
     at_risk = min(rooms[:2], key=lambda room: room.allowed)
     return Explanation(
         conflict=rules.max_positions * rules.risk_fraction_per_trade,
@@ -75,7 +75,7 @@ def explain(book: BookFigures, rules: RuleNumbers) -> Explanation:
         open_risk_rule=at_risk.rule,
         positions=len(book.tickers),
         max_positions=rules.max_positions,
-        sizes=tuple(_size(distance, book, rules, rooms) for distance in DISTANCES),
+        sizes=tuple(_size(distance, book, rooms) for distance in DISTANCES),
     )
 
 
@@ -85,7 +85,8 @@ def drawdown_limits(rules: RuleNumbers) -> dict[str, int]:
     return {name: limit for name, limit in limits if limit != OFF}
 
 
-def _rooms(book: BookFigures, rules: RuleNumbers) -> tuple[Room, ...]:
+def _rooms(book: BookFigures) -> tuple[Room, ...]:
+    rules = book.rules
     at_risk, gross, reserved = _share(book.open_risk, book), _share(book.exposure(), book), sum(book.reserves)
     budget = min(ONE, rules.open_risk_per_distance * book.drawdown[LEFT] // ONE)
     return (
@@ -100,7 +101,8 @@ def _rooms(book: BookFigures, rules: RuleNumbers) -> tuple[Room, ...]:
     )
 
 
-def _size(distance: int, book: BookFigures, rules: RuleNumbers, rooms: tuple[Room, ...]) -> Size:
+def _size(distance: int, book: BookFigures, rooms: tuple[Room, ...]) -> Size:
+    rules = book.rules
     lost = min(ONE, distance + rules.gap)
     by_risk = rules.risk_fraction_per_trade * ONE // lost
     position = min(by_risk, rules.max_position_fraction)

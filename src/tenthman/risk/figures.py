@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from tenthman.domain.money import ceil_e4, floor_e4, usd
 from tenthman.domain.order import Book, PendingEntry, TradingState
-from tenthman.risk import arithmetic
+from tenthman.risk import arithmetic, limits
 from tenthman.risk.numbers import RuleNumbers
 
 STATES = (TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED)
@@ -20,16 +20,19 @@ STATES = (TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED)
 BEYOND_ALL = 10**20
 """A sum (1/10,000 USD) that is not known: more than any limit leaves room for. Nobody owns as much, either."""
 
-TOTALS = arithmetic.OF_CLUSTER + 1
+TOTALS = limits.OF_CLUSTER + 1
+_CAPS = len(limits.CAPS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BookFigures:
     """One row a line, holdings first, then entries at work; sums in 1/10,000 USD. `drawdown` as `drawdowns` found it.
 
-    `since_stop`: sessions since the last stop, by ticker.
+    `budgets` and `used`: what each cap of `rules` allows, and what the lines have taken of it. `since_stop`: sessions
+    since the last stop, by ticker.
     """
 
+    rules: RuleNumbers
     state: int
     equity: int
     cash: int
@@ -42,6 +45,8 @@ class BookFigures:
     risks: tuple[int, ...]
     reserves: tuple[int, ...]
     sums: tuple[int, ...]
+    budgets: tuple[int, ...]
+    used: tuple[int, ...]
     exiting: frozenset[str]
     since_stop: Mapping[str, int]
 
@@ -52,28 +57,30 @@ class BookFigures:
         """
         found = list(self.sums)
         clustered = () if apart is None else [name not in apart for name in self.tickers]
-        arithmetic.compare(
-            self.tickers, self.issuers, self.sectors, self.values, clustered, ticker, issuer, sector, found
-        )
+        limits.compare(self.tickers, self.issuers, self.sectors, self.values, clustered, ticker, issuer, sector, found)
         if ticker in self.exiting:
-            found[arithmetic.TAKEN] += 1
+            found[limits.TAKEN] += 1
         return found
 
-    def with_entry(self, item: PendingEntry, numbers: RuleNumbers) -> "BookFigures":
+    def with_entry(self, item: PendingEntry) -> "BookFigures":
         """The book once `item` was sent: it counts as if it had filled."""
         cost = _value(item.quantity, item.limit_price)
-        risk = _lost(item.quantity, item.limit_price, item.stop_price, numbers.gap)
+        risk = _lost(item.quantity, item.limit_price, item.stop_price, self.rules.gap)
         values, risks, reserves = (*self.values, cost), (*self.risks, risk), (*self.reserves, cost)
+        sums, bought = _sums(values, risks, reserves), self.bought + cost
+        budgets, used = _allowances(self.rules, self.equity, self.cash, self.drawdown, bought, sums)
         return replace(
             self,
-            bought=self.bought + cost,
+            bought=bought,
             tickers=(*self.tickers, item.ticker),
             issuers=(*self.issuers, item.issuer),
             sectors=(*self.sectors, item.sector),
             values=values,
             risks=risks,
             reserves=reserves,
-            sums=_sums(values, risks, reserves),
+            sums=sums,
+            budgets=budgets,
+            used=used,
         )
 
     @property
@@ -88,29 +95,36 @@ class BookFigures:
         )
 
 
-def figures_of(book: Book, numbers: RuleNumbers) -> BookFigures:
-    """`book` in whole numbers."""
+def figures_of(book: Book, rules: RuleNumbers) -> BookFigures:
+    """`book` in whole numbers, with what `rules` allow on it."""
     held, waiting = book.positions, book.pending
     costs = [_value(item.quantity, item.limit_price) for item in waiting]
     values = (*(_value(item.quantity, item.current_price) for item in held), *costs)
     risks = (
-        *(_lost(item.quantity, item.current_price, item.stop_price, numbers.gap) for item in held),
-        *(_lost(item.quantity, item.limit_price, item.stop_price, numbers.gap) for item in waiting),
+        *(_lost(item.quantity, item.current_price, item.stop_price, rules.gap) for item in held),
+        *(_lost(item.quantity, item.limit_price, item.stop_price, rules.gap) for item in waiting),
     )
     reserves = (*([0] * len(held)), *costs)
+    sums = _sums(values, risks, reserves)
+    equity, cash, drawdown = _at_most(book.equity), _at_most(book.cash), drawdown_of(book, rules)
+    bought = _at_least(book.bought) if book.bought.is_finite() and book.bought >= 0 else BEYOND_ALL
+    budgets, used = _allowances(rules, equity, cash, drawdown, bought, sums)
     return BookFigures(
+        rules=rules,
         state=STATES.index(book.state),
-        equity=_at_most(book.equity),
-        cash=_at_most(book.cash),
-        bought=_at_least(book.bought) if book.bought.is_finite() and book.bought >= 0 else BEYOND_ALL,
-        drawdown=drawdown_of(book, numbers),
+        equity=equity,
+        cash=cash,
+        bought=bought,
+        drawdown=drawdown,
         tickers=(*(item.ticker for item in held), *(item.ticker for item in waiting)),
         issuers=(*(item.issuer for item in held), *(item.issuer for item in waiting)),
         sectors=(*(item.sector for item in held), *(item.sector for item in waiting)),
         values=values,
         risks=risks,
         reserves=reserves,
-        sums=_sums(values, risks, reserves),
+        sums=sums,
+        budgets=budgets,
+        used=used,
         exiting=book.exiting,
         since_stop=book.since_stop,
     )
@@ -127,8 +141,16 @@ def drawdown_of(book: Book, numbers: RuleNumbers) -> tuple[int, ...]:
 
 def _sums(values: Sequence[int], risks: Sequence[int], reserves: Sequence[int]) -> tuple[int, ...]:
     found = [0] * TOTALS
-    arithmetic.add_up(values, risks, reserves, found)
+    limits.add_up(values, risks, reserves, found)
     return tuple(found)
+
+
+def _allowances(
+    rules: RuleNumbers, equity: int, cash: int, drawdown: Sequence[int], bought: int, sums: Sequence[int]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    budgets, used = [0] * _CAPS, [0] * _CAPS
+    limits.allowances(equity, cash, drawdown[arithmetic.LEFT], bought, sums, rules, used, budgets)
+    return tuple(budgets), tuple(used)
 
 
 def _value(quantity: Decimal, price: Decimal) -> int:

@@ -233,7 +233,6 @@ def test_each_entry_is_at_most_what_risk_alone_gives_on_the_book_of_that_moment(
                 median_volume=facts.median_volume,
             ),
             seen_by_risk(book, NUMBERS),
-            NUMBERS,
             a_question().id_for(ticker),
             number,
         )

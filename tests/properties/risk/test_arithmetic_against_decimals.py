@@ -9,6 +9,7 @@ from tenthman_risk import house_rules
 
 from tenthman.exchange import arithmetic as fills
 from tenthman.risk import arithmetic as risk
+from tenthman.risk import limits
 from tenthman.risk.numbers import OFF, rule_numbers
 
 RULES = house_rules(
@@ -67,9 +68,9 @@ def test_caps_are_those_of_the_formula(
     stop = max(limit * stop_share // 1_000, 1)
     exposed, in_sector, at_risk, reserved, clustered = used
     totals = [0, 0, 0, exposed, in_sector, at_risk, reserved, clustered]
-    shares = [0] * len(risk.CAPS)
-    rows = [0] * len(risk.CAPS), [0] * len(risk.CAPS)
-    tightest = risk.caps(equity, cash, left, bought, limit, stop, volume, totals, NUMBERS, *rows, shares)
+    taken, budgets, shares = ([0] * len(limits.CAPS) for _ in range(3))
+    limits.allowances(equity, cash, left, bought, totals, NUMBERS, taken, budgets)
+    tightest = limits.caps(limit, stop, volume, totals, NUMBERS, taken, budgets, shares)
 
     def room(fraction: float, spent: int, a_share: int) -> int:
         free = usd(equity) * Decimal(str(fraction)) - usd(spent)

@@ -1,6 +1,6 @@
 """Whatever the book, the rules and the candidate: no order beyond a limit, by sums that another hand wrote."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from decimal import Decimal
 from random import Random
 
@@ -12,9 +12,11 @@ from tenthman_risk import HOUSE_RULES, a_book, a_candidate, a_position, a_propos
 
 from tenthman.config import RiskRules
 from tenthman.domain.errors import DataMissing
-from tenthman.domain.order import Book, SizedOrder
+from tenthman.domain.order import Book, PendingEntry, SizedOrder, failed_rules
 from tenthman.risk.constraints import Candidate
 from tenthman.risk.controller import exit_order
+from tenthman.risk.figures import BEYOND_ALL, BookFigures, figures_of
+from tenthman.risk.numbers import rule_numbers
 from tenthman.risk.stops import propose
 
 seeds = st.integers(0, 2**32)
@@ -41,6 +43,10 @@ def drawn(seed: int) -> tuple[Book, Candidate]:
     book = random_book(draw)
     (candidate, _), *_ = candidates_on(draw, book, random_rules(draw))
     return book, candidate
+
+
+def facts_of(figures: BookFigures) -> dict[str, object]:
+    return {field.name: getattr(figures, field.name) for field in fields(figures)}
 
 
 def test_no_order_on_thousands_of_random_books_breaks_a_rule_by_other_sums() -> None:
@@ -97,12 +103,42 @@ def test_a_sum_of_the_account_that_cannot_be_means_no(field: str, value: str) ->
 def test_a_holding_that_cannot_be_means_no(field: str, value: str) -> None:
     book = a_book(positions=(replace(a_position(), **{field: Decimal(value)}),))
     assert shares(book, a_candidate()) == 0
+    figures = figures_of(book, rule_numbers(HOUSE_RULES))
+    assert min(figures.exposure(), figures.open_risk) >= BEYOND_ALL, "it takes all room, by worth and by risk"
 
 
 @pytest.mark.parametrize("stop", [None, *(Decimal(value) for value in GARBAGE)])
 def test_a_stop_that_cannot_be_protects_nothing(stop: Decimal | None) -> None:
     book = a_book(positions=(replace(a_position(quantity="29", price="100"), stop_price=stop),))
     assert shares(book, a_candidate()) == 50, "3,000 USD less all of 2,900 USD, over 2 USD a share"
+
+
+@given(seeds)
+@settings(max_examples=100, deadline=None)
+def test_what_a_record_says_failed_is_what_its_words_say(seed: int) -> None:
+    book, candidate = drawn(seed)
+    found = assessed(
+        a_proposal("50", "48", "60", candidate.ticker), candidate, book, rules_of(random_rules(Random(seed)))
+    )
+    counted, failed = len(found.checks), list(failed_rules(found.checks))
+    assert counted == len(tuple(found.checks))
+    assert failed == [check.rule for check in found.checks if not check.passed]
+
+
+@given(seeds, st.integers(1, 500), st.integers(1, 10**8))
+@settings(max_examples=100, deadline=None)
+def test_a_book_that_an_entry_was_added_to_is_the_book_that_holds_it(seed: int, quantity: int, price: int) -> None:
+    book, candidate = drawn(seed)
+    rules = rule_numbers(rules_of(random_rules(Random(seed))))
+    limit = Decimal(price).scaleb(-4)
+    sent = PendingEntry(
+        ticker=candidate.ticker, issuer=candidate.issuer, sector=candidate.sector, quantity=Decimal(quantity),
+        limit_price=limit, stop_price=limit / 2,
+    )  # fmt: skip
+    if not (book.bought.is_finite() and 0 <= book.bought < 10**9):
+        return
+    later = replace(book, pending=(*book.pending, sent), bought=book.bought + quantity * limit)
+    assert facts_of(figures_of(book, rules).with_entry(sent)) == facts_of(figures_of(later, rules))
 
 
 @given(seeds)

@@ -21,7 +21,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "risk.md"
 
 def explained(book: Book, **changes: object) -> Explanation:
     numbers = rule_numbers(house_rules(**changes))
-    return explain(figures_of(book, numbers), numbers)
+    return explain(figures_of(book, numbers))
 
 
 def test_the_page_shows_the_sums_of_the_shipped_rules() -> None:
@@ -31,7 +31,7 @@ def test_the_page_shows_the_sums_of_the_shipped_rules() -> None:
     for line in re.findall(r"^\| [\d.]+ % \|.*\|$", text, re.MULTILINE):
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         shown[cells[0]] = cells[1:]
-    found = explain(figures_of(a_book(), numbers), numbers)
+    found = explain(figures_of(a_book(), numbers))
     computed = {
         f"{item.distance / 10_000:g} %": [
             f"{item.by_risk / 10_000:.1f} %",
@@ -87,7 +87,7 @@ def test_the_size_that_is_told_is_the_size_that_is_given(gap: float | None) -> N
 def test_without_equity_there_is_nothing_to_explain(equity: str) -> None:
     numbers = rule_numbers(HOUSE_RULES)
     with pytest.raises(ValueError, match="equity"):
-        explain(figures_of(a_book(equity=equity, peak="1", day_start="1"), numbers), numbers)
+        explain(figures_of(a_book(equity=equity, peak="1", day_start="1"), numbers))
 
 
 def test_the_command_tells_it_for_an_empty_book_without_a_database(

@@ -1,9 +1,10 @@
 """How many shares of a candidate every rule allows, and which rule denies it."""
 
-from tenthman.backtest.compiled import add_up, caps, compare, compiled, gates, is_apart, whole_volume
+from tenthman.backtest.compiled import add_up, allowances, caps, compare, compiled, gates, is_apart, whole_volume
 from tenthman.backtest.loop.latch import find_drawdowns
 from tenthman.backtest.loop.state import NONE, Instant, Numbers, Prices, Run, Terms, number
-from tenthman.risk.arithmetic import GATES, LEFT, LONG_AGO
+from tenthman.risk.arithmetic import LEFT
+from tenthman.risk.limits import GATES, LONG_AGO
 from tenthman.risk.numbers import OFF
 
 
@@ -80,20 +81,17 @@ def _first_closed(
 def _tightest(terms: Terms, run: Run, limit: int, stop: int, volume: int, found: Numbers) -> int:
     """Place of the cap that allows the fewest shares; `books.shares` then holds what each allows."""
     books = run.books
-    return caps(
+    allowances(
         books.equity[0],
         books.cash[0],
         found[LEFT],
         books.bought[0],
-        limit,
-        stop,
-        volume,
         books.totals,
         terms.rules,
         books.seen,
         books.limits,
-        books.shares,
     )
+    return caps(limit, stop, volume, books.totals, terms.rules, books.seen, books.limits, books.shares)
 
 
 @compiled
