@@ -22,6 +22,9 @@ _log = structlog.get_logger(__name__)
 _LARGEST_MESSAGE = 16_384
 _QUEUED = 20_000
 AUTHENTICATE_WITHIN_S = 10.0
+MOST_CONNECTIONS = 10
+"""Of one account, listening or not. Alpaca publishes no figure for this stream; a client that leaks them meets it."""
+
 POLICY_VIOLATION = 1008
 _TRY_AGAIN_LATER = 1013
 
@@ -47,6 +50,18 @@ class Broadcaster:
     def __init__(self) -> None:
         self.told_as: Callable[[Sequence[Json]], Sequence[Json]] = tuple
         self._listeners: dict[WebSocket, _Listener] = {}
+        self._connections = 0
+
+    def enter(self) -> bool:
+        """Count a connection in, until it leaves; False where there are as many as there may be."""
+        if self._connections >= MOST_CONNECTIONS:
+            return False
+        self._connections += 1
+        return True
+
+    def leave(self) -> None:
+        """Count a connection out that was counted in."""
+        self._connections -= 1
 
     @property
     def listeners(self) -> int:
@@ -116,28 +131,41 @@ class StreamDoor:
         encode = codec_of(socket)
         try:
             async with asyncio.timeout(AUTHENTICATE_WITHIN_S):
-                stream = await self._authenticate(socket, encode)
-            if stream is not None:
-                await stream.converse(socket, encode)
+                stream = self._shown(await receive(socket))
+            await self._admit(socket, encode, stream)
             await socket.close(POLICY_VIOLATION)
         except TimeoutError:
             await socket.close(POLICY_VIOLATION)
         except (WebSocketDisconnect, RuntimeError):
             return
 
-    async def _authenticate(self, socket: WebSocket, encode: Codec) -> Broadcaster | None:
-        message = await receive(socket)
+    async def _admit(self, socket: WebSocket, encode: Codec, stream: Broadcaster | None) -> None:
+        """Say whether the connection may stay, and serve it if so."""
+        if stream is None:
+            await socket.send_bytes(encode(_authorization("unauthorized")))
+        elif not stream.enter():
+            await socket.send_bytes(encode(_authorization("unauthorized", "connection limit exceeded")))
+        else:
+            try:
+                await socket.send_bytes(encode(_authorization("authorized")))
+                await stream.converse(socket, encode)
+            finally:
+                stream.leave()
+
+    def _shown(self, message: Json) -> Broadcaster | None:
+        """The stream whose keys the message shows."""
         data = message.get("data")
         held = data if isinstance(data, dict) else {}
-        stream = None
         if message.get("action") == "authenticate":
-            stream = self._find(held.get("key_id"), held.get("secret_key"))
-        elif message.get("action") == "auth":
-            stream = self._find(message.get("key"), message.get("secret"))
-        status = "authorized" if stream is not None else "unauthorized"
-        answer = {"stream": "authorization", "data": {"status": status, "action": "authenticate"}}
-        await socket.send_bytes(encode(answer))
-        return stream
+            return self._find(held.get("key_id"), held.get("secret_key"))
+        if message.get("action") == "auth":
+            return self._find(message.get("key"), message.get("secret"))
+        return None
+
+
+def _authorization(status: str, why: str | None = None) -> Json:
+    data = {"status": status, "action": "authenticate"}
+    return {"stream": "authorization", "data": data if why is None else {**data, "message": why}}
 
 
 def codec_of(socket: WebSocket) -> Codec:

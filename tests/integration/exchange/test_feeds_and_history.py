@@ -26,10 +26,11 @@ from alpaca.trading.requests import GetPortfolioHistoryRequest, LimitOrderReques
 from tenthman_exchange import eventually
 from tenthman_markets import HALT, at, small_market
 from tenthman_serving import Running, in_thread
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 
 from tenthman.domain.news import NewsItem, TimePrecision
 from tenthman.exchange.alpaca_feeds import FREE
+from tenthman.exchange.alpaca_stream import MOST_CONNECTIONS
 
 OPENED = datetime.fromisoformat("2020-01-06T14:30:00+00:00")
 
@@ -229,6 +230,33 @@ def test_order_events_come_in_either_framing_and_only_when_listened_to(server: R
     told = asyncio.run(listen())
     assert [message["data"]["event"] for message in told] == ["pending_new", "new", "fill"]
     assert told[-1]["data"]["position_qty"] == "10"
+
+
+def test_one_account_may_have_so_many_connections_to_the_order_events_and_another_its_own() -> None:
+    async def admitted(url: str, keys: dict[str, str]) -> tuple[ClientConnection, dict[str, str]]:
+        socket = await connect(url)
+        shown = {"key_id": keys["key"], "secret_key": keys["secret"]}
+        await socket.send(json.dumps({"action": "authenticate", "data": shown}))
+        return socket, json.loads(await socket.recv())["data"]
+
+    async def crowd(server: Running) -> None:
+        url, (first, second) = server.told["order_events"], server.told["accounts"]
+        held = [await admitted(url, first) for _ in range(MOST_CONNECTIONS)]
+        assert {answer["status"] for _, answer in held} == {"authorized"}
+        refused, answer = await admitted(url, first)
+        assert (answer["status"], answer["message"]) == ("unauthorized", "connection limit exceeded")
+        await refused.wait_closed()
+        other, answer = await admitted(url, second)
+        assert answer["status"] == "authorized"
+        await held[0][0].close()
+        await held[0][0].wait_closed()
+        while (again := await admitted(url, first))[1]["status"] != "authorized":
+            await again[0].wait_closed()
+        for socket in (other, again[0], *(socket for socket, _ in held[1:])):
+            await socket.close()
+
+    with in_thread(accounts=2) as server:
+        asyncio.run(asyncio.wait_for(crowd(server), 20))
 
 
 def test_all_connections_can_be_cut(server: Running) -> None:
