@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ from tenthman.cli.display import StageDisplay, open_progress
 from tenthman.cli.options import DAY, MarketOption, PackOption, chosen_market, day, market_known, person
 from tenthman.cli.output import ConfigOption, JsonOption, complain, say, show_json, show_lines
 from tenthman.cli.session import start
+from tenthman.domain.errors import ConfigError
 from tenthman.scheduler.clock import wall_now
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from tenthman.ml.promotion import GateCheck
     from tenthman.ml.tuning import Trial, Tuned
     from tenthman.scheduler.known import KnownMarket
+    from tenthman.scheduler.spread import Spread
     from tenthman.scheduler.trainer import Span, Trained
 
 
@@ -41,6 +44,21 @@ LearntUntilOption = Annotated[
     date | None,
     typer.Option("--until", "--to", parser=day, metavar=DAY, help="Last session; nothing after it is touched."),
 ]
+
+
+class Rows(StrEnum):
+    """Where the rows of a training are made and kept."""
+
+    HERE = "here"
+    SPREAD = "spread"
+
+
+RowsOption = Annotated[
+    Rows,
+    typer.Option(
+        help="With `spread`, workers of `--cluster` make the features and keep them: for rows beyond this machine."
+    ),
+]
 ClusterOption = Annotated[
     str | None,
     typer.Option(help="Grow the trees on the Dask cluster whose scheduler is at tcp://host:port; see docs/scale.md."),
@@ -54,6 +72,7 @@ def train_command(
     market: MarketOption = None,
     pack: PackOption = None,
     cluster: ClusterOption = None,
+    rows: RowsOption = Rows.HERE,
     promote: Annotated[bool, typer.Option("--promote", help="Make it champion if it passes the gate.")] = False,
     config_directory: ConfigOption = None,
     as_json: JsonOption = False,
@@ -61,6 +80,7 @@ def train_command(
     """Train a signal model, judge it beside its baselines, and keep it; training again on the same finds it again."""
     from tenthman.ml.cluster import require_address
     from tenthman.scheduler.signal_model import registry_of
+    from tenthman.scheduler.spread import train_spread
     from tenthman.scheduler.storage import open_storage
     from tenthman.scheduler.trainer import promote as promote_model
     from tenthman.scheduler.trainer import span_of, train_market
@@ -68,12 +88,21 @@ def train_command(
     config = start(config_directory)
     if cluster is not None:
         require_address(cluster)
+    spread_on = None if rows is Rows.HERE else _spreadable(cluster, tune, promote)
     named = chosen_market(config, market, pack)
     span = None if named is None else span_of(_sessions(named), first, last, config)
     with open_storage(config) as pool:
         known = market_known(config, pool, named, wall_now() if span is None else _next_morning(span.last))
         span = span or span_of(_stored_sessions(known), first, last, config)
         say(f"{known.headline}, {span.first} to {span.last}, {span.count} sessions")
+        if spread_on is not None:
+            with open_progress() as progress:
+                display = TrainingDisplay(progress)
+                spread = train_spread(
+                    config, pool, known, span, whole=first is None, watcher=display, cluster=spread_on
+                )
+            _report_spread(known, span, spread, as_json)
+            return
         with open_progress() as progress:
             display = TrainingDisplay(progress)
             done = train_market(
@@ -103,6 +132,50 @@ def _report(known: "KnownMarket", span: "Span", done: "Trained", promote: bool, 
     if promote and not promoted:
         complain(refusal(done.version, done.checks))
         raise typer.Exit(1)
+
+
+def _spreadable(cluster: str | None, tune: int | None, promote: bool) -> str:
+    """The cluster that keeps the rows; ConfigError without one, and with what needs all rows in one place."""
+    if cluster is None:
+        raise ConfigError("`--rows spread` needs `--cluster tcp://host:port`, whose workers make and keep the rows")
+    if tune is not None or promote:
+        wanted = "--promote" if tune is None else "--tune"
+        raise ConfigError(
+            f"`{wanted}` judges by walk-forward, for which all rows must be here: it cannot go with `--rows spread`"
+        )
+    return cluster
+
+
+def _report_spread(known: "KnownMarket", span: "Span", done: "Spread", as_json: bool) -> None:
+    metrics = done.manifest["metrics"]
+    if as_json:
+        show_json(
+            {
+                "version": done.version,
+                "known_before": done.known_before,
+                "market": known.headline,
+                "market_id": known.market_id,
+                "first": span.first,
+                "last": span.last,
+                "sessions": span.count,
+                "expires": done.manifest["expires"],
+                "metrics": metrics,
+                "shortfalls": done.manifest["shortfalls"],
+                "evaluation": None,
+            }
+        )
+        return
+    state = "was there already" if done.known_before else f"trained on {metrics['train_rows']:,} rows by the workers"
+    scores = {"model": metrics["calibrated"], **metrics["baselines"]}
+    show_lines([f"{done.version} ({state}), on {metrics['validation_rows']:,} rows kept for validation:"])
+    show_lines(score_lines(scores, tuple(scores)))
+    show_lines(done.manifest["shortfalls"])
+    show_lines(
+        (
+            f"expires after {done.manifest['expires']}",
+            "not judged by walk-forward, so the gate of promotion stays shut: it is kept as a challenger",
+        )
+    )
 
 
 def refusal(version: str, checks: "tuple[GateCheck, ...]") -> str:

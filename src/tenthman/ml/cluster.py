@@ -18,8 +18,8 @@ ROOMS = ("backtest", "domain", "exchange", "execution", "ml", "risk")
 
 
 @contextmanager
-def connected(address: str) -> Iterator[Any]:
-    """A `distributed.Client` of the scheduler at `address`; its workers, one or more, run the code that runs here."""
+def connected(address: str, rooms: tuple[str, ...] = ROOMS) -> Iterator[Any]:
+    """A `distributed.Client` of the scheduler at `address`; its workers, one or more, run the `rooms` that run here."""
     require_address(address)
     try:
         import distributed
@@ -34,7 +34,7 @@ def connected(address: str) -> Iterator[Any]:
             client.wait_for_workers(1, timeout=CONNECT_TIMEOUT_S)
         except TimeoutError:
             raise SetupError(f"the Dask scheduler at {address} has no workers; start `dask worker {address}`") from None
-        _require_this_code(client, address)
+        _require_this_code(client, address, rooms)
         yield client
 
 
@@ -49,24 +49,24 @@ def _client(made_by: Any, address: str) -> Any:
     return made_by(address, timeout=CONNECT_TIMEOUT_S, set_as_default=False)
 
 
-def _require_this_code(client: Any, address: str) -> None:
+def _require_this_code(client: Any, address: str, rooms: tuple[str, ...]) -> None:
     try:
-        found = client.run(code_hash)
+        found = client.run(code_hash, rooms)
     except Exception as error:  # whatever a worker answers when it cannot import the package
         raise SetupError(f"the workers at {address} must have tenthman {__version__} installed: {error}") from error
-    others = sorted(worker for worker, code in found.items() if code != code_hash())
+    others = sorted(worker for worker, code in found.items() if code != code_hash(rooms))
     if others:
         raise SetupError(
             f"the workers at {address} must run the same tenthman as here, {__version__}; not so: {others}"
         )
 
 
-def code_hash() -> str:
+def code_hash(rooms: tuple[str, ...] = ROOMS) -> str:
     """SHA-256 of the sources on which what is computed depends, where it is called."""
-    return sources_hash(Path(tenthman.__file__).parent)
+    return sources_hash(Path(tenthman.__file__).parent, rooms)
 
 
-def sources_hash(package: Path) -> str:
-    """SHA-256 of the sources of `ROOMS` under `package`, those of their own folders included."""
-    files = sorted(file for room in ROOMS for file in (package / room).rglob("*.py"))
+def sources_hash(package: Path, rooms: tuple[str, ...] = ROOMS) -> str:
+    """SHA-256 of the sources of `rooms` under `package`, those of their own folders included."""
+    files = sorted(file for room in rooms for file in (package / room).rglob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

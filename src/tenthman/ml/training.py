@@ -82,16 +82,49 @@ class Rows:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Part:
-    """Rows as trees read them: `values` (rows, features), float32 where they are handed over, classes and weights."""
+    """Rows as trees read them: `values` (rows, features), float32 where they are handed over, classes and weights.
+
+    `row` is the session of each, counted from the first of the market.
+    """
 
     values: Floats
     y: Integers
     weight: Floats
+    row: Integers
 
 
 Grow = Callable[[Part, Part, tuple[str, ...], SignalModelSettings], Any]
 """Grows the trees: rows to learn from, rows that decide when to stop, names of the features; an xgboost.Booster of all
 rounds that were made. `grow_here` does it in this process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Answers:
+    """What was said of the rows kept for validation, their classes and sessions.
+
+    `margins` are those of the trees, `linear` the probabilities of the linear model, both of shape (rows, 3).
+    """
+
+    margins: Floats
+    linear: Floats
+    y: Integers
+    row: Integers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Learnt:
+    """How many rows and sessions trained and stopped the trees, and rows drawn from the training ones.
+
+    `margins` (rows, 3) are what the trees say of those that were drawn, `y` their classes.
+    """
+
+    train_rows: int
+    train_sessions: int
+    stopping_rows: int
+    stopping_sessions: int
+    rounds: int
+    margins: Floats
+    y: Integers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -152,11 +185,25 @@ def train(
             CALIBRATION: fitted.calibration.dumped(),
         }
     )
+    training, validation = fitted.training, fitted.validation
+    drawn = baselines.sample(len(training.y), settings.seed)
+    linear = baselines.linear(training.values, training.y, training.weight, validation.values, settings.seed)
+    learnt = Learnt(
+        train_rows=len(training.y),
+        train_sessions=len(np.unique(training.row)),
+        stopping_rows=len(fitted.stopping.y),
+        stopping_sessions=len(np.unique(fitted.stopping.row)),
+        rounds=fitted.booster.num_boosted_rounds(),
+        margins=margins(fitted.booster, training.values[drawn]),
+        y=training.y[drawn],
+    )
+    raw = margins(fitted.booster, validation.values)
+    answers = Answers(margins=raw, linear=linear, y=validation.y, row=validation.row)
     return TrainedModel(
         feature_names=features.names,
         feature_set_hash=features.set_hash,
         artefact=bytes(fitted.booster.save_raw(raw_format="ubj")),
-        metrics=_metrics(fitted, settings, horizon_sessions),
+        metrics=metrics_of(learnt, answers, fitted.calibration, settings, horizon_sessions),
     )
 
 
@@ -200,7 +247,7 @@ def fit_rows(
     grow: Grow = grow_here,
 ) -> Fitted:
     """Trees and calibration from the rows in `usable`, split as `train` says; it raises what `train` raises."""
-    parts = _split(usable, settings, horizon_sessions)
+    parts = split(usable, settings, horizon_sessions)
     training, stopping, validation = (_rows(features, labels, part) for part in parts)
     _require_enough(training, features.names)
     booster = _boost(training, stopping, features.names, settings, grow)
@@ -211,7 +258,8 @@ def fit_rows(
     return Fitted(booster=booster, calibration=calibration, training=training, stopping=stopping, validation=validation)
 
 
-def _split(usable: Mask, settings: SignalModelSettings, horizon_sessions: int) -> tuple[Mask, Mask, Mask]:
+def split(usable: Mask, settings: SignalModelSettings, horizon_sessions: int) -> tuple[Mask, Mask, Mask]:
+    """What of `usable` (sessions, tickers) trains, what stops and what calibrates; DataMissing as `train` says."""
     sessions = np.flatnonzero(usable.any(axis=1))
     if len(sessions) < settings.min_history_sessions:
         raise DataMissing(
@@ -283,6 +331,7 @@ def _boost(training: Rows, stopping: Rows, names: tuple[str, ...], settings: Sig
             values=(part.values if scaling is None else scaling.scaled(part.values)).astype(np.float32),
             y=part.y,
             weight=part.weight,
+            row=part.row,
         )
         for part in (training, stopping)
     )
@@ -294,43 +343,41 @@ def _boost(training: Rows, stopping: Rows, names: tuple[str, ...], settings: Sig
     return best
 
 
-def _metrics(fitted: Fitted, settings: SignalModelSettings, horizon_sessions: int) -> Metrics:
-    training, validation, shares = fitted.training, fitted.validation, fitted.shares
-    raw = margins(fitted.booster, validation.values)
+def metrics_of(
+    learnt: Learnt, answers: Answers, calibration: Calibration, settings: SignalModelSettings, horizon_sessions: int
+) -> Metrics:
+    """The metrics of a model, wherever its rows lie."""
+    shares, raw, y = np.array(calibration.shares), answers.margins, answers.y
     plain = uncalibrated(shares)
-    drawn = baselines.sample(len(training.y), settings.seed)
-    trained_as = plain.probabilities(margins(fitted.booster, training.values[drawn]))
+    trained_as = plain.probabilities(learnt.margins)
     without = plain.probabilities(raw)
     with_slope = without
     if settings.calibration == "temperature":
-        with_slope = cross_fitted(raw, validation.y, validation.row, shares)
+        with_slope = cross_fitted(raw, y, answers.row, shares)
     said = {
         "calibrated": with_slope,
         "uncalibrated": without,
-        baselines.LINEAR: baselines.linear(
-            training.values, training.y, training.weight, validation.values, settings.seed
-        ),
-        baselines.PRIOR: baselines.prior(shares, len(validation.y)),
-        baselines.ALWAYS_HOLD: baselines.always_hold(len(validation.y)),
+        baselines.LINEAR: answers.linear,
+        baselines.PRIOR: baselines.prior(shares, len(y)),
+        baselines.ALWAYS_HOLD: baselines.always_hold(len(y)),
     }
-    scores = {name: score(given, validation.y, validation.row, horizon_sessions) for name, given in said.items()}
+    scores = {name: score(given, y, answers.row, horizon_sessions) for name, given in said.items()}
     calibrated = scores.pop("calibrated")
-    given = np.arange(len(validation.y))
     return Metrics(
-        train_rows=len(training.y),
-        train_sessions=len(np.unique(training.row)),
-        stopping_rows=len(fitted.stopping.y),
-        stopping_sessions=len(np.unique(fitted.stopping.row)),
-        validation_rows=len(validation.y),
-        validation_sessions=len(np.unique(validation.row)),
-        rounds=fitted.booster.num_boosted_rounds(),
-        train_mlogloss=float(-np.log(trained_as[np.arange(len(drawn)), training.y[drawn]]).mean()),
-        validation_mlogloss=float(-np.log(with_slope[given, validation.y]).mean()),
-        prior_mlogloss=float(-np.log(shares)[validation.y].mean()),
+        train_rows=learnt.train_rows,
+        train_sessions=learnt.train_sessions,
+        stopping_rows=learnt.stopping_rows,
+        stopping_sessions=learnt.stopping_sessions,
+        validation_rows=len(y),
+        validation_sessions=len(np.unique(answers.row)),
+        rounds=learnt.rounds,
+        train_mlogloss=float(-np.log(trained_as[np.arange(len(learnt.y)), learnt.y]).mean()),
+        validation_mlogloss=float(-np.log(with_slope[np.arange(len(y)), y]).mean()),
+        prior_mlogloss=float(-np.log(shares)[y].mean()),
         rank_ic=None if calibrated.rank_ic is None else calibrated.rank_ic.mean,
         rank_ic_sessions=0 if calibrated.rank_ic is None else calibrated.rank_ic.sessions,
         class_shares={name: float(share) for name, share in zip(CLASS_NAMES, shares, strict=True)},
-        slope=fitted.calibration.slope,
+        slope=calibration.slope,
         calibrated=calibrated,
         uncalibrated=scores.pop("uncalibrated"),
         baselines=scores,

@@ -102,10 +102,10 @@ def training_material(config: Config, data_hash: str, view: MarketView) -> Mater
     if view.last_session is None:
         raise DataMissing(f"`view` must hold sessions to train on, held none at {view.as_of}")
     levels = compute_features(view, config)
-    features = levels.select(_read_by_the_model(levels.names, config.models.signal))
+    features = levels.select(read_by_the_model(levels.names, config.models.signal))
     eligible = membership(view.panel, view.universe)
     inputs = TrainingInputs(
-        content_hash=_knowledge_hash(config, data_hash),
+        content_hash=knowledge_hash(config, data_hash),
         material_hash=_material_hash(features, view.panel, eligible),
         trained_until=view.last_session,
         feature_set_hash=features.set_hash,
@@ -173,7 +173,7 @@ def _deciles(config: Config, material: Material) -> dict[str, dict[str, object]]
     return {name: asdict(deciles(rows[:, place])) for place, name in enumerate(material.levels.names)}
 
 
-def _read_by_the_model(names: tuple[str, ...], settings: SignalModelSettings) -> tuple[str, ...]:
+def read_by_the_model(names: tuple[str, ...], settings: SignalModelSettings) -> tuple[str, ...]:
     """Ranks, or levels where these are scaled for the model."""
     prefix, wanted = PREFIX if settings.scaling == "ranks" else "", settings.features
     if wanted is None:
@@ -185,7 +185,7 @@ def _read_by_the_model(names: tuple[str, ...], settings: SignalModelSettings) ->
     return tuple(f"{prefix}{name}" for name in wanted)
 
 
-def _knowledge_hash(config: Config, data_hash: str) -> str:
+def knowledge_hash(config: Config, data_hash: str) -> str:
     """The data, and the settings that say what of it was known when."""
     news, morning = config.settings.news, config.settings.schedule.morning
     return content_hash([data_hash, news.archive_lag_minutes, news.sentiment_half_life_days, morning.isoformat()])

@@ -112,7 +112,7 @@ def train_market(
     again on the same inputs gives the same model, and only what is missing is computed. `cluster`: the Dask scheduler
     whose workers grow all trees, those of tuning and walk-forward too; SetupError where it cannot.
     """
-    config = config if whole else _with_signal(config, history_sessions=span.count)
+    config = config if whole else with_signal(config, history_sessions=span.count)
     tuned = None
     with nullcontext(grow_here) if cluster is None else growing_on(cluster) as grow:
         watcher.stage("computing features and labels")
@@ -121,7 +121,7 @@ def train_market(
         if tune_trials is not None:
             watcher.stage(f"tuning: {tune_trials} trials of {config.models.signal.walk_forward.folds} folds")
             tuned = _tune(config, pool, market, material, tune_trials, watcher, grow)
-            config = _with_signal(config, **tuned.settings.model_dump(include=set(tuned.trials[0].parameters)))
+            config = with_signal(config, **tuned.settings.model_dump(include=set(tuned.trials[0].parameters)))
             material = replace(material, inputs=replace(material.inputs, settings=config.models.signal))
         registry = registry_of(config, pool)
         version, evaluation, known_before = _made(config, registry, market.market_id, material, watcher, grow)
@@ -189,7 +189,7 @@ def promote(config: Config, registry: Registry, version: str, reason: str, perso
     return checks
 
 
-def _with_signal(config: Config, **changes: object) -> Config:
+def with_signal(config: Config, **changes: object) -> Config:
     signal = config.models.signal
     changed = type(signal).model_validate({**signal.model_dump(), **changes})
     return replace(config, models=config.models.model_copy(update={"signal": changed}))

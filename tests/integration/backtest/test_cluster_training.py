@@ -46,12 +46,12 @@ def parts(features: FeaturePanel, labels: Labels, settings: SignalModelSettings)
     usable = usable_rows(features, labels, np.ones(labels.y.shape, dtype=bool))
     fitted = fit_rows(features, labels, usable, settings, HORIZON)
     split = {name: cut(getattr(fitted, name)) for name in ("training", "stopping", "validation")}
-    return Parts(feature_names=PLANTED, feature_set_hash=features.set_hash, **split)
+    return Parts(feature_names=PLANTED, feature_set_hash=features.set_hash, shared="what all parts read", **split)
 
 
 def cut(rows: Rows, size: int = 700) -> tuple[object, ...]:
     return tuple(
-        Held(rows.values[begin : begin + size], rows.y[begin : begin + size], rows.weight[begin : begin + size])
+        Held(*(array[begin : begin + size] for array in (rows.values, rows.y, rows.weight, rows.row)))
         for begin in range(0, len(rows.y), size)
     )
 
@@ -59,22 +59,29 @@ def cut(rows: Rows, size: int = 700) -> tuple[object, ...]:
 class Held:
     """A part that is carried along; a real one would name a file."""
 
-    def __init__(self, values: np.ndarray, y: np.ndarray, weight: np.ndarray) -> None:
-        self.held = values, y, weight
+    def __init__(self, values: np.ndarray, y: np.ndarray, weight: np.ndarray, row: np.ndarray) -> None:
+        self.held = values, y, weight, row
 
-    def __call__(self) -> Part:
-        values, y, weight = self.held
-        return Part(values=values, y=y, weight=4.0 * weight)
+    def __call__(self, shared: object) -> Part:
+        assert shared == "what all parts read"
+        values, y, weight, row = self.held
+        return Part(values=values, y=y, weight=4.0 * weight, row=row)
 
 
 def test_a_model_trained_on_a_cluster_is_like_the_local_one(
     features: FeaturePanel, local: TrainedModel, parts: Parts, settings: SignalModelSettings, cluster: Cluster
 ) -> None:
     assert len(parts.training) > 2
-    found = train_on_cluster(cluster.address, parts, settings)
+    training = train_on_cluster(cluster.address, parts, settings, HORIZON)
+    found = training.model
+    assert len(training.drawn.y) == local.metrics.train_rows
     assert (found.feature_names, found.feature_set_hash) == (local.feature_names, local.feature_set_hash)
-    assert found.train_rows == local.metrics.train_rows
-    assert found.class_shares == pytest.approx(local.metrics.class_shares)
+    for counted in ("train_rows", "train_sessions", "stopping_rows", "stopping_sessions", "validation_rows"):
+        assert getattr(found.metrics, counted) == getattr(local.metrics, counted)
+    assert found.metrics.class_shares == pytest.approx(local.metrics.class_shares)
+    assert found.metrics.baselines["linear"].mlogloss == pytest.approx(
+        local.metrics.baselines["linear"].mlogloss, abs=1e-4
+    )
     opened = [
         open_model(item.artefact, version=name, feature_names=PLANTED, feature_set_hash=features.set_hash)
         for name, item in (("local", local), ("cluster", found))
@@ -84,7 +91,7 @@ def test_a_model_trained_on_a_cluster_is_like_the_local_one(
     assert float(np.abs(mine - theirs).mean()) < 0.02
     assert float(np.corrcoef(mine[:, BUY] - mine[:, SELL], theirs[:, BUY] - theirs[:, SELL])[0, 1]) > 0.99
     assert opened[0].base_score == pytest.approx(opened[1].base_score)
-    assert found.validation_mlogloss < 0.8 * found.prior_mlogloss
+    assert found.metrics.validation_mlogloss < 0.8 * found.metrics.prior_mlogloss
 
 
 def test_trees_that_the_workers_grow_serve_a_whole_training_and_are_told_apart(
@@ -125,15 +132,17 @@ def test_workers_with_another_xgboost_are_refused(cluster: Cluster, monkeypatch:
 def test_parts_that_cannot_train_a_model_are_refused_with_their_counts(
     parts: Parts, settings: SignalModelSettings, cluster: Cluster
 ) -> None:
-    values, y, weight = parts.training[0].held  # type: ignore[attr-defined]
-    none = Held(values[:0], y[:0], weight[:0])
-    few = Held(values[:100], y[:100], weight[:100])
-    one_class = Held(values, np.full_like(y, HOLD), weight)
+    values, y, weight, row = parts.training[0].held  # type: ignore[attr-defined]
+    none = Held(values[:0], y[:0], weight[:0], row[:0])
+    few = Held(values[:100], y[:100], weight[:100], row[:100])
+    one_class = Held(values, np.full_like(y, HOLD), weight, row)
+    without_noise = Held(np.where([False, True, False], np.nan, values), y, weight, row)
     for training, complaint in (
         ((), r"`training` must have parts, all of them with rows; without were all"),
         ((few, none), r"without were \[1\]"),
         ((few,), r"at least 500 labelled rows, there were 100"),
+        ((without_noise,), r"defined somewhere in the 700 training rows, not: \['noise'\]"),
         ((one_class,), r"rows of all 3 classes, there were \{'sell': 0, 'hold': 700, 'buy': 0\}"),
     ):
         with pytest.raises(DataMissing, match=complaint):
-            train_on_cluster(cluster.address, replace(parts, training=training), settings)
+            train_on_cluster(cluster.address, replace(parts, training=training), settings, HORIZON)

@@ -218,6 +218,6 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPat
 
 
 def test_workers_with_other_code_are_refused(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tenthman.ml.cluster.ROOMS", ("domain",))
+    monkeypatch.setattr("tenthman.ml.cluster.sources_hash", lambda package, rooms: "another")
     with pytest.raises(SetupError, match="must run the same tenthman as here"), cluster_workers(cluster.address):
         pass

@@ -17,6 +17,6 @@ class Deserted:
 
 
 def test_a_cluster_without_workers_is_told_in_one_line() -> None:
-    rows = Part(values=np.ones((4, 1)), y=np.zeros(4, dtype=np.intp), weight=np.ones(4))
+    rows = Part(values=np.ones((4, 1)), y=np.zeros(4, dtype=np.intp), weight=np.ones(4), row=np.arange(4))
     with pytest.raises(SetupError, match="training on the cluster at tcp://here:1 broke off: no worker is left"):
         _grow(Deserted(), "tcp://here:1", rows, rows, ("one",), signal_settings())
