@@ -324,11 +324,12 @@ def _read(load: Load, shared: object, width: int) -> Part:
 
 
 def _count(part: Part) -> _Counts:
+    defined: Mask = np.any(np.isfinite(part.values), axis=0)
     return _Counts(
         rows=np.bincount(part.y, minlength=len(CLASS_NAMES)).astype(np.float64),
         weight=np.bincount(part.y, weights=part.weight, minlength=len(CLASS_NAMES)).astype(np.float64),
         sessions=np.unique(part.row),
-        defined=np.isfinite(part.values).any(axis=0),
+        defined=defined,
     )
 
 
