@@ -365,11 +365,8 @@ class MemoryRecord:
             self._trades.pop(fill.ticker, None)
         elif fill.side is Side.BUY and fill.ticker not in self._trades:
             sent = self.sent[self._by_broker_id[fill.broker_order_id]].order
-            self._trades[fill.ticker] = OpenTrade(
-                decision_id=sent.decision_id,
-                opened_session=fill.filled_at.astimezone(NEW_YORK).date(),
-                entry_client_order_id=sent.client_order_id,
-            )
+            opened = fill.filled_at.astimezone(NEW_YORK).date()
+            self._trades[fill.ticker] = OpenTrade(decision_id=sent.decision_id, opened_session=opened)
 
 
 def purpose_of(sent: SentOrder | None, fill: Fill) -> Purpose:

@@ -19,11 +19,10 @@ _CENT = Decimal("0.01")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenTrade:
-    """A trade that is on: the decision it came from, when it opened, and its entry order."""
+    """A trade that is on: the decision it came from, and when it opened."""
 
     decision_id: str
     opened_session: date
-    entry_client_order_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

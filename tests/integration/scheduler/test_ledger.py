@@ -349,11 +349,7 @@ def test_a_fill_is_booked_once_however_often_it_is_reported(ledger: Ledger, mark
 
 def test_a_trade_is_open_from_its_first_fill(ledger: Ledger) -> None:
     order = bought(ledger)
-    assert ledger.open_trades() == {
-        "AAPL": OpenTrade(
-            decision_id=order.decision_id, opened_session=SESSION, entry_client_order_id=order.client_order_id
-        )
-    }
+    assert ledger.open_trades() == {"AAPL": OpenTrade(decision_id=order.decision_id, opened_session=SESSION)}
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,6 @@ class TradeRecord(RunRecord):
     def open_trades(self) -> Mapping[str, OpenTrade]:
         """Trades that are on, by ticker; the oldest one where a ticker has several."""
         return {
-            ticker: OpenTrade(decision_id=decision, opened_session=session, entry_client_order_id=order)
-            for ticker, decision, session, order in self._rows(_SQL["open_trades"])
+            ticker: OpenTrade(decision_id=decision, opened_session=session)
+            for ticker, decision, session in self._rows(_SQL["open_trades"])
         }

@@ -33,10 +33,8 @@ ON CONFLICT (run_id, decision_id) DO UPDATE SET
     fees_usd = excluded.fees_usd, realised_usd = excluded.realised_usd
 
 -- name: open_trades
-SELECT positions.ticker, positions.decision_id, opened_session, client_order_id
-FROM positions JOIN orders ON orders.run_id = positions.run_id AND orders.decision_id = positions.decision_id
-                          AND purpose = 'entry'
-WHERE positions.run_id = %s AND positions.quantity > 0 ORDER BY opened_at DESC, positions.decision_id DESC
+SELECT ticker, decision_id, opened_session
+FROM positions WHERE run_id = %s AND quantity > 0 ORDER BY opened_at DESC, decision_id DESC
 
 -- name: unbooked
 SELECT told.execution_id FROM (SELECT %s::uuid AS id) AS run
