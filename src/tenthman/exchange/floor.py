@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
+from uuid import UUID
 
 from tenthman.domain.order import OrderStatus, OrderType, Side, TimeInForce
 from tenthman.exchange import standing
@@ -38,9 +39,9 @@ class Pending:
 class Floor:
     """Book, register and holdings of one account, kept in step."""
 
-    def __init__(self, cash: Decimal, costs: FillCosts, liquidity: Liquidity) -> None:
+    def __init__(self, cash: Decimal, costs: FillCosts, liquidity: Liquidity, names: UUID) -> None:
         self.book = Book()
-        self.register = Register()
+        self.register = Register(names)
         self.holdings = Holdings(cash)
         self.liquidity = liquidity
         self._costs = costs

@@ -49,8 +49,8 @@ class ReplayExchange:
     A cash account (multiplier 1, long only). `advance` is the only thing that moves time. An order that can fill at
     once does so inside `submit`, at the price now; what `submit` and `cancel` caused is handed out by `drain`, or
     else by the next `advance`. Dividends are paid only with `pays_dividends`, and where the market knows them.
-    `rules` are what Alpaca's exchange does and a backtest leaves out. Ids of orders follow from `names`, which must
-    differ between accounts that are served together.
+    `rules` are what Alpaca's exchange does and a backtest leaves out. Ids of orders and executions follow from `names`,
+    which must differ between accounts that are served together.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class ReplayExchange:
         self.market = market
         self._rules = rules or VenueRules()
         liquidity = Liquidity(self._rules.volume_share, self._rules.partial_chance)
-        self._floor = Floor(starting_cash, FillCosts.of(costs), liquidity)
+        self._floor = Floor(starting_cash, FillCosts.of(costs), liquidity, names)
         self._starting_cash = starting_cash
         self._account_id = account_id
         self._names = names

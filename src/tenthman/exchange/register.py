@@ -17,7 +17,9 @@ _AVERAGE = 9
 class Register:
     """Orders in order of submission, their executions, and the events that were not handed out yet."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: UUID) -> None:
+        """Ids of executions follow from `names`, which are the account's own."""
+        self._names = names
         self._orders: dict[str, ExchangeOrder] = {}
         self._open: dict[str, None] = {}
         self._open_by_side: defaultdict[tuple[str, Side], dict[str, None]] = defaultdict(dict)
@@ -102,7 +104,7 @@ class Register:
         """The next execution of an order, which is not entered yet."""
         number = len(self._executions[resting.id]) + 1
         return Fill(
-            execution_id=str(uuid5(NAMES, f"{resting.id}/fill/{number}")),
+            execution_id=str(uuid5(self._names, f"{resting.id}/fill/{number}")),
             broker_order_id=resting.id,
             ticker=resting.symbol,
             side=resting.side,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -175,6 +176,18 @@ def test_a_delisted_holding_leaves_a_filled_order_of_the_exchanges_own_and_its_e
     assert exchange.account().cash == exchange.account().equity == CASH + 100
     exchange.advance(at(market, 3, 1.0))
     assert len(exchange.fills()) == 2
+
+
+def test_two_accounts_that_are_paid_out_have_activities_of_their_own() -> None:
+    market = ending()
+    told = []
+    for names in (uuid4(), uuid4()):
+        exchange = ReplayExchange(market, FREE, CASH, "account", market.hours[0].open_at, names=names)
+        exchange.submit(buy("END", "10"))
+        exchange.advance(market.hours[2].open_at)
+        told.append({fill.execution_id for fill in exchange.fills()})
+        assert [fill.is_payout for fill in exchange.fills()] == [False, True]
+    assert len(told[0] | told[1]) == 4
 
 
 def test_a_holding_keeps_its_value_until_the_open_that_it_does_not_see() -> None:
