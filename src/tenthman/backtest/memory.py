@@ -1,6 +1,6 @@
 """The record of a run in memory: what the desk must be able to look up while it runs, and what a result is made of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -24,7 +24,6 @@ from tenthman.scheduler.record import (
     Unfinished,
     by_ticker,
 )
-from tenthman.scheduler.round_trip import restated
 from tenthman.scheduler.rows import shadow_of
 from tenthman.scheduler.share_changes import cash_of, fill_of_fraction
 
@@ -96,6 +95,7 @@ class MemoryRecord:
     _booked: set[str] = field(default_factory=set)
     _trades: dict[str, OpenTrade] = field(default_factory=dict)
     _held: dict[str, Holding] = field(default_factory=dict)
+    _closed: dict[str, tuple[Holding, datetime]] = field(default_factory=dict)
     _fractions: set[str] = field(default_factory=set)
     _peak: Decimal | None = None
     _week: date | None = None
@@ -183,7 +183,10 @@ class MemoryRecord:
         for fill in fresh:
             self._booked.add(fill.execution_id)
             self.fills.append((fill, fees.get(fill.execution_id, Decimal(0))))
-            self._hold(restated(fill, self.share_changes()))
+            if any(change.since > fill.filled_at for change in self.changes):
+                self._hold_all()
+            else:
+                self._hold(fill)
             if purpose_of(self.order_of(fill), fill) is Purpose.STOP:
                 self._stopped[fill.ticker] = fill.filled_at.astimezone(NEW_YORK).date()
         return fresh
@@ -192,9 +195,14 @@ class MemoryRecord:
         """Trades that are on, by ticker."""
         return self._trades
 
-    def holdings(self) -> Mapping[str, Holding]:
-        """What is held by the record, by ticker."""
-        return self._held
+    def holdings(self, since: datetime) -> Mapping[str, Holding]:
+        """What is held by the record, by ticker; nothing of names whose last trade closed after `since`."""
+        return {**{name: held for name, (held, at) in self._closed.items() if at > since}, **self._held}
+
+    def executions(self, tickers: Iterable[str]) -> tuple[Fill, ...]:
+        """All executions of `tickers` that are booked, in order of time."""
+        names = set(tickers)
+        return tuple(fill for fill, _ in self._in_order() if fill.ticker in names)
 
     def unbooked(self, fills: Sequence[Fill]) -> tuple[Fill, ...]:
         """Those executions of the run's own orders that `record_fills` would book."""
@@ -215,18 +223,11 @@ class MemoryRecord:
         if change in self.changes:
             return
         self.changes.append(change)
-        held = self._held.pop(change.ticker, None)
-        trade = self._trades.pop(change.ticker, None)
-        if held is not None:
-            after = split_quantity(held.quantity, change.ratio)
-            self._held[change.becomes] = replace(held, quantity=after)
-        if trade is not None:
-            self._trades[change.becomes] = trade
         if fraction > 0:
             fill = fill_of_fraction(change, fraction, paid)
             self._fractions.add(fill.broker_order_id)
             self.fills.append((fill, Decimal(0)))
-            self._hold(fill)
+        self._hold_all()
 
     def expected_cash(self, fresh: Sequence[Fill]) -> Decimal | None:
         """Cash at the last point, and what executions since made of it (USD); None before one."""
@@ -356,11 +357,34 @@ class MemoryRecord:
             client_order_id=client_order_id, broker_order_id=told.id, waits_for_legs=told.status.is_final
         )
 
+    def _in_order(self) -> list[tuple[Fill, Decimal]]:
+        return sorted(self.fills, key=lambda item: (item[0].filled_at, item[0].side is Side.SELL))
+
+    def _hold_all(self) -> None:
+        """What is held, anew from all executions and the changes among them."""
+        self._held.clear()
+        self._trades.clear()
+        waiting = list(self.share_changes())
+        for fill, _ in self._in_order():
+            while waiting and waiting[0].since <= fill.filled_at:
+                self._become(waiting.pop(0))
+            self._hold(fill)
+        for change in waiting:
+            self._become(change)
+
+    def _become(self, change: ShareChange) -> None:
+        held, trade = self._held.pop(change.ticker, None), self._trades.pop(change.ticker, None)
+        if held is not None:
+            self._held[change.becomes] = replace(held, quantity=split_quantity(held.quantity, change.ratio))
+        if trade is not None:
+            self._trades[change.becomes] = trade
+
     def _hold(self, fill: Fill) -> None:
         before = self._held.get(fill.ticker, Holding(quantity=Decimal(0), opened_at=fill.filled_at))
         held = before.quantity + (fill.quantity if fill.side is Side.BUY else -fill.quantity)
         self._held[fill.ticker] = replace(before, quantity=held)
         if held <= 0:
+            self._closed[fill.ticker] = replace(before, quantity=Decimal(0)), fill.filled_at
             self._held.pop(fill.ticker)
             self._trades.pop(fill.ticker, None)
         elif fill.side is Side.BUY and fill.ticker not in self._trades:

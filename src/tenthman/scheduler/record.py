@@ -203,8 +203,12 @@ class Record(Protocol):
         """Trades that are on, by ticker."""
         ...
 
-    def holdings(self) -> Mapping[str, Holding]:
-        """What is held by the record, by ticker."""
+    def holdings(self, since: datetime) -> Mapping[str, Holding]:
+        """What is held by the record, by ticker; nothing of names whose last trade closed after `since`."""
+        ...
+
+    def executions(self, tickers: Iterable[str]) -> tuple[Fill, ...]:
+        """All executions of `tickers` that are booked, in order of time."""
         ...
 
     def unbooked(self, fills: Sequence[Fill]) -> tuple[Fill, ...]:

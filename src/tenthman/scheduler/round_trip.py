@@ -1,15 +1,16 @@
 """The arithmetic of one trade: what its fills make of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from tenthman.domain.errors import DataCorrupt
-from tenthman.domain.order import Fill
+from tenthman.domain.order import Fill, Side
 from tenthman.domain.shares import ShareChange, split_quantity
 
 _NINE_PLACES = Decimal("0.000000001")
+_ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,17 @@ class RoundTrip:
     avg_exit_price: Decimal | None
     fees_usd: Decimal
     realised_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """A fill with its fees (USD) and whose it is; `sells_oldest`: of any trade, not first of its own."""
+
+    fill: Fill
+    fees: Decimal
+    decision_id: str
+    reason: str
+    sells_oldest: bool
 
 
 def opened(decision_id: str, fill: Fill, fees: Decimal) -> RoundTrip:
@@ -104,19 +116,58 @@ def changed(trips: Sequence[RoundTrip], happened: ShareChange) -> tuple[RoundTri
     return tuple(found)
 
 
-def restated(fill: Fill, changes: Iterable[ShareChange]) -> Fill:
-    """An execution in shares as they are after those of the `changes`, in order of time, that came later than it."""
-    for happened in changes:
-        if happened.ticker != fill.ticker or happened.since <= fill.filled_at:
-            continue
-        ratio = happened.ratio
-        fill = replace(
-            fill,
-            ticker=happened.becomes,
-            quantity=split_quantity(fill.quantity, ratio),
-            price=fill.price * ratio.denominator / ratio.numerator,
+def sold_from(trips: Sequence[RoundTrip], fill: Fill, fees: Decimal, reason: str) -> tuple[RoundTrip, ...]:
+    """Those of the given trades that a sell was taken from, in their order; its fees go with the first.
+
+    DataCorrupt when they hold less than it sells.
+    """
+    left = fill.quantity
+    found: list[RoundTrip] = []
+    for trip in trips:
+        taken = min(left, trip.quantity)
+        if taken > 0:
+            found.append(reduced(trip, taken, fill, _ZERO if found else fees, reason))
+            left -= taken
+    if left > 0:
+        raise DataCorrupt(
+            f"fill {fill.execution_id} sells {fill.quantity} {fill.ticker}, of which {fill.quantity - left} are held"
         )
-    return fill
+    return tuple(found)
+
+
+def replayed(executions: Iterable[Execution], changes: Iterable[ShareChange]) -> tuple[RoundTrip, ...]:
+    """Every trade that executions of one name (and of what it became) make, as it stands after `changes` among them.
+
+    At one instant a change comes first, then what is bought. DataCorrupt as `sold_from`.
+    """
+    trips: dict[str, RoundTrip] = {}
+    waiting = sorted(changes, key=lambda item: item.since)
+    for item in sorted(executions, key=lambda item: (item.fill.filled_at, item.fill.side is Side.SELL)):
+        while waiting and waiting[0].since <= item.fill.filled_at:
+            _change(trips, waiting.pop(0))
+        own = trips.get(item.decision_id)
+        if item.fill.side is Side.BUY:
+            bought = (item.fill, item.fees)
+            trips[item.decision_id] = opened(item.decision_id, *bought) if own is None else increased(own, *bought)
+            continue
+        first = [] if item.sells_oldest or own is None else [own]
+        others = [trip for trip in _open(trips, item.fill.ticker) if trip not in first]
+        for trip in sold_from([*first, *others], item.fill, item.fees, item.reason):
+            trips[trip.decision_id] = trip
+    for happened in waiting:
+        _change(trips, happened)
+    return tuple(trips.values())
+
+
+def _change(trips: dict[str, RoundTrip], happened: ShareChange) -> None:
+    for trip in changed(_open(trips, happened.ticker), happened):
+        trips[trip.decision_id] = trip
+
+
+def _open(trips: Mapping[str, RoundTrip], ticker: str) -> list[RoundTrip]:
+    """Open trades of a name, the oldest first."""
+    found = [trip for trip in trips.values() if trip.ticker == ticker and trip.quantity > 0]
+    return sorted(found, key=lambda trip: (trip.opened_at, trip.decision_id))
 
 
 def _restated(trip: RoundTrip, ticker: str, quantity: Decimal) -> RoundTrip:

@@ -29,17 +29,21 @@ class Shown:
 
 
 def explanation(
-    held: Mapping[str, Decimal], fills: Sequence[Fill], known: Iterable[ShareChange], account: Mapping[str, Decimal]
+    fills: Sequence[Fill],
+    recorded: Iterable[ShareChange],
+    known: Iterable[ShareChange],
+    account: Mapping[str, Decimal],
 ) -> tuple[Shown, ...] | None:
-    """The fewest of the `known` changes that lead from `held` over executions to what the `account` holds.
+    """The fewest of the `known` changes that lead, with those `recorded`, over all `fills` to what the `account` holds.
 
-    `held` is on record, `fills` are not. All are of one name, and of what it became. None where nothing explains it.
+    All are of one name, and of what it became. None where nothing explains it.
     """
     candidates = sorted(known, key=lambda item: item.since)[:MOST_AT_ONCE]
+    entered = tuple(recorded)
     for count in range(len(candidates) + 1):
         for chosen in combinations(candidates, count):
             for whole in (False, True) if chosen else (False,):
-                found = _replayed(held, fills, chosen, whole=whole)
+                found = _replayed(fills, entered, chosen if whole else (), chosen)
                 if found is not None and _equal(found[0], account):
                     return found[1]
     return None
@@ -86,15 +90,17 @@ def cash_of(fill: Fill) -> Decimal:
 
 
 def _replayed(
-    held: Mapping[str, Decimal], fills: Sequence[Fill], changes: Sequence[ShareChange], *, whole: bool
+    fills: Sequence[Fill], entered: Sequence[ShareChange], paid: Sequence[ShareChange], chosen: Sequence[ShareChange]
 ) -> tuple[dict[str, Decimal], tuple[Shown, ...]] | None:
-    """What is held in the end, and what was paid in cash; None where more is sold than is there."""
-    now, shown = dict(held), []
-    waiting = list(changes)
+    """What is held in the end, and what is `chosen`; a part of a share is `paid` in cash. None for a sale too many."""
+    now: dict[str, Decimal] = {}
+    shown = []
+    waiting = sorted((*entered, *chosen), key=lambda item: item.since)
     for fill in [*_in_order(fills), None]:
         while waiting and (fill is None or waiting[0].since <= fill.filled_at):
             change = waiting.pop(0)
-            shown.append(_apply(now, change, whole=whole))
+            seen = _apply(now, change, whole=change in paid)
+            shown += [seen] if change in chosen else []
         if fill is None:
             break
         after = now.get(fill.ticker, _ZERO) + (fill.quantity if fill.side is Side.BUY else -fill.quantity)

@@ -7,7 +7,7 @@ sales of more than the record holds wait until it is explained: they are read ag
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from typing import Protocol
 
@@ -22,6 +22,9 @@ from tenthman.scheduler.share_changes import Shown, explanation, group_of, overs
 
 LOOKS = 3
 """How often the account is read again until no execution comes in between."""
+
+CLOSED_LATELY = timedelta(days=7)
+"""So long after its last trade a name that the account still holds is a difference."""
 
 WHAT_TO_DO = (
     "compare with the account's own activities; of a split that the market does not tell, `tenthman broker split` "
@@ -119,17 +122,17 @@ def follow(
 
     `fills` were read after `seen`; `book` books what came before a change.
     """
-    sight = _sight(record, seen[0], seen[1], fills)
+    sight = _sight(record, seen[0], seen[1], fills, at)
     if not sight.differing():
         return fills
-    fills, sight = _steady(broker, record, fills, sight)
+    fills, sight = _steady(broker, record, fills, sight, at)
     waiting: set[str] = set()
     names = sight.differing()
     first = sight.since(names)
     if first is None:
         return fills
     known = _open_changes(watch, record, names, first, at, urgent=True)
-    for group in {group_of(name, known) for name in names}:
+    for group in {group_of(name, (*known, *record.share_changes())) for name in names}:
         mine = [change for change in known if change.ticker in group]
         if not _explain(record, sight, group, mine, book, at):
             waiting |= _hand_over(watch, record, sight, sorted(group & set(names)), mine, at)
@@ -138,7 +141,7 @@ def follow(
 
 def tell_missing(watch: ShareWatch, record: Record, at: datetime) -> None:
     """An alert for each holding of which the market tells a change that the account has not shown."""
-    held = record.holdings()
+    held = record.holdings(at)
     if not held:
         return
     first = min(item.opened_at for item in held.values())
@@ -151,9 +154,11 @@ def tell_missing(watch: ShareWatch, record: Record, at: datetime) -> None:
         log.warning("split not shown", ticker=change.ticker, change=change.text)
 
 
-def _sight(record: Record, account: Account, positions: Sequence[BrokerPosition], fills: Sequence[Fill]) -> _Sight:
+def _sight(
+    record: Record, account: Account, positions: Sequence[BrokerPosition], fills: Sequence[Fill], at: datetime
+) -> _Sight:
     return _Sight(
-        held=record.holdings(),
+        held=record.holdings(at - CLOSED_LATELY),
         fresh=record.unbooked(fills),
         there={item.ticker: item.quantity for item in positions},
         prices={item.ticker: item.current_price for item in positions},
@@ -161,7 +166,9 @@ def _sight(record: Record, account: Account, positions: Sequence[BrokerPosition]
     )
 
 
-def _steady(broker: Broker, record: Record, fills: Sequence[Fill], sight: _Sight) -> tuple[Sequence[Fill], _Sight]:
+def _steady(
+    broker: Broker, record: Record, fills: Sequence[Fill], sight: _Sight, at: datetime
+) -> tuple[Sequence[Fill], _Sight]:
     """Read both sides again until no execution comes between: one that does looks like a difference.
 
     Executions are read from the opening of what differs on: a sale that could not be booked may be older than a week.
@@ -172,7 +179,7 @@ def _steady(broker: Broker, record: Record, fills: Sequence[Fill], sight: _Sight
         again = {fill.execution_id: fill for fill in (*fills, *broker.fills(since))}
         came = len(again) - len(fills)
         fills = sorted(again.values(), key=lambda fill: fill.filled_at)
-        sight = _sight(record, account, positions, fills)
+        sight = _sight(record, account, positions, fills, at)
         if came == 0:
             break
     return fills, sight
@@ -200,10 +207,9 @@ def _explain(
     at: datetime,
 ) -> bool:
     """Enter what explains the holdings of `group`; False where nothing does."""
-    held = {name: sight.booked(name) for name in group}
-    fresh = [fill for fill in sight.fresh if fill.ticker in group]
+    fills = [*record.executions(group), *(fill for fill in sight.fresh if fill.ticker in group)]
     there = {name: sight.there.get(name, _ZERO) for name in group}
-    shown = explanation(held, fresh, known, there)
+    shown = explanation(fills, [item for item in record.share_changes() if item.ticker in group], known, there)
     if shown is None:
         return False
     for item in shown:

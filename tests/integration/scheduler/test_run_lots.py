@@ -50,7 +50,7 @@ def test_lots_follow_the_splits_on_record_as_the_trades_do(market: Pool) -> None
             ledger.record_share_change(split, Decimal(0), Decimal(0), CLOSE)
         book, _ = lots_of_run(market, ledger.run_id)
         assert [(lot.quantity, lot.cost) for lot in book.lots] == [(Decimal(200), Decimal(7400))]
-        assert ledger.holdings()["AAPL"].quantity == 200
+        assert ledger.holdings(CLOSE)["AAPL"].quantity == 200
 
 
 def test_an_execution_that_is_told_after_a_later_split_counts_in_todays_shares(market: Pool) -> None:

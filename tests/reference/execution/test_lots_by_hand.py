@@ -28,6 +28,7 @@ FILLS = [
     (_fill(7, Side.BUY, 4, "110.00"), Decimal("0.00")),
     (_fill(9, Side.SELL, 22, "56.00"), Decimal("0.11")),
 ]
+BOUGHT = [fill for fill, _ in FILLS[:2]]
 SPLIT = ShareChange(ticker="AAA", on=date(2020, 1, 8), ratio=ratio_of(2), becomes="AAA")
 
 
@@ -48,7 +49,7 @@ def test_a_sale_takes_the_older_lot_whole_and_a_part_of_the_younger() -> None:
     ("held", "shown"), [("28", [SPLIT]), ("14", []), ("27", None)], ids=["doubled", "as before", "something else"]
 )
 def test_a_split_counts_where_the_account_shows_it(held: str, shown: list[ShareChange] | None) -> None:
-    found = explanation({"AAA": Decimal(14)}, [], [SPLIT], {"AAA": Decimal(held)})
+    found = explanation(BOUGHT, [], [SPLIT], {"AAA": Decimal(held)})
     assert (None if found is None else [item.change for item in found]) == shown
 
 
@@ -58,7 +59,7 @@ def test_a_split_counts_where_the_account_shows_it(held: str, shown: list[ShareC
 def test_a_reverse_split_counts_though_a_fraction_of_it_was_paid_in_cash(held: str, fraction: str) -> None:
     """14 shares, three into one."""
     into_one = ShareChange(ticker="AAA", on=date(2020, 1, 8), ratio=ratio_of(0.3333333333), becomes="AAA")
-    (shown,) = explanation({"AAA": Decimal(14)}, [], [into_one], {"AAA": Decimal(held)}) or ()
+    (shown,) = explanation(BOUGHT, [], [into_one], {"AAA": Decimal(held)}) or ()
     assert (shown.change, shown.fraction) == (into_one, Decimal(fraction))
 
 
@@ -72,16 +73,16 @@ def test_executions_alone_show_two_splits_and_the_order_of_all() -> None:
     """10 bought, two for one, 15 sold, three for one, 15 sold: nothing is left, and less explains it not."""
     second = ShareChange(ticker="AAA", on=date(2020, 1, 10), ratio=ratio_of(3), becomes="AAA")
     fills = [_fill(13, Side.SELL, 15, "9.00"), _fill(7, Side.BUY, 10, "60.00"), _fill(9, Side.SELL, 15, "30.00")]
-    shown = explanation({}, fills, [second, SPLIT], {}) or ()
+    shown = explanation(fills, [], [second, SPLIT], {}) or ()
     assert [item.change for item in shown] == [SPLIT, second]
-    assert explanation({}, fills, [SPLIT], {}) is None
+    assert explanation(fills, [second], [], {}) is None
     assert oversold(Decimal(0), fills) == (fills[2], fills[0])
 
 
 def test_a_new_name_takes_the_shares_over() -> None:
     renamed = ShareChange(ticker="AAA", on=date(2020, 1, 8), ratio=ratio_of(1), becomes="AAB")
     assert group_of("AAB", [renamed, SPLIT]) == {"AAA", "AAB"}
-    (shown,) = explanation({"AAA": Decimal(14)}, [], [renamed], {"AAB": Decimal(14)}) or ()
+    (shown,) = explanation(BOUGHT, [], [renamed], {"AAB": Decimal(14)}) or ()
     assert shown.change == renamed
     (lot, _) = lots_of(FILLS[:2], [renamed]).lots
     assert (lot.ticker, lot.quantity, lot.cost) == ("AAB", Decimal(10), Decimal(1000))

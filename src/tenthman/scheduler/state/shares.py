@@ -1,15 +1,14 @@
 """Splits and new names of what a run holds, and the parts of a share that were paid in cash."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from tenthman.db.sql import load_queries
 from tenthman.domain.audit import EventKind
-from tenthman.domain.order import Fill, Purpose
+from tenthman.domain.order import Fill
 from tenthman.domain.shares import ShareChange
-from tenthman.scheduler.round_trip import changed
-from tenthman.scheduler.share_changes import cash_of, fill_of_fraction
+from tenthman.scheduler.share_changes import cash_of, fill_of_fraction, group_of
 from tenthman.scheduler.state.run import Cursor
 from tenthman.scheduler.state.trades import TradeRecord
 
@@ -25,7 +24,7 @@ class ShareRecord(TradeRecord):
             return self._share_changes(cursor)
 
     def record_share_change(self, change: ShareChange, fraction: Decimal, paid: Decimal, at: datetime) -> None:
-        """The account shows `change`: open trades follow it, once however often it is told.
+        """The account shows `change`: trades follow it, once however often it is told.
 
         The `fraction` of a share that it leaves (may be none) is sold by an entry of its own for `paid` USD.
         """
@@ -35,23 +34,22 @@ class ShareRecord(TradeRecord):
             cursor.execute(_SQL["insert_share_change"], row)
             if cursor.rowcount == 0:
                 return
-            trips = self._trips(cursor, "open_trips_of_ticker", change.ticker)
-            for trip in changed(trips, change):
-                self._save(cursor, trip)
+            changes = self._share_changes(cursor)
+            group = group_of(change.ticker, changes)
             if fraction > 0:
-                self._pay_fraction(cursor, change, fill_of_fraction(change, fraction, paid), at)
+                self._enter_fraction(cursor, group, fill_of_fraction(change, fraction, paid), at)
+            self._rebuild(cursor, group, changes)
             told = {"change": change.text, "fraction": fraction, "paid_usd": paid}
             self._append(cursor, at, EventKind.RECONCILED, f"shares of {change.ticker}", told)
 
-    def _pay_fraction(self, cursor: Cursor, change: ShareChange, fill: Fill, at: datetime) -> None:
-        trips = self._trips(cursor, "open_trips_of_ticker", change.becomes)
-        if not trips:
+    def _enter_fraction(self, cursor: Cursor, group: Iterable[str], fill: Fill, at: datetime) -> None:
+        """A row of its own, under the decision of the oldest trade that it belongs to."""
+        row = cursor.execute(_SQL["trade_of"], [self.run_id, sorted(group)]).fetchone()
+        if row is None:
             return
-        decision = trips[0].decision_id
-        what = {"run": self.run_id, "order": fill.broker_order_id, "decision": decision, "ticker": fill.ticker}
+        what = {"run": self.run_id, "order": fill.broker_order_id, "decision": row[0], "ticker": fill.ticker}
         how = {"quantity": fill.quantity, "price": fill.price, "filled_at": fill.filled_at, "at": at}
         cursor.execute(_SQL["insert_fraction"], {**what, **how})
-        self._sell(cursor, trips, fill, Decimal(0), Purpose.FRACTION.value)
 
     def expected_cash(self, fresh: Sequence[Fill]) -> Decimal | None:
         """Cash at the last point of the equity curve, and what executions since made of it (USD); None before one."""

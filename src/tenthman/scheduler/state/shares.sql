@@ -18,3 +18,7 @@ SELECT at, cash_usd + coalesce((
     SELECT sum(CASE side WHEN 'buy' THEN -1 ELSE 1 END * quantity * price) FROM fills
     WHERE fills.run_id = equity.run_id AND filled_at > equity.at), 0)
 FROM equity WHERE run_id = %s ORDER BY at DESC LIMIT 1
+
+-- name: trade_of
+SELECT decision_id FROM positions WHERE run_id = %s AND ticker = ANY(%s)
+ORDER BY quantity = 0, opened_at, decision_id LIMIT 1

@@ -1,6 +1,6 @@
 """Fills, and the trades that they open and close."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -10,16 +10,16 @@ import structlog
 
 from tenthman.db.sql import load_queries
 from tenthman.domain.audit import EventKind
-from tenthman.domain.errors import DataCorrupt
 from tenthman.domain.market import NEW_YORK
 from tenthman.domain.order import Fill, OrderStatus, Purpose, Side
 from tenthman.domain.shares import ShareChange
 from tenthman.scheduler.record import Holding, OpenTrade
-from tenthman.scheduler.round_trip import RoundTrip, increased, opened, reduced, restated
+from tenthman.scheduler.round_trip import Execution, RoundTrip, increased, opened, replayed, sold_from
+from tenthman.scheduler.share_changes import group_of
 from tenthman.scheduler.state.run import Cursor, RunRecord
 
 _SQL = load_queries("tenthman.scheduler.state", "trades.sql")
-_ZERO = Decimal(0)
+_SELL_OLDEST = (Purpose.EXIT.value, Purpose.DELISTED.value, Purpose.FRACTION.value)
 
 _log = structlog.get_logger(__name__)
 
@@ -52,12 +52,16 @@ class TradeRecord(RunRecord):
             if fill.execution_id in fresh or (fill.is_payout and fill.execution_id not in payouts)
         )
 
-    def holdings(self) -> Mapping[str, Holding]:
-        """What is held by the record, by ticker."""
+    def holdings(self, since: datetime) -> Mapping[str, Holding]:
+        """What is held by the record, by ticker; nothing of names whose last trade closed after `since`."""
         return {
             ticker: Holding(quantity=quantity, opened_at=opened_at)
-            for ticker, quantity, opened_at in self._rows(_SQL["holdings"])
+            for ticker, quantity, opened_at in self._rows(_SQL["holdings"], since)
         }
+
+    def executions(self, tickers: Iterable[str]) -> tuple[Fill, ...]:
+        """All executions of `tickers` that are booked, in order of time."""
+        return tuple(_execution(*row).fill for row in self._rows(_SQL["executions"], sorted(tickers)))
 
     def _book(self, cursor: Cursor, fill: Fill, fees: Decimal, changes: tuple[ShareChange, ...], at: datetime) -> bool:
         row = cursor.execute(_SQL["order_of_broker"], [self.run_id, fill.broker_order_id]).fetchone()
@@ -71,13 +75,18 @@ class TradeRecord(RunRecord):
         cursor.execute(_SQL["insert_fill"], [self.run_id, fill.execution_id, client_order_id, *what])
         if cursor.rowcount == 0:
             return False
-        now = restated(fill, changes)
-        if fill.side is Side.BUY:
-            self._buy(cursor, decision_id, now, fees)
-        elif purpose in (Purpose.EXIT.value, Purpose.DELISTED.value):
-            self._sell(cursor, self._trips(cursor, "open_trips_of_ticker", now.ticker), now, fees, reason or purpose)
+        group = group_of(fill.ticker, changes)
+        if any(item.ticker in group and item.since > fill.filled_at for item in changes):
+            self._rebuild(cursor, group, changes)
+        elif fill.side is Side.BUY:
+            self._buy(cursor, decision_id, fill, fees)
         else:
-            self._sell(cursor, self._trips(cursor, "trip_of_decision", decision_id), now, fees, purpose)
+            open_trips = self._trips(cursor, "open_trips_of_ticker", fill.ticker)
+            if purpose not in _SELL_OLDEST:
+                own = self._trips(cursor, "trip_of_decision", decision_id)
+                open_trips = [*own, *(trip for trip in open_trips if trip not in own)]
+            for trip in sold_from(open_trips, fill, fees, _why(purpose, reason)):
+                self._save(cursor, trip)
         payload = {"fill": fill, "fees_usd": fees, "client_order_id": client_order_id, "decision_id": decision_id}
         self._append(cursor, at, EventKind.FILL, fill.execution_id, payload)
         return True
@@ -110,18 +119,13 @@ class TradeRecord(RunRecord):
         found = self._trips(cursor, "trip_of_decision", decision_id)
         self._save(cursor, increased(found[0], fill, fees) if found else opened(decision_id, fill, fees))
 
-    def _sell(self, cursor: Cursor, trips: list[RoundTrip], fill: Fill, fees: Decimal, reason: str) -> None:
-        """Take a sell from the given trades, oldest first; its fees go with the first."""
-        left = fill.quantity
-        for number, trip in enumerate(trips):
-            taken = left if number == len(trips) - 1 else min(left, trip.quantity)
-            if taken > 0:
-                self._save(cursor, reduced(trip, taken, fill, fees if number == 0 else _ZERO, reason))
-                left -= taken
-        if left > 0:
-            raise DataCorrupt(
-                f"fill {fill.execution_id} sells {fill.quantity} {fill.ticker}, of which no trade is open"
-            )
+    def _rebuild(self, cursor: Cursor, names: Iterable[str], changes: Sequence[ShareChange]) -> None:
+        """Trades anew from their executions: a change came to light after executions that are later than it."""
+        tickers = sorted(names)
+        rows = cursor.execute(_SQL["executions"], [self.run_id, tickers]).fetchall()
+        mine = [item for item in changes if item.ticker in tickers]
+        for trip in replayed([_execution(*row) for row in rows], mine):
+            self._save(cursor, trip)
 
     def _save(self, cursor: Cursor, trip: RoundTrip) -> None:
         size = [trip.decision_id, trip.ticker, trip.quantity, trip.bought, trip.avg_entry_price]
@@ -135,3 +139,38 @@ class TradeRecord(RunRecord):
             ticker: OpenTrade(decision_id=decision, opened_session=session)
             for ticker, decision, session in self._rows(_SQL["open_trades"])
         }
+
+
+def _why(purpose: str, reason: str | None) -> str:
+    return reason or purpose if purpose in _SELL_OLDEST else purpose
+
+
+def _execution(
+    execution_id: str,
+    broker_order_id: str,
+    ticker: str,
+    side: str,
+    quantity: Decimal,
+    price: Decimal,
+    filled_at: datetime,
+    fees: Decimal,
+    decision_id: str,
+    purpose: str,
+    reason: str | None,
+) -> Execution:
+    fill = Fill(
+        execution_id=execution_id,
+        broker_order_id=broker_order_id,
+        ticker=ticker,
+        side=Side(side),
+        quantity=quantity,
+        price=price,
+        filled_at=filled_at,
+    )
+    return Execution(
+        fill=fill,
+        fees=fees,
+        decision_id=decision_id,
+        reason=_why(purpose, None if purpose == Purpose.FRACTION.value else reason),
+        sells_oldest=purpose in _SELL_OLDEST,
+    )

@@ -28,7 +28,7 @@ INSERT INTO positions (run_id, decision_id, ticker, quantity, bought, avg_entry_
                        closed_at, exit_reason, avg_exit_price, fees_usd, realised_usd)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (run_id, decision_id) DO UPDATE SET
-    quantity = excluded.quantity, bought = excluded.bought, avg_entry_price = excluded.avg_entry_price,
+    ticker = excluded.ticker, quantity = excluded.quantity, bought = excluded.bought, avg_entry_price = excluded.avg_entry_price,
     closed_at = excluded.closed_at, exit_reason = excluded.exit_reason, avg_exit_price = excluded.avg_exit_price,
     fees_usd = excluded.fees_usd, realised_usd = excluded.realised_usd
 
@@ -46,7 +46,15 @@ WHERE NOT EXISTS (SELECT FROM fills WHERE fills.run_id = run.id AND fills.execut
 SELECT execution_id FROM fills WHERE run_id = %s AND execution_id = ANY(%s)
 
 -- name: holdings
-SELECT ticker, sum(quantity), min(opened_at) FROM positions WHERE run_id = %s AND quantity > 0 GROUP BY ticker
+SELECT ticker, sum(quantity), coalesce(min(opened_at) FILTER (WHERE quantity > 0), min(opened_at)) FROM positions
+WHERE run_id = %s AND (quantity > 0 OR closed_at > %s) GROUP BY ticker
+
+-- name: executions
+SELECT execution_id, coalesce(broker_order_id, fills.client_order_id), fills.ticker, fills.side, fills.quantity, price,
+       filled_at, fees_usd, orders.decision_id, purpose, verdict_detail ->> 'reason'
+FROM fills JOIN orders ON orders.run_id = fills.run_id AND orders.client_order_id = fills.client_order_id
+JOIN decisions ON decisions.run_id = orders.run_id AND decisions.id = orders.decision_id
+WHERE fills.run_id = %s AND fills.ticker = ANY(%s) ORDER BY filled_at, fills.side, execution_id
 
 -- name: share_changes
 SELECT ticker, since, becomes, new_shares, old_shares FROM share_changes WHERE run_id = %s ORDER BY since, ticker

@@ -1,0 +1,179 @@
+"""Splits that the account or the market does not tell of, and desks that die amid one."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from tenthman_markets import small_market
+from tenthman_share_changes import CASH, MARKET, Scene, bought, inside_scene, served_scene, sold
+
+from tenthman.data.flags import FlagStore
+from tenthman.data.sources import ActionKind, CorporateAction
+from tenthman.db.pool import Pool
+from tenthman.domain.errors import BrokerUnavailable
+from tenthman.domain.shares import ShareChange, ratio_of
+from tenthman.scheduler.market_shares import MarketShares
+from tenthman.scheduler.reconcile import reconcile
+from tenthman.scheduler.share_watch import ShareWatch
+from tenthman.scheduler.state import Ledger
+from tenthman.scheduler.timeline import StepKind
+
+EX_DATE = MARKET.hours[1].session
+SPLIT = ShareChange(ticker="AAA", on=EX_DATE, ratio=ratio_of(2), becomes="AAA")
+
+
+def alerts(scene: Scene, subject: str) -> list[dict]:
+    return [told for name, told, _ in scene.desk.ledger.alerts if name == subject]
+
+
+def told_to(scene: Scene, *changes: ShareChange) -> Scene:
+    """The same desk, whose market tells of `changes` whatever happens."""
+
+    def tells(tickers, first, at, /, *, urgent):
+        return tuple(item for item in changes if item.ticker in tickers and item.on <= at.date())
+
+    return replace(scene, desk=replace(scene.desk, shares=ShareWatch(tells)))
+
+
+def test_a_split_that_the_account_does_not_show_is_an_alert_once_a_day_and_the_trade_goes_on() -> None:
+    scene = told_to(inside_scene(), SPLIT)
+    scene.act(bought(100, stop="95.00"))
+    for row in (1, 2):
+        for minutes, kind in ((10, StepKind.MORNING), (20, StepKind.CHECK), (30, StepKind.CLOSE)):
+            scene.into(row, minutes, settles=False)
+            scene.go(scene.now, kind)
+    told = alerts(scene, "split not shown")
+    assert [(item["ticker"], item["change"], item["held"]) for item in told] == [
+        ("AAA", "2 for 1 from 2020-01-07 on", Decimal(100))
+    ] * 2, "once in each session"
+    assert "runbook" in told[0]["do"]
+    assert alerts(scene, "shares differ") == []
+    scene.world.gap(0.9)
+    scene.into(3)
+    record = scene.desk.ledger
+    assert record.holdings(scene.now) == {}, "the stop sold what was held"
+    assert record.share_changes() == ()
+
+
+@pytest.fixture
+def silent(fresh_database_url: str, pool: Pool) -> Iterator[Scene]:
+    """The market tells nothing of splits."""
+    with served_scene(fresh_database_url, pool, told=False) as found:
+        yield found
+
+
+def test_a_split_that_nobody_tells_is_handed_to_a_person_and_nothing_is_lost_or_sold_twice(
+    silent: Scene, pool: Pool
+) -> None:
+    silent.act(bought(100, stop="95.00"))
+    silent.world.split(3, 1, whole=False)
+    silent.into(1)
+    assert silent.act(sold(200)), "the desk sells what the account holds"
+    silent.into(2)
+    run, broker = silent.desk.ledger.run_id, silent.desk.broker
+    with pool.connection() as connection:
+        told = connection.execute(
+            "SELECT payload::json ->> 'sales_not_booked', payload::json ->> 'do' FROM audit_events "
+            "WHERE subject = 'shares differ' ORDER BY sequence"
+        ).fetchall()
+    assert [number for number, _ in told] == ["0", "1", "1"], "at each new difference, and the next day"
+    assert all("tenthman broker split" in what for _, what in told)
+    differing = {line.what for line in reconcile(pool, run, broker).lines if not line.agrees}
+    assert "executions" in differing
+    assert broker.positions() == []
+
+    split = CorporateAction(ticker="AAA", ex_date=EX_DATE, kind=ActionKind.SPLIT, value=3.0)
+    flags = FlagStore(pool, "m")
+    flags.save_actions([split], "person", silent.now)
+    told_now = MarketShares(flags, _Silent(), ())
+    scene = replace(silent, desk=replace(silent.desk, shares=ShareWatch(told_now)))
+    scene.into(3)
+    assert reconcile(pool, run, broker).agrees
+    with pool.connection() as connection:
+        ((realised, fees),) = connection.execute("SELECT realised_usd, fees_usd FROM positions").fetchall()
+    assert realised == pytest.approx(broker.account().cash - CASH - fees, abs=Decimal("1e-9"))
+
+
+class _Silent:
+    """A source that does not answer."""
+
+    name = "silent"
+
+    def actions(self, tickers, first, last):
+        raise BrokerUnavailable("no answer")
+
+
+class Died(Exception):
+    """The desk is gone."""
+
+
+class Mortal(Ledger):
+    """A record whose desk dies when it has committed so many times."""
+
+    left = -1
+
+    @contextmanager
+    def _recording(self):
+        with super()._recording() as cursor:
+            yield cursor
+        self.left -= 1
+        if self.left == 0:
+            raise Died
+
+
+def test_a_desk_that_dies_at_any_commit_amid_a_split_has_the_same_record_after_its_next_start(
+    fresh_database_url: str, pool: Pool
+) -> None:
+    market = small_market({"AAA": [(100.0, 101.0, 99.0, 100.0)] * 14})
+    deaths = range(1, 14)
+    expected = inside_scene(market)
+    for row in deaths:
+        _round(expected, row, lambda _settles: None)
+    with served_scene(fresh_database_url, pool, market=market) as scene:
+        run = scene.desk.ledger.run_id
+        scene.desk.ledger.close()
+        died = 0
+        with Mortal.join(pool, run) as ledger:
+            mortal = replace(scene, desk=replace(scene.desk, ledger=ledger))
+
+            def dies(settles: Callable[[], None], at: int) -> None:
+                nonlocal died
+                ledger.left = at
+                try:
+                    settles()
+                except Died:
+                    died += 1
+                ledger.left = -1
+
+            for row in deaths:
+                _round(mortal, row, lambda settles, at=row: dies(settles, at))
+            found = reconcile(pool, run, mortal.desk.broker)
+            assert found.agrees, found.lines
+            assert died > 8, "a settling amid a split commits that often"
+            assert ledger.share_changes() == expected.desk.ledger.share_changes()
+            assert len(ledger.share_changes()) == len(deaths)
+            with pool.connection() as connection:
+                fills = connection.execute("SELECT side, quantity, price FROM fills").fetchall()
+            ours = [(fill.side.value, fill.quantity, fill.price) for fill, _ in expected.desk.ledger.fills]
+            assert sorted(fills) == sorted(ours)
+
+
+def _round(scene: Scene, row: int, dying: Callable[[Callable[[], None]], None]) -> None:
+    """Buy, go through a split in the night whose stop sells, settle (and die on the way), settle again, sell the rest.
+
+    Prices double and halve in turn.
+    """
+    new, old = ((2, 1), (1, 2))[row % 2]
+    limit = "101.00" if row % 2 else "202.00"
+    stop = "96.00" if row % 2 == 0 else "50.00"
+    intent = replace(bought(12, stop=stop, target="900.00"), limit=Decimal(limit))
+    scene.act(intent)
+    scene.world.split(new, old, whole=False)
+    scene.into(row, settles=False)
+    dying(lambda: scene.go(scene.now))
+    scene.go(scene.now)
+    held = scene.desk.ledger.holdings(scene.now)
+    if "AAA" in held:
+        scene.act(sold(int(held["AAA"].quantity)))
