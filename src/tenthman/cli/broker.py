@@ -60,8 +60,9 @@ def reconcile_command(config_directory: ConfigOption = None, as_json: JsonOption
 
     Nothing is changed. A running desk settles by itself; between two checks it may be behind its broker.
     """
+    from tenthman.data.universe import sp100
     from tenthman.execution.client import AlpacaBroker
-    from tenthman.scheduler.live import paper_keys
+    from tenthman.scheduler.live import in_our_names, paper_keys
     from tenthman.scheduler.reconcile import reconcile
     from tenthman.scheduler.state import newest_run
     from tenthman.scheduler.storage import open_storage
@@ -74,7 +75,7 @@ def reconcile_command(config_directory: ConfigOption = None, as_json: JsonOption
         run = newest_run(pool, world="paper", account_id=account)
         if run is None:
             raise ConfigError(f"there is no paper run of account {account} yet")
-        found = reconcile(pool, run, broker)
+        found = reconcile(pool, run, in_our_names(broker, pool, sp100()))
     if as_json:
         slippage = [with_points(item) for item in found.slippage]
         show_json({"run": run, "agrees": found.agrees, **asdict(found), "slippage": slippage})

@@ -180,6 +180,7 @@ def _show(report: "BarsReport", as_json: bool) -> None:
     show_table("bars of the live market", rows.items())
     _show_flags(report.flags)
     _show_flags(report.unexplained or ())
+    show_lines(report.renamed)
     show_lines(f"no bars of {ticker}: {cause}" for ticker, cause in sorted(found.silent.items())[:MOST_FLAGS_SHOWN])
 
 

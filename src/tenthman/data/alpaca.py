@@ -22,8 +22,9 @@ from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
 from tenthman.config import BrokerSettings
 from tenthman.data.intraday import IntradayTable
 from tenthman.data.sources import IMPOSSIBLE, SPLIT_ADJUSTED, ActionKind, CorporateAction, Daily, Flag
+from tenthman.data.tables import TICKER
 from tenthman.domain.errors import BrokerUnavailable, DataCorrupt, SetupError
-from tenthman.domain.market import NEW_YORK, Bar
+from tenthman.domain.market import NEW_YORK, Bar, Rename
 from tenthman.domain.news import NewsItem, TimePrecision
 from tenthman.utils.patience import PatientAdapter
 from tenthman.utils.symbols import from_wire, to_wire
@@ -192,6 +193,18 @@ class AlpacaMarketSource:
         inside = {action for action in found if first <= action.ex_date <= last}
         return tuple(sorted(inside, key=lambda item: (item.ticker, item.ex_date, item.kind.value)))
 
+    def renames(self, first: date, last: date) -> tuple[Rename, ...]:
+        """Name changes processed in `first`..`last`, of all symbols, by day; rows that name no other symbol are passed
+        over, and so are those whose symbols could be no ticker.
+
+        They are not asked for by symbol: nothing says whether that would find the old name or the new one.
+        """
+        request = CorporateActionsRequest(types=[CorporateActionsType.NAME_CHANGE], start=first, end=last, limit=None)
+        answer = _ask("name changes", lambda: _as_object(self._events.get_corporate_actions(request)))
+        listed = _as_list("name_changes", answer.get("name_changes", []))
+        found = {item for row in listed if (item := _read_rename(row)) is not None}
+        return tuple(sorted(found, key=lambda item: (item.on, item.old, item.new)))
+
     def news(self, after: datetime, until: datetime, seen_at: datetime) -> list[NewsItem]:
         """Headlines created or updated from `after` to `until`, oldest first; those without a headline are left out.
 
@@ -287,6 +300,18 @@ def _read_action(kind: CorporateActionsType, row: object) -> CorporateAction:
         return CorporateAction(ticker=from_wire(str(fields.get("symbol"))), ex_date=day, kind=is_a, value=value)
     except (ValueError, ZeroDivisionError) as error:
         raise DataCorrupt(f"corporate actions: {error}") from error
+
+
+def _read_rename(row: object) -> Rename | None:
+    try:
+        fields = _as_object(row)
+        day = date.fromisoformat(str(fields.get("process_date")))
+    except ValueError as error:
+        raise DataCorrupt(f"name changes: {error}") from error
+    old, new = (from_wire(str(fields.get(name))) for name in ("old_symbol", "new_symbol"))
+    if old == new or not (TICKER.fullmatch(old) and TICKER.fullmatch(new)):
+        return None
+    return Rename(old=old, new=new, on=day)
 
 
 def read_story(row: object, seen_at: datetime) -> NewsItem | None:

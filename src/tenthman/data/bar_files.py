@@ -9,7 +9,7 @@ import numpy as np
 from tenthman.data.bars import BarTable
 from tenthman.data.calendar import day_closes
 from tenthman.data.intraday import IntradayTable
-from tenthman.data.renames import under_latest_names
+from tenthman.data.renames import under_house_names, under_latest_names
 from tenthman.data.tables import (
     Source,
     check_prices,
@@ -24,6 +24,7 @@ from tenthman.data.tables import (
 )
 from tenthman.domain.errors import DataCorrupt
 from tenthman.domain.market import FIELDS, Floats, Rename
+from tenthman.domain.spelling import AS_RELEASED, Spellings
 
 DAILY_COLUMNS = ("date", "ticker", *FIELDS)
 ADJUSTED = "adj_close"
@@ -41,8 +42,10 @@ class DailyFile:
     adjusted: Floats | None
 
 
-def read_daily(path: Path, seen_at: datetime, renames: tuple[Rename, ...] = ()) -> DailyFile:
-    """Daily bars by ticker (a security's latest name) and session, known at `seen_at`.
+def read_daily(
+    path: Path, seen_at: datetime, renames: tuple[Rename, ...] = (), spellings: Spellings = AS_RELEASED
+) -> DailyFile:
+    """Daily bars by ticker (a security's latest name, but for those in `spellings`) and session, known at `seen_at`.
 
     Columns date, ticker, open, high, low, close[, adj_close], volume; others are passed over, and `adj_close` must be
     a price where it is there. Raises DataCorrupt naming file, row, column and value for a row that cannot be a bar,
@@ -51,6 +54,7 @@ def read_daily(path: Path, seen_at: datetime, renames: tuple[Rename, ...] = ()) 
     source = _source(path, DAILY_COLUMNS)
     days = days_of(source, "date")
     codes, tickers = under_latest_names(renames, *tickers_of(source), days)
+    codes, tickers = under_house_names(spellings, codes, tickers, days, str(path))
     fields = {name: floats_of(source, name) for name in FIELDS}
     check_prices(source, fields)
     sessions = sessions_of(source, days)
@@ -69,15 +73,19 @@ def read_daily(path: Path, seen_at: datetime, renames: tuple[Rename, ...] = ()) 
     return DailyFile(bars=bars, adjusted=floats_of(source, ADJUSTED)[order] if has_adjusted else None)
 
 
-def read_intraday(path: Path, seen_at: datetime, renames: tuple[Rename, ...] = ()) -> IntradayTable:
-    """Bars inside the session by ticker (a security's latest name) and time.
+def read_intraday(
+    path: Path, seen_at: datetime, renames: tuple[Rename, ...] = (), spellings: Spellings = AS_RELEASED
+) -> IntradayTable:
+    """Bars inside the session by ticker (a security's latest name, but for those in `spellings`) and time.
 
     Columns time (its beginning, with its zone; without one UTC), ticker, open, high, low, close, volume. Raises
     DataCorrupt as `read_daily` does, for a second bar of a ticker and time, and for a time after `seen_at`.
     """
     source = _source(path, INTRADAY_COLUMNS)
     begins = instants_of(source, "time")
-    codes, tickers = under_latest_names(renames, *tickers_of(source), (begins - BEHIND_UTC).astype("datetime64[D]"))
+    days = (begins - BEHIND_UTC).astype("datetime64[D]")
+    codes, tickers = under_latest_names(renames, *tickers_of(source), days)
+    codes, tickers = under_house_names(spellings, codes, tickers, days, str(path))
     fields = {name: floats_of(source, name) for name in FIELDS}
     check_prices(source, fields)
     source.refuse(begins > _instant(seen_at), "time", f"not be after {seen_at:%Y-%m-%d %H:%M} UTC")

@@ -18,7 +18,7 @@ from tenthman.domain.market import Bar
 
 _log = structlog.get_logger(__name__)
 
-OWN_RULES = (quality.GAP, quality.STALE, quality.NO_VOLUME, quality.JUMP, quality.UNITS)
+OWN_RULES = (quality.GAP, quality.STALE, quality.NO_VOLUME, quality.JUMP, quality.UNITS, quality.TWO_HISTORIES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,16 +144,18 @@ def check_stored(
     earlier = sessions_between(min(first for first, _ in held.values()), span.last)
     days = np.array([item.session for item in earlier if item.close_at <= at], dtype="datetime64[D]")
     since = int(np.searchsorted(days, np.datetime64(span.first, "D")))
-    days = days[max(0, since - settings.stale_sessions) :]
     panel, _ = store.panel_until(span.last)
-    known = quality.on_calendar(panel.select(tuple(sorted(held))), days)
+    stored = panel.select(tuple(sorted(held)))
+    returned = quality.reunited(quality.on_calendar(stored, days), since)
+    days = days[max(0, since - settings.stale_sessions) :]
+    known = quality.on_calendar(stored, days)
     splits = {
         (action.ticker, action.ex_date): action.value
         for action in flags.actions(list(held), span.first, span.last)
         if action.kind is ActionKind.SPLIT
     }
     first_row = int(np.searchsorted(days, np.datetime64(span.first, "D")))
-    raised = [*quality.examine(known, first_row, settings.stale_sessions, splits), *refused]
+    raised = [*quality.examine(known, first_row, settings.stale_sessions, splits), *returned, *refused]
     return flags.settle(raised, (*OWN_RULES, IMPOSSIBLE), tickers, (span.first, span.last), at)
 
 

@@ -208,6 +208,11 @@ def listings_from(text: str, label: str, renames: tuple[Rename, ...] = ()) -> tu
     told = [_listing(row, f"{label}: row {number}") for number, row in enumerate(rows, 1)]
     listings = listings_under_latest_names(renames, told)
     for before, after in pairwise(listings):
+        if before.ticker == after.ticker and before.issuer != after.issuer:
+            raise DataCorrupt(
+                f"{label}: {after.ticker}: must be one company for all time, was {before.issuer!r} from "
+                f"{before.member_from} and {after.issuer!r} from {after.member_from}: give one of them another ticker"
+            )
         if before.ticker == after.ticker and (before.member_to is None or before.member_to > after.member_from):
             raise DataCorrupt(
                 f"{label}: {after.ticker}: `member_from` {after.member_from} must not lie in its other membership "

@@ -16,9 +16,13 @@ NO_VOLUME = "no volume"
 JUMP = "split-like jump"
 UNITS = "units"
 TWO_SOURCES = "two sources"
+TWO_HISTORIES = "two histories"
 
 UNITS_RATIO = 50.0
 """A close this many times another, or this small a part of it, is in other units (cents, a wrong decimal point)."""
+
+LONGEST_ABSENCE = 60
+"""A ticker that comes back after more sessions without a bar may be another company's."""
 
 SPLITS = (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0, 15.0, 20.0, 25.0, 30.0, 40.0, 1.5)
 """New shares for an old one in the splits that happen; a reverse split is the inverse."""
@@ -78,6 +82,29 @@ def examine(panel: Panel, since: int, stale_sessions: int, splits: Mapping[tuple
         told = _flags_of(ticker, days, series, stale_sessions, splits)
         found.extend(flag for row, flag in told if row >= since)
     return sorted(found, key=lambda flag: (flag.ticker, flag.session, flag.rule))
+
+
+def reunited(panel: Panel, since: int) -> list[Flag]:
+    """Flags of the rows from `since` on with which a ticker comes back after more than 60 sessions without a bar.
+
+    `panel` as in `examine`, from the first bar on: a symbol that was given up is handed out again, and the bars of two
+    companies then stand in one column.
+    """
+    found: list[Flag] = []
+    for column, ticker in enumerate(panel.tickers):
+        close = np.asarray(panel.close[:, column])
+        present = np.flatnonzero(~np.isnan(close))
+        away = np.diff(present) - 1
+        for place in np.flatnonzero(away > LONGEST_ABSENCE).tolist():
+            before, row = present[place], present[place + 1]
+            if row >= since:
+                detail = (
+                    f"the first bar since {panel.sessions[before]}, {away[place]} sessions later (close {close[row]:g} "
+                    f"after {close[before]:g}): bring in what lies between; if nothing does, the symbol is another "
+                    "company's now and two histories stand in one ticker"
+                )
+                found.append(Flag(ticker=ticker, session=panel.sessions[row].item(), rule=TWO_HISTORIES, detail=detail))
+    return sorted(found, key=lambda flag: (flag.ticker, flag.session))
 
 
 def suspects(panel: Panel, stale_sessions: int, since: int = 0) -> NDArray[np.bool_]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tenthman.data.tables import TICKER, TICKER_RULE, require_columns
 from tenthman.domain.errors import DataCorrupt
 from tenthman.domain.market import Listing, Rename, Sessions, latest_name
+from tenthman.domain.spelling import Spellings
 
 COLUMNS = ("old", "new", "on")
 
@@ -64,12 +65,33 @@ def under_latest_names(
         moved[mine] = place[item.new]
     if np.array_equal(moved, codes):
         return codes, tickers
-    used, compact = np.unique(moved, return_inverse=True)
-    kept = [names[code] for code in used.tolist()]
-    order = np.argsort(np.array(kept))
-    rank = np.empty(len(kept), dtype=np.intp)
-    rank[order] = np.arange(len(kept))
-    return rank[compact], tuple(kept[code] for code in order.tolist())
+    return _compacted(moved, names)
+
+
+def under_house_names(
+    spellings: Spellings, codes: NDArray[np.intp], tickers: tuple[str, ...], days: Sessions, label: str
+) -> tuple[NDArray[np.intp], tuple[str, ...]]:
+    """Rows of `tickers[codes]` on `days`, each under the ticker that its security keeps here.
+
+    DataCorrupt where rows of two histories would meet: a security's bars under its own ticker after its rename, or
+    under both names on one side of it.
+    """
+    found, names = codes.copy(), list(tickers)
+    for item in reversed(spellings.renames):
+        later = days >= np.datetime64(item.on, "D")
+        new = found == names.index(item.new) if item.new in names else np.zeros(len(found), dtype=np.bool_)
+        old = found == names.index(item.old) if item.old in names else np.zeros(len(found), dtype=np.bool_)
+        for rows, name, when in ((old & later, item.old, "after"), (new & ~later, item.new, "before")):
+            if rows.any() and (name == item.old or bool((old & ~later).any())):
+                raise DataCorrupt(
+                    f"{label}: {item.old} is {item.new} from {item.on} on, and the file has {name} {when} that day "
+                    f"({days[rows].min()}): two histories would meet in one ticker; leave out one of them"
+                )
+        if new.any():
+            if item.old not in names:
+                names.append(item.old)
+            found[new] = names.index(item.old)
+    return _compacted(found, names) if not np.array_equal(found, codes) else (codes, tickers)
 
 
 def listings_under_latest_names(renames: tuple[Rename, ...], listings: Sequence[Listing]) -> tuple[Listing, ...]:
@@ -93,6 +115,16 @@ def listings_under_latest_names(renames: tuple[Rename, ...], listings: Sequence[
             found.append(item)
         spelled = before
     return tuple(found)
+
+
+def _compacted(codes: NDArray[np.intp], names: Sequence[str]) -> tuple[NDArray[np.intp], tuple[str, ...]]:
+    """Codes of the names that are used, which are in alphabetical order."""
+    used, compact = np.unique(codes, return_inverse=True)
+    kept = [names[code] for code in used.tolist()]
+    order = np.argsort(np.array(kept))
+    rank = np.empty(len(kept), dtype=np.intp)
+    rank[order] = np.arange(len(kept))
+    return rank[compact], tuple(kept[code] for code in order.tolist())
 
 
 def _rename(row: Mapping[str, str | None], place: str) -> Rename:

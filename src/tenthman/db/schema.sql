@@ -154,6 +154,18 @@ CREATE TABLE corporate_actions (
     PRIMARY KEY (market_id, ticker, ex_date, kind, source)
 );
 
+-- Renames that the store learned of after its release: others spell a security by its new name, in here it keeps its own.
+CREATE TABLE spellings (
+    market_id  text NOT NULL REFERENCES markets (id) ON DELETE CASCADE,
+    old        text NOT NULL CHECK (old <> ''),
+    new        text NOT NULL CHECK (new <> '' AND new <> old),
+    since      date NOT NULL,
+    source     text NOT NULL CHECK (source <> ''),
+    learned_at timestamptz NOT NULL,
+    PRIMARY KEY (market_id, old, since),
+    UNIQUE (market_id, new)
+);
+
 -- Bars that cannot be trusted, and why; cleared once the bar was mended. A flagged name is not entered.
 CREATE TABLE bar_flags (
     market_id  text NOT NULL REFERENCES markets (id) ON DELETE CASCADE,

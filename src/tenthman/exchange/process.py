@@ -13,6 +13,7 @@ import secrets
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -120,6 +121,10 @@ class ExchangeProcess:
         """Move the exchange's clock to `to`; how many order events that caused. BrokerUnavailable if it is gone."""
         answer = self._call("POST", "/control/advance", {"to": to.isoformat()})
         return int(str(answer["events"]))
+
+    def play(self, incident: Mapping[str, str]) -> None:
+        """Let something happen to the market, as docs/exchange.md tells. BrokerUnavailable if it is refused or gone."""
+        self._call("POST", "/control/incidents", dict(incident))
 
     def listeners(self) -> int:
         """How many connections listen to the order events. BrokerUnavailable if the exchange is gone."""

@@ -20,6 +20,7 @@ from tenthman.scheduler.calendar_check import AHEAD, differing_day, disagreement
 from tenthman.scheduler.challenger import Events, without_entries
 from tenthman.scheduler.clock import Clock
 from tenthman.scheduler.keeper import BarKeeper, Rebase
+from tenthman.scheduler.renames import RenameWatch, text_of
 from tenthman.scheduler.sight import Sight
 
 MOST_TOLD = 20
@@ -51,8 +52,10 @@ class GuardedSight:
         clock: Clock,
         hours: Sequence[SessionHours],
         ledger: Events,
+        renames: RenameWatch | None = None,
     ) -> None:
-        """`clock` is the desk's own; `rebase` takes over renewed history."""
+        """`clock` is the desk's own; `rebase` takes over renewed history; `renames` None: nobody tells of any."""
+        self._renames = renames
         self._inner, self._keeper, self._rebase = inner, keeper, rebase
         self._broker, self._clock, self._hours, self._ledger = broker, clock, hours, ledger
         self._renewed: date | None = None
@@ -62,7 +65,8 @@ class GuardedSight:
         """As `inner` prepares, and then as the class says."""
         self._renew(at)
         prepared = self._inner.prepare(at, model, book)
-        reasons = {**self._keeper.standing(at), **leaps(prepared)}
+        renamed = {} if self._renames is None else self._renames.standing(at)
+        reasons = {**self._keeper.standing(at), **leaps(prepared), **renamed}
         prepared = self._sit_out(prepared, reasons, at)
         doubt = self._doubt()
         if doubt is None:
@@ -112,6 +116,7 @@ class GuardedSight:
         if self._renewed == today:
             return
         try:
+            self._take_over_renames(at)
             rewritten = self._keeper.renew(at, self._rebase)
         except (BrokerUnavailable, DataError) as error:
             self._alert("history not renewed", {"cause": str(error)}, at)
@@ -119,6 +124,17 @@ class GuardedSight:
         self._renewed = today
         if rewritten:
             self._alert("history rewritten", {"tickers": list(rewritten)}, at)
+
+    def _take_over_renames(self, at: datetime) -> None:
+        """Of what was learned since yesterday, bring in what is missing, and tell. Raises as the source does."""
+        if self._renames is None:
+            return
+        if fresh := self._renames.untold():
+            self._keeper.fill(at)
+            self._rebase(*self._keeper.stored())
+            self._alert("renamed", {"tickers": [text_of(item) for item in fresh]}, at)
+        if self._renames.refused:
+            self._alert("rename refused", {"tickers": [item.text for item in self._renames.refused]}, at)
 
     def _sit_out(self, prepared: Prepared, reasons: Mapping[str, str], at: datetime) -> Prepared:
         """Every BUY of a ticker in `reasons` turned into HOLD; an alert tells of those that there were."""

@@ -12,6 +12,7 @@ from tenthman.data.flags import FlagStore
 from tenthman.data.ingest import Ingested, Span, check_against, check_stored, ingest, ingest_actions
 from tenthman.data.quality import on_calendar
 from tenthman.data.sources import BarSource, Flag
+from tenthman.data.spellings import SpellingStore
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import BrokerUnavailable, DataCorrupt
 from tenthman.domain.market import Panel, SessionHours, Universe
@@ -40,6 +41,7 @@ class BarKeeper:
     ) -> None:
         """`source` is the market's own; `second` is only compared with, None where nobody is."""
         self._store, self._flags = BarStore(pool, market_id), FlagStore(pool, market_id)
+        self._spellings = SpellingStore(pool, market_id)
         self._source, self._second = source, second
         self._universe, self._hours, self._settings = universe, hours, settings
         self._refused: tuple[Flag, ...] = ()
@@ -49,7 +51,7 @@ class BarKeeper:
 
         What is stored under a name that was given up goes over to the new one first. Raises as the source does.
         """
-        self._store.carry_over(self._universe.renames)
+        self._store.carry_over(self._spellings.carried(self._universe))
         held = self._store.spans(self._tickers())
         unknown = [ticker for ticker in self._tickers() if ticker not in held]
         if unknown:

@@ -8,10 +8,9 @@ never made up for: what it would have bought is bought, or not, by the next one.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Protocol
 
 import numpy as np
 import structlog
@@ -24,6 +23,7 @@ from tenthman.data.flags import FlagStore
 from tenthman.data.market import MarketHistory
 from tenthman.data.quality import on_calendar
 from tenthman.data.sources import BarSource
+from tenthman.data.spellings import SpellingStore
 from tenthman.data.universe import sp100
 from tenthman.data.yahoo import YahooSource
 from tenthman.db.anchors import ANCHORS
@@ -31,7 +31,7 @@ from tenthman.db.pool import Pool
 from tenthman.domain.audit import EventKind, RunKey
 from tenthman.domain.errors import BrokerUnavailable, ConfigError, DataError
 from tenthman.domain.market import MarketKind, Period, Provenance, SessionHours, Universe
-from tenthman.domain.order import Broker, TradingState
+from tenthman.domain.order import TradingState
 from tenthman.execution.client import AlpacaBroker
 from tenthman.execution.stream import TradeUpdates
 from tenthman.news.linker import Linker
@@ -49,9 +49,12 @@ from tenthman.scheduler.listening import Listen, wait_for
 from tenthman.scheduler.market_shares import MarketShares
 from tenthman.scheduler.orchestrator import Desk, settle_doubts
 from tenthman.scheduler.scoring import Score, lexicon_scores, open_scorer, rescored
+from tenthman.scheduler.reconcile import PayingBroker
+from tenthman.scheduler.renames import RenameWatch
 from tenthman.scheduler.share_watch import ShareWatch
 from tenthman.scheduler.sight import GatheredSight
 from tenthman.scheduler.state import Ledger, newest_run
+from tenthman.scheduler.spelled import MarketSource, Names, SpelledBars, SpelledBroker, SpelledSource
 from tenthman.scheduler.storage import open_storage
 from tenthman.scheduler.timeline import Step, StepKind, session_steps
 from tenthman.utils.logging import bind
@@ -66,10 +69,6 @@ LATE = timedelta(minutes=10)
 log = structlog.get_logger(__name__)
 
 
-class MarketSource(Source, BarSource, Protocol):
-    """A source of everything that the desk sees, whose bars can be checked."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """What a live desk trades in: the account, the data service, the companies, and the clock.
@@ -78,7 +77,7 @@ class World:
     `listen`: hears the account's order events; None: the broker is looked at by appointment alone.
     """
 
-    broker: Broker
+    broker: PayingBroker
     source: MarketSource
     universe: Universe
     clock: Clock
@@ -131,10 +130,12 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
         pool = stack.enter_context(open_storage(config))
         BarStore(pool, MARKET_ID).save_market(live_provenance(), world.universe)
         hours = calendar_around(begun)
+        world, renames = respelled(world, pool)
+        renames.try_to_look(begun)
         say("bringing the history of prices up to date")
         keeper = BarKeeper(pool, MARKET_ID, world.source, world.second, world.universe, hours, config.settings.data)
         keeper.fill(begun)
-        ledger, sight, desk = _open_desk(config, world, pool, keeper, hours, begun, stack)
+        ledger, sight, desk = _open_desk(config, world, pool, keeper, renames, hours, begun, stack)
         settle_doubts(desk, begun)
         with bind(run_id=ledger.run_id):
             sight.examine(begun)
@@ -144,6 +145,8 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
                 wait_for(step, desk, world.clock, events)
                 _keep(desk, step, world.clock, say)
                 if step.kind is not StepKind.CHECK:
+                if step.kind is StepKind.MORNING:
+                    renames.try_to_look(step.at)
                     ledger.anchor(config.home / ANCHORS, step.at)
 
 
@@ -154,6 +157,7 @@ def _open_desk(
     keeper: BarKeeper,
     hours: tuple[SessionHours, ...],
     begun: datetime,
+    renames: RenameWatch,
     stack: ExitStack,
 ) -> tuple[Ledger, GuardedSight, Desk]:
     """The desk on what is stored, with its record and its guarded view; what it opened is closed with `stack`."""
@@ -167,7 +171,7 @@ def _open_desk(
     holes = stack.enter_context(open_holes(config, pool, news, gatherer))
     seen = GatheredSight(gatherer, pool, MARKET_ID, config)
     watched = WatchedSight(seen, models, config, pool, gatherer.look, ledger)
-    guarded = GuardedSight(watched, keeper, gatherer.rebase, world.broker, world.clock, hours, ledger)
+    guarded = GuardedSight(watched, keeper, gatherer.rebase, world.broker, world.clock, hours, ledger, renames)
     desk = Desk(
         config=config,
         broker=world.broker,
@@ -192,6 +196,8 @@ def catch_up(config: Config, world: World, pool: Pool, begun: datetime) -> None:
     bars.save_market(live_provenance(), world.universe)
     hours = calendar_around(begun)
     BarKeeper(pool, MARKET_ID, world.source, None, world.universe, hours, config.settings.data).fill(begun)
+    world, renames = respelled(world, pool)
+    renames.try_to_look(begun)
     history = stored_history(world.universe, bars, news, hours, begun)
     since = begun - NEWS_ON_FIRST_START
     Gatherer(world.source, history, bars, news, Linker(world.universe), since).refresh(begun)
@@ -199,6 +205,24 @@ def catch_up(config: Config, world: World, pool: Pool, begun: datetime) -> None:
 
 @contextmanager
 def _with_feeds(config: Config, pool: Pool, source: Source, news: NewsStore, alarms: Alarms) -> Iterator[Source]:
+def in_our_names(broker: PayingBroker, pool: Pool, universe: Universe) -> SpelledBroker:
+    """`broker` by the renames that the store knows."""
+    return SpelledBroker(broker, Names(SpellingStore(pool, MARKET_ID).load(universe), wall_now))
+
+
+def respelled(world: World, pool: Pool) -> tuple[World, RenameWatch]:
+    """`world` in the house's tickers, by the renames that the store knows, and whoever learns of more."""
+    store = SpellingStore(pool, MARKET_ID)
+    names = Names(store.load(world.universe), world.clock.now)
+    spelled = replace(
+        world,
+        broker=SpelledBroker(world.broker, names),
+        source=SpelledSource(world.source, names),
+        second=None if world.second is None else SpelledBars(world.second, names),
+    )
+    return spelled, RenameWatch(store, world.source, world.universe, names)
+
+
     """`source`, and the feeds of settings.yaml beside it where there are any."""
     with open_reader(config.settings.news, pool, news) as reader:
         yield source if reader is None else WithFeeds(source, reader, alarms)

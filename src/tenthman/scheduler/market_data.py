@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -27,11 +27,15 @@ from tenthman.data.ingest import (
 from tenthman.data.intraday import IntradayStore, IntradayTable, joined, to_daily
 from tenthman.data.quality import Tolerances, compare
 from tenthman.data.sources import ActionKind, BarSource, CorporateAction, Flag
+from tenthman.data.spellings import SpellingStore, TellsRenames, house_of
 from tenthman.data.yahoo import YahooSource
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import BrokerUnavailable, ConfigError, DataCorrupt, DataMissing
-from tenthman.domain.market import Floats, Universe
+from tenthman.domain.market import NEW_YORK, Floats, Universe
+from tenthman.domain.spelling import Spellings
 from tenthman.scheduler.live import MARKET_ID, live_provenance, paper_keys
+from tenthman.scheduler.renames import RenameWatch, text_of
+from tenthman.scheduler.spelled import Names, SpelledBars
 
 CHUNK_SESSIONS = 5
 """So many sessions of intraday bars are asked for at once: all of a month at one time would fill the memory."""
@@ -48,10 +52,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Where bars are taken from, and who is asked beside it (None: nobody)."""
+    """Where bars are taken from, who is asked beside it, and who tells of renames (None: nobody)."""
 
     first: BarSource
     second: BarSource | None
+    renames: TellsRenames | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +66,7 @@ class BarsReport:
     `flags` are new. `unchecked` says why the second source told nothing ("" where it did or was not asked). `absent`
     members have no bar in the last session; `strangers` have bars and are in no universe, so they are not traded.
     `unexplained`: steps of a file's adjusted closes that no stored split or dividend explains; None where it has none.
+    `renamed`: what was learned of renames, and which were refused and why.
     """
 
     ingested: Ingested
@@ -71,6 +77,7 @@ class BarsReport:
     absent: tuple[str, ...]
     strangers: tuple[str, ...]
     unexplained: tuple[Flag, ...] | None = None
+    renamed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +106,8 @@ def open_sources(config: Config, wanted: Literal["alpaca", "yahoo", "both"] | No
     yahoo = YahooSource(config.home / "yahoo", config.settings.market.yahoo_timeout_s)
     if wanted == "yahoo" or (wanted is None and config.secrets.alpaca_key is None):
         return Sources(first=yahoo, second=None)
-    return Sources(first=open_alpaca(config), second=yahoo if wanted == "both" else None)
+    alpaca = open_alpaca(config)
+    return Sources(first=alpaca, second=yahoo if wanted == "both" else None, renames=alpaca)
 
 
 def open_alpaca(config: Config) -> AlpacaMarketSource:
@@ -123,6 +131,10 @@ def bring_in(
     reason to be without the first.
     """
     store = _stored(pool, universe)
+    names = Names(SpellingStore(pool, MARKET_ID).load(universe), lambda: at)
+    renamed = _learned(pool, universe, sources, names, at)
+    tickers = _known_as(universe, names.spellings, tickers, span.last)
+    sources = _spelled(sources, names)
     found = ingest(store, sources.first, tickers, span, at, config.settings.data.overlap_sessions)
     if not found.answered:
         causes = sorted(set(found.silent.values())) or ["it knows none of them"]
@@ -134,14 +146,34 @@ def bring_in(
         actions = ingest_actions(FlagStore(pool, MARKET_ID), sources.first, tickers, span, at)
     except (BrokerUnavailable, DataCorrupt) as error:
         log.warning("corporate actions left out", cause=str(error))
-    return _examined(config, pool, universe, sources.second, tickers, span, at, found, actions)
+    report = _examined(config, pool, universe, sources.second, tickers, span, at, found, actions)
+    return replace(report, renamed=renamed)
+
+
+def _learned(pool: Pool, universe: Universe, sources: Sources, names: Names, at: datetime) -> tuple[str, ...]:
+    """What is new in `names` now, for people."""
+    if sources.renames is None:
+        return ()
+    found = RenameWatch(SpellingStore(pool, MARKET_ID), sources.renames, universe, names).try_to_look(at)
+    return () if found is None else (*map(text_of, found.fresh), *(item.text for item in found.refused))
+
+
+def _spelled(sources: Sources, names: Names) -> Sources:
+    second = None if sources.second is None else SpelledBars(sources.second, names)
+    return Sources(first=SpelledBars(sources.first, names), second=second)
+
+
+def _known_as(universe: Universe, spellings: Spellings, tickers: Sequence[str], last: date) -> list[str]:
+    """Tickers of this store; what a person asked for may be a name that was given later."""
+    house = house_of(universe)
+    return sorted({name if name in house else spellings.ours(name, last) for name in tickers})
 
 
 def bring_in_file(
     config: Config, pool: Pool, universe: Universe, path: Path, price_basis: str, at: datetime
 ) -> BarsReport:
     """Store the daily bars of a user's file, all of them or none, and examine them. Raises as `read_daily` does."""
-    read = read_daily(path, at, universe.renames)
+    read = read_daily(path, at, universe.renames, SpellingStore(pool, MARKET_ID).load(universe))
     store = _stored(pool, universe)
     fetch = Fetch(source=f"file {path.name}", price_basis=price_basis, fetched_at=at)
     found = ingest_table(store, read.bars, fetch)
@@ -185,12 +217,16 @@ def bring_in_intraday(
 ) -> IntradayReport:
     """Store bars of `minutes` from Alpaca, all of them or none. Raises as the source does."""
     days = span.sessions
+    spellings, today = SpellingStore(pool, MARKET_ID).load(universe), at.astimezone(NEW_YORK).date()
+    ours = {spellings.theirs(name, today): name for name in _known_as(universe, spellings, tickers, span.last)}
     parts = [
-        source.intraday(tickers, minutes, chunk[0], chunk[-1])
+        source.intraday(tuple(ours), minutes, chunk[0], chunk[-1])
         for chunk in (days[start : start + CHUNK_SESSIONS] for start in range(0, len(days), CHUNK_SESSIONS))
     ]
     fetch = Fetch(source=source.name, price_basis=RAW, fetched_at=at)
-    return _store_intraday(config, pool, universe, joined(parts), minutes, fetch)
+    table = joined(parts)
+    table = replace(table, tickers=tuple(ours.get(name, name) for name in table.tickers))
+    return _store_intraday(config, pool, universe, table, minutes, fetch)
 
 
 def bring_in_intraday_file(
@@ -198,7 +234,8 @@ def bring_in_intraday_file(
 ) -> IntradayReport:
     """Store bars of `minutes` from a user's file, all of them or none. Raises as `read_intraday` does."""
     fetch = Fetch(source=f"file {path.name}", price_basis=price_basis, fetched_at=at)
-    return _store_intraday(config, pool, universe, read_intraday(path, at, universe.renames), minutes, fetch)
+    table = read_intraday(path, at, universe.renames, SpellingStore(pool, MARKET_ID).load(universe))
+    return _store_intraday(config, pool, universe, table, minutes, fetch)
 
 
 def _store_intraday(
@@ -264,5 +301,5 @@ def _examined(
 def _stored(pool: Pool, universe: Universe) -> BarStore:
     store = BarStore(pool, MARKET_ID)
     store.save_market(live_provenance(), universe)
-    store.carry_over(universe.renames)
+    store.carry_over(SpellingStore(pool, MARKET_ID).carried(universe))
     return store

@@ -93,6 +93,25 @@ def test_prices_in_other_units_are_flagged() -> None:
     assert _rules(_panel([100.0, 10_100.0, 101.0])) == [(quality.UNITS, DAYS[1]), (quality.UNITS, DAYS[2])]
 
 
+def test_a_ticker_that_comes_back_after_sixty_sessions_may_be_another_company() -> None:
+    def told(missing: int, since: int = 0) -> list[tuple[str, int]]:
+        days = sessions_between(date(2020, 1, 6), date(2020, 6, 30))
+        close = np.array([100.0, 101.0, *[NAN] * missing, 4.0, 5.0])[:, None]
+        sessions = np.array([item.session for item in days[: len(close)]], dtype="datetime64[D]")
+        panel = Panel(sessions=sessions, tickers=(AAA,), **dict.fromkeys(FIELDS, close))
+        found = quality.reunited(panel, since)
+        assert all("two histories stand in one ticker" in flag.detail for flag in found)
+        assert all(
+            f"since {days[1].session}, {missing} sessions later (close 4 after 101)" in flag.detail for flag in found
+        )
+        return [(flag.rule, (flag.session - days[missing + 2].session).days) for flag in found]
+
+    assert told(60) == []
+    assert told(61) == [(quality.TWO_HISTORIES, 0)]
+    assert told(61, since=63) == [(quality.TWO_HISTORIES, 0)]
+    assert told(61, since=64) == []
+
+
 def test_only_rows_from_since_on_are_told_of() -> None:
     assert _rules(_panel([400.0, 101.0, 102.0, NAN, 103.0]), since=2) == [(quality.GAP, DAYS[3])]
 

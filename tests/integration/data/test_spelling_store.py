@@ -1,0 +1,64 @@
+"""Learned renames in the store: kept for the security's ticker, and given over to a release that knows them."""
+
+from datetime import date
+
+import pytest
+from tenthman_decision import a_listing
+from tenthman_written_source import AT, DAYS, Written, rising
+
+from tenthman.data.bars import BarStore
+from tenthman.data.ingest import Span, ingest
+from tenthman.data.spellings import SpellingStore
+from tenthman.db.pool import Pool
+from tenthman.domain.market import MarketKind, Provenance, Rename, Universe
+from tenthman.domain.spelling import Spellings
+
+DAY = DAYS[5]
+TOLD = Rename(old="AAA", new="NEW", on=DAY)
+BEFORE = Universe(listings=(a_listing("AAA"), a_listing("BBB")), index_ticker="SPY")
+AFTER = Universe(listings=(a_listing("NEW"), a_listing("BBB")), index_ticker="SPY", renames=(TOLD,))
+MARKET = "m"
+
+
+@pytest.fixture
+def bars(pool: Pool) -> BarStore:
+    store = BarStore(pool, MARKET)
+    store.save_market(
+        Provenance(
+            kind=MarketKind.LIVE,
+            name="m",
+            description="d",
+            source="s",
+            price_basis="b",
+            licence="l",
+            content_hash=MARKET,
+        ),
+        BEFORE,
+    )
+    return store
+
+
+def test_a_learned_rename_stays_until_a_release_knows_it_and_then_all_bars_go_over(pool: Pool, bars: BarStore) -> None:
+    store, span = SpellingStore(pool, MARKET), Span(sessions=tuple(DAYS[:10]))
+    assert store.load(BEFORE) == Spellings()
+    ingest(bars, Written({"AAA": rising(100.0, 5)}), ["AAA"], span, AT, 2)
+    assert store.learn(BEFORE, [TOLD], "s", AT).fresh == (TOLD,)
+    ingest(bars, Written({"AAA": rising(100.0, 10)}), ["AAA"], span, AT, 2)
+    assert store.load(BEFORE) == Spellings((TOLD,))
+    assert store.learn(BEFORE, [TOLD], "s", AT).fresh == ()
+    assert store.load(AFTER) == Spellings()
+    assert bars.carry_over(store.carried(AFTER)) == 10
+    assert bars.spans(["AAA", "NEW"]) == {"NEW": (DAYS[0], DAYS[9])}
+    assert bars.carry_over(store.carried(AFTER)) == 0
+
+
+def test_a_rename_to_a_name_that_the_store_has_bars_of_is_refused_and_not_kept(pool: Pool, bars: BarStore) -> None:
+    store, span = SpellingStore(pool, MARKET), Span(sessions=tuple(DAYS[:10]))
+    ingest(bars, Written({"AAA": rising(100.0, 5), "NEW": rising(1.0, 3)}), ["AAA", "NEW"], span, AT, 2)
+    (refused,) = store.learn(BEFORE, [TOLD], "s", AT).refused
+    assert refused.text == (
+        f"AAA is said to be NEW from {DAY} on: not taken over, since the store has bars of another NEW from {DAYS[0]} "
+        f"to {DAYS[2]}"
+    )
+    assert store.load(BEFORE) == Spellings()
+    assert store.learn(BEFORE, [Rename(old="BBB", new="B2", on=date(2020, 1, 8))], "s", AT).refused == ()
