@@ -12,7 +12,7 @@ from tenthman.cli.output import ConfigOption, JsonOption, show_json, show_lines
 from tenthman.cli.session import start
 from tenthman.cli.slippage import slippage_command
 from tenthman.db.anchors import ANCHORS, Anchors, read_anchors
-from tenthman.domain.errors import ConfigError
+from tenthman.domain.errors import AuditBroken, ConfigError
 
 if TYPE_CHECKING:
     from tenthman.db.audit import Verified
@@ -41,7 +41,7 @@ def verify_command(
     """Recompute the whole chain; fails naming the first event that does not fit.
 
     The desk notes outside the database, after each cycle, how far the chain has got; it is held against these anchors,
-    so that events cut off its end are missed too.
+    so that events cut off its end, and a chain that was wiped, are missed too.
     """
     from tenthman.db.audit import verify_anchored
     from tenthman.scheduler.storage import open_storage
@@ -54,6 +54,8 @@ def verify_command(
         raise ConfigError(f"{path}: the anchors cannot be read: {error.strerror}") from None
     with open_storage(config) as pool:
         found = verify_anchored(pool, () if anchors is None else anchors.held)
+    if anchors is not None and anchors.held and found.anchor is None:
+        _require_another_store(path, anchors, found, ours=anchor is not None or config.secrets.database_url is None)
     if as_json:
         noted = None if found.anchor is None else found.anchor.events
         show_json({"events": found.events, "intact": True, "head": found.head, "anchored_events": noted})
@@ -61,6 +63,18 @@ def verify_command(
     typer.echo(f"the chain of {found.events} audit events is intact")
     for line in _anchored(path, anchors, found):
         typer.echo(line)
+
+
+def _require_another_store(path: Path, anchors: Anchors, found: "Verified", *, ours: bool) -> None:
+    """AuditBroken where the anchors, none of them of this chain, are those that it must be held against."""
+    if not ours:
+        return
+    last = max(anchors.held, key=lambda item: item.events)
+    raise AuditBroken(
+        f"{path}: none of its {len(anchors.held)} anchors is of the chain of {found.events} events in this database: "
+        f"a chain of {last.events} events was noted at {last.at:%Y-%m-%d %H:%M} of run {last.run_id}. The database was "
+        "made anew, or the file belongs to another one"
+    )
 
 
 def _anchored(path: Path, anchors: Anchors | None, found: "Verified") -> Iterator[str]:
@@ -72,7 +86,8 @@ def _anchored(path: Path, anchors: Anchors | None, found: "Verified") -> Iterato
     if anchors.unreadable:
         yield f"{path}: line {anchors.unreadable[0]} is no anchor ({len(anchors.unreadable)} such lines)"
     if found.anchor is None:
-        yield f"{path}: holds no anchor of this chain: {unseen}"
+        others = f", {len(anchors.held)} of other databases" if anchors.held else ""
+        yield f"{path}: holds no anchor of this chain{others}: {unseen}"
     else:
         yield f"{path}: held against anchors up to event {found.anchor.events}, {found.anchor.at:%Y-%m-%d %H:%M}"
 

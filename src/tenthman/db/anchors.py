@@ -1,7 +1,8 @@
 """Where the audit chain had got to, noted outside the database: a chain that was cut or written anew does not fit it.
 
-A file of lines, each with the chain's first hash (its name), how many events it had, the last one's hash, and the run
-and market time that it was noted by. It only grows, and each line is on disk before the desk goes on.
+A file of lines, each with the chain's first hash (its name), how many events it had, the last one's hash, the run and
+market time that it was noted by, and the database that held it. It only grows, and each line is on disk before the desk
+goes on.
 """
 
 import fcntl
@@ -18,13 +19,17 @@ ANCHORS = "audit-anchors.jsonl"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anchor:
-    """The chain `chain` (the hash of its first event) had `events` events, the last of which had `hash`."""
+    """The chain `chain` (the hash of its first event) had `events` events, the last of which had `hash`.
+
+    `store` names the database that held it: a chain with another first event in there took its place.
+    """
 
     chain: str
     events: int
     hash: str
     run_id: str
     at: datetime
+    store: str
 
     def __post_init__(self) -> None:
         require_aware("at", self.at)
@@ -79,6 +84,7 @@ def _anchor(line: bytes) -> Anchor | None:
             hash=str(told["hash"]),
             run_id=str(told["run_id"]),
             at=datetime.fromisoformat(told["at"]),
+            store=str(told["store"]),
         )
     except (ValueError, KeyError, TypeError, OverflowError):
         return None

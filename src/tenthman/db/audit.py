@@ -66,10 +66,10 @@ class Verified:
 def note(pool: Pool, path: Path, run_id: str, at: datetime) -> None:
     """Write down in `path`, outside the database, where the chain has got to. Raises OSError."""
     with pool.connection() as connection:
-        ends = connection.execute(_SQL["ends"]).fetchone()
+        ends, store = connection.execute(_SQL["ends"]).fetchone(), _store(connection)
     if ends is not None and ends[0] is not None:
         chain, events, last = ends
-        write_anchor(path, Anchor(chain=chain, events=events, hash=last, run_id=run_id, at=at))
+        write_anchor(path, Anchor(chain=chain, events=events, hash=last, run_id=run_id, at=at, store=store))
 
 
 def verify(pool: Pool) -> int:
@@ -82,14 +82,69 @@ def verify(pool: Pool) -> int:
 
 
 def verify_anchored(pool: Pool, anchors: Sequence[Anchor]) -> Verified:
-    """Recompute the whole chain and hold it against what was noted of it; notes of other chains say nothing.
+    """Recompute the whole chain and hold it against what was noted of it; notes of other databases say nothing.
 
-    Raises AuditBroken as `verify` does, and when the chain is shorter than, or another than, a note says.
+    Raises AuditBroken as `verify` does, when the chain is shorter than, or another than, a note says, and when another
+    chain was noted to be in this very database.
     """
     with pool.connection() as connection, connection.cursor(name="audit_chain") as cursor:
+        store = _store(connection)
         cursor.itersize = _PAGE
         cursor.execute(_SQL["chain"])
-        return _held_against(_verified_links(cursor), anchors)
+        found = _held_against(_verified_links(cursor), anchors)
+        ends = connection.execute(_SQL["ends"]).fetchone()
+    replaced = _replaced(None if ends is None else ends[0], store, anchors)
+    if replaced is not None:
+        raise AuditBroken(replaced)
+    return found
+
+
+def misfit(pool: Pool, anchors: Sequence[Anchor]) -> str | None:
+    """What of `anchors` the chain does not hold, at a glance: single links are looked up, no hash is computed."""
+    with pool.connection() as connection:
+        ends, store = connection.execute(_SQL["ends"]).fetchone(), _store(connection)
+        chain = None if ends is None else ends[0]
+        mine = [item for item in anchors if item.chain == chain]
+        furthest = max(mine, key=lambda item: item.events, default=None)
+        link = None if furthest is None else connection.execute(_SQL["link"], [furthest.events]).fetchone()
+    if furthest is None or (link is not None and link[0] == furthest.hash):
+        return _replaced(chain, store, anchors)
+    return _cut(furthest, ends[1]) if link is None and ends is not None else _rewritten(furthest)
+
+
+def _store(connection: psycopg.Connection[tuple[Any, ...]]) -> str:
+    """A name of this database that outlives all that is in it."""
+    row = connection.execute(_SQL["store"]).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def _replaced(chain: str | None, store: str, anchors: Sequence[Anchor]) -> str | None:
+    """That `store` held another chain than the one that begins with `chain` (None: it has no event)."""
+    others = [item for item in anchors if item.store == store and item.chain != chain]
+    if not others:
+        return None
+    furthest = max(others, key=lambda item: item.events)
+    return (
+        f"the audit chain of this database is not the one that was noted {_when(furthest)}, with {furthest.events} "
+        f"events: it was wiped{'' if chain is None else ' and written anew'}"
+    )
+
+
+def _cut(anchor: Anchor, events: int) -> str:
+    lost = anchor.events - events
+    which = f"event {anchor.events} was" if lost == 1 else f"events {events + 1} to {anchor.events} were"
+    return (
+        f"audit {which} cut off the end: {_when(anchor)} the chain was noted to have {anchor.events}; a database "
+        "restored from an older backup looks the same"
+    )
+
+
+def _rewritten(anchor: Anchor) -> str:
+    return (
+        f"audit event {anchor.events} is not the one that was noted {_when(anchor)}: the chain was cut before "
+        "it and written on"
+    )
 
 
 def _held_against(links: Iterator[tuple[int, str]], anchors: Sequence[Anchor]) -> Verified:
@@ -101,17 +156,9 @@ def _held_against(links: Iterator[tuple[int, str]], anchors: Sequence[Anchor]) -
         while due and due[0].events == events:
             furthest = due.popleft()
             if furthest.hash != head:
-                raise AuditBroken(
-                    f"audit event {events} is not the one that was noted {_when(furthest)}: the chain was cut before "
-                    "it and written on"
-                )
+                raise AuditBroken(_rewritten(furthest))
     if due:
-        furthest = due[-1]
-        lost = furthest.events - events
-        which = f"event {furthest.events} was" if lost == 1 else f"events {events + 1} to {furthest.events} were"
-        raise AuditBroken(
-            f"audit {which} cut off the end: {_when(furthest)} the chain was noted to have {furthest.events}"
-        )
+        raise AuditBroken(_cut(due[-1], events))
     return Verified(events=events, head=head, anchor=furthest)
 
 

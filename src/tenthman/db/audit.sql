@@ -8,6 +8,12 @@ SELECT sequence, hash FROM audit_events ORDER BY sequence DESC LIMIT 1
 SELECT (SELECT hash FROM audit_events WHERE sequence = 1), sequence, hash
 FROM audit_events ORDER BY sequence DESC LIMIT 1
 
+-- name: link
+SELECT hash FROM audit_events WHERE sequence = %s
+
+-- name: store
+SELECT (SELECT system_identifier FROM pg_control_system())::text || '/' || current_database()
+
 -- name: append
 INSERT INTO audit_events (sequence, run_id, at, kind, subject, payload, previous_hash, hash)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s)

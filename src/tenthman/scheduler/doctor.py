@@ -12,13 +12,14 @@ from decimal import Decimal
 from tenthman.agents.llm_interface import open_language_model
 from tenthman.config import Config
 from tenthman.data.calendar import sessions_between
-from tenthman.domain.errors import TenthManError
+from tenthman.domain.errors import AuditBroken, TenthManError
 from tenthman.domain.opinion import Prompt, ReplyState, Role
 from tenthman.domain.order import Broker, TradingState
 from tenthman.exchange.practice import make_practice_market, practice_range
 from tenthman.exchange.process import ExchangeProcess
 from tenthman.execution.client import AlpacaBroker
 from tenthman.news.ollama_embedder import open_embedder
+from tenthman.scheduler.anchoring import missing_from_chain
 from tenthman.scheduler.calendar_check import MAX_CLOCK_SKEW, differing_day, disagreement
 from tenthman.scheduler.clock import wall_now
 from tenthman.scheduler.kill_switch import asked_by, switch_path
@@ -51,6 +52,7 @@ def examine(config: Config) -> Iterator[Finding]:
         ("disk", _disk, "free some space, or point TENTHMAN_HOME at a larger disk"),
         ("libraries", _libraries, "install the package that holds it: `libgomp1` on Debian and Ubuntu"),
         ("database", _database, "unset DATABASE_URL to use the embedded server, or start the server it names"),
+        ("audit chain", _chain, 'read docs/runbook.md, "The audit chain is broken", before you trade'),
         ("language model", _language_model, "see `language` in models.yaml; for Ollama: `ollama pull` the model"),
         ("embedding model", _embedding_model, "install again from requirements.lock"),
         ("broker and calendar", _broker, "see `broker` in settings.yaml, and the keys in the environment"),
@@ -106,6 +108,14 @@ def _database(config: Config) -> str:
     if version is None or vector is None:
         raise OSError(f"the {where} lacks the pgvector extension")
     return f"{where}: PostgreSQL {version[0]}, pgvector {vector[0]}"
+
+
+def _chain(config: Config) -> str:
+    with open_storage(config) as pool:
+        found = missing_from_chain(config, pool)
+    if found is not None:
+        raise AuditBroken(found)
+    return "fits the anchors in TENTHMAN_HOME, as far as there are any; `tenthman audit verify` computes every hash"
 
 
 def _language_model(config: Config) -> str:

@@ -36,6 +36,7 @@ from tenthman.execution.client import AlpacaBroker
 from tenthman.execution.stream import TradeUpdates
 from tenthman.news.linker import Linker
 from tenthman.news.storage import NewsStore
+from tenthman.scheduler.anchoring import warn_of_misfit
 from tenthman.scheduler.challenger import WatchedSight, live_models
 from tenthman.scheduler.clock import Clock, WallClock, wall_now
 from tenthman.scheduler.feeds import Alarms, WithFeeds, open_reader
@@ -137,6 +138,7 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
         keeper.fill(begun)
         ledger, sight, desk = _open_desk(config, world, pool, keeper, renames, hours, begun, stack)
         settle_doubts(desk, begun)
+        warn_of_misfit(config, pool, ledger, begun, say)
         with bind(run_id=ledger.run_id):
             sight.examine(begun)
             events = None if world.listen is None else stack.enter_context(world.listen())

@@ -1,6 +1,7 @@
 """The audit chain: append-only, and every kind of tampering is found and named."""
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -195,9 +196,9 @@ def test_a_tail_that_was_cut_off_is_missed_after_the_chain_has_grown_past_it(poo
         verify_anchored(pool, held)
 
 
-def test_notes_of_another_chain_say_nothing_of_this_one(pool: Pool, tmp_path: Path) -> None:
+def test_notes_of_another_database_say_nothing_of_this_one(pool: Pool, tmp_path: Path) -> None:
     record(pool, 8)
-    held = noted(pool, tmp_path / "anchors.jsonl")
+    held = [replace(item, store="1/another") for item in noted(pool, tmp_path / "anchors.jsonl")]
     cut(pool, 0)
     with pool.connection() as connection, connection.cursor() as cursor:
         append(cursor, RUN, NOON, EventKind.ALERT, "a new database", None)
