@@ -47,15 +47,15 @@ from tenthman.scheduler.intraday import run_step
 from tenthman.scheduler.keeper import BarKeeper
 from tenthman.scheduler.kill_switch import asked_by, switch_path
 from tenthman.scheduler.listening import Listen, wait_for
-from tenthman.scheduler.market_shares import MarketShares
+from tenthman.scheduler.market_shares import MarketShares, stored_splits
 from tenthman.scheduler.orchestrator import Desk, settle_doubts
-from tenthman.scheduler.scoring import Score, lexicon_scores, open_scorer, rescored
 from tenthman.scheduler.reconcile import PayingBroker
 from tenthman.scheduler.renames import RenameWatch
+from tenthman.scheduler.scoring import Score, lexicon_scores, open_scorer, rescored
 from tenthman.scheduler.share_watch import ShareWatch
 from tenthman.scheduler.sight import GatheredSight
-from tenthman.scheduler.state import Ledger, newest_run
 from tenthman.scheduler.spelled import MarketSource, Names, SpelledBars, SpelledBroker, SpelledSource
+from tenthman.scheduler.state import Ledger, newest_run
 from tenthman.scheduler.storage import open_storage
 from tenthman.scheduler.timeline import Step, StepKind, session_steps
 from tenthman.utils.logging import bind
@@ -130,9 +130,9 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
     with ExitStack() as stack:
         pool = stack.enter_context(open_storage(config))
         BarStore(pool, MARKET_ID).save_market(live_provenance(), world.universe)
-        hours = calendar_around(begun)
         world, renames = respelled(world, pool)
         renames.try_to_look(begun)
+        hours = calendar_around(begun)
         say("bringing the history of prices up to date")
         keeper = BarKeeper(pool, MARKET_ID, world.source, world.second, world.universe, hours, config.settings.data)
         keeper.fill(begun)
@@ -145,10 +145,10 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
             for step in _appointments(config, hours, begun, sessions):
                 say(f"next: {step.kind.value} of {step.session} at {step.at:%Y-%m-%d %H:%M} UTC")
                 wait_for(step, desk, world.clock, events)
-                _keep(desk, step, world.clock, say)
-                if step.kind is not StepKind.CHECK:
                 if step.kind is StepKind.MORNING:
                     renames.try_to_look(step.at)
+                _keep(desk, step, world.clock, say)
+                if step.kind is not StepKind.CHECK:
                     ledger.anchor(config.home / ANCHORS, step.at)
 
 
@@ -157,9 +157,9 @@ def _open_desk(
     world: World,
     pool: Pool,
     keeper: BarKeeper,
+    renames: RenameWatch,
     hours: tuple[SessionHours, ...],
     begun: datetime,
-    renames: RenameWatch,
     stack: ExitStack,
 ) -> tuple[Ledger, GuardedSight, Desk]:
     """The desk on what is stored, with its record and its guarded view; what it opened is closed with `stack`."""
@@ -187,6 +187,7 @@ def _open_desk(
         rearm_after_sessions=None,
         lateness=lambda at: (world.clock.now() - at).total_seconds(),
         kill_switch=partial(asked_by, switch_path(config)),
+        splits=stored_splits(FlagStore(pool, MARKET_ID)),
         shares=ShareWatch(MarketShares(FlagStore(pool, MARKET_ID), world.source, world.universe.renames)),
     )
     return ledger, guarded, desk
@@ -196,17 +197,15 @@ def catch_up(config: Config, world: World, pool: Pool, begun: datetime) -> None:
     """Store the bars that closed and the news that came since the live desk last looked, without trading."""
     bars, news = BarStore(pool, MARKET_ID), NewsStore(pool, MARKET_ID)
     bars.save_market(live_provenance(), world.universe)
-    hours = calendar_around(begun)
-    BarKeeper(pool, MARKET_ID, world.source, None, world.universe, hours, config.settings.data).fill(begun)
     world, renames = respelled(world, pool)
     renames.try_to_look(begun)
+    hours = calendar_around(begun)
+    BarKeeper(pool, MARKET_ID, world.source, None, world.universe, hours, config.settings.data).fill(begun)
     history = stored_history(world.universe, bars, news, hours, begun)
     since = begun - NEWS_ON_FIRST_START
     Gatherer(world.source, history, bars, news, Linker(world.universe), since).refresh(begun)
 
 
-@contextmanager
-def _with_feeds(config: Config, pool: Pool, source: Source, news: NewsStore, alarms: Alarms) -> Iterator[Source]:
 def in_our_names(broker: PayingBroker, pool: Pool, universe: Universe) -> SpelledBroker:
     """`broker` by the renames that the store knows."""
     return SpelledBroker(broker, Names(SpellingStore(pool, MARKET_ID).load(universe), wall_now))
@@ -225,6 +224,8 @@ def respelled(world: World, pool: Pool) -> tuple[World, RenameWatch]:
     return spelled, RenameWatch(store, world.source, world.universe, names)
 
 
+@contextmanager
+def _with_feeds(config: Config, pool: Pool, source: Source, news: NewsStore, alarms: Alarms) -> Iterator[Source]:
     """`source`, and the feeds of settings.yaml beside it where there are any."""
     with open_reader(config.settings.news, pool, news) as reader:
         yield source if reader is None else WithFeeds(source, reader, alarms)
