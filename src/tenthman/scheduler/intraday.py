@@ -61,7 +61,7 @@ def _close(desk: Desk, step: Step) -> Book:
     book = settle(desk, step)
     view = desk.sight.after_close(step.at)
     raise_stops(desk, book, view, step)
-    market = shadow_market(desk.config, view.panel, desk.hours, desk.ledger.sales(), desk.dividends)
+    market = shadow_market(desk.config, view.panel, desk.hours, desk.ledger.sales(), desk.dividends, desk.splits)
     if settle_shadows(desk.ledger, market, step.at, final=False):
         horizon = desk.config.risk_rules.stops.horizon_sessions
         judge_committees(desk.ledger, desk.config.agents.demotion, horizon, step.at)

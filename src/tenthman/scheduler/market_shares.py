@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from typing import Protocol
 
 import structlog
@@ -12,6 +13,7 @@ from tenthman.domain.errors import BrokerUnavailable, DataError, SetupError
 from tenthman.domain.market import NEW_YORK, Rename
 from tenthman.domain.shares import ShareChange, ratio_of
 from tenthman.exchange.orders import ShareSplit
+from tenthman.scheduler.shadows import Splits
 from tenthman.scheduler.share_watch import Tells
 
 URGENT = timedelta(minutes=10)
@@ -67,6 +69,19 @@ class MarketShares:
     def _is_due(self, name: str, at: datetime, counts: timedelta) -> bool:
         asked = self._asked.get(name)
         return asked is None or at - asked >= counts
+
+
+def stored_splits(flags: FlagStore) -> Splits:
+    """Of a market whose bars are adjusted for every split that is stored of it."""
+
+    def ratio(ticker: str, first: date, last: date) -> Fraction:
+        found = Fraction(1)
+        for item in flags.actions([ticker], first, last):
+            if item.kind is ActionKind.SPLIT and item.ex_date > first:
+                found *= ratio_of(item.value)
+        return found
+
+    return ratio
 
 
 def renamed(renames: Iterable[Rename], tickers: Sequence[str], first: date, last: date) -> tuple[ShareChange, ...]:

@@ -35,7 +35,7 @@ from tenthman.risk.figures import STATES
 from tenthman.scheduler.book import BrokerState, Origin, build_book, flatten
 from tenthman.scheduler.holes import Cycle, CycleHoles
 from tenthman.scheduler.record import NEVER_ARRIVED, Record
-from tenthman.scheduler.shadows import Dividends, no_dividends
+from tenthman.scheduler.shadows import Dividends, Splits, no_dividends, no_splits
 from tenthman.scheduler.share_watch import ShareWatch, follow, tell_missing
 from tenthman.scheduler.sight import Sight
 from tenthman.scheduler.timeline import Step, StepKind
@@ -55,8 +55,8 @@ class Desk:
     `model_of` names the model that decides in a session. `rearm_after_sessions`: how long the desk stays halted where
     a rule stands in for the person who re-arms; None where it is a person. `lateness`: seconds by which the wall
     clock is past a step's time; none where the market waits for the desk. `kill_switch`: what it asks for now.
-    `dividends`: what the account is paid, for entries that it was not let to make. `shares`: what is known of splits
-    and new names of what is held.
+    `dividends`: what the account is paid, for entries that it was not let to make. `splits`: those
+    that bars are adjusted for later, for the same. `shares`: what is known of splits and new names of what is held.
     """
 
     config: Config
@@ -72,6 +72,7 @@ class Desk:
     lateness: Callable[[datetime], float] = lambda _at: 0.0
     kill_switch: Callable[[], TradingState] = lambda: TradingState.ACTIVE
     dividends: Dividends = no_dividends
+    splits: Splits = no_splits
     shares: ShareWatch = field(default_factory=ShareWatch)
 
 

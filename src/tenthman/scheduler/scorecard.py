@@ -17,8 +17,9 @@ from tenthman.db.sql import load_queries
 from tenthman.domain.errors import ConfigError
 from tenthman.domain.market import Panel, SessionHours
 from tenthman.domain.opinion import ReplyState, Stance
+from tenthman.scheduler.market_shares import stored_splits
 from tenthman.scheduler.record import Ending, Shadow
-from tenthman.scheduler.shadows import Dividends, ShadowMarket, no_dividends, shadow_market
+from tenthman.scheduler.shadows import Dividends, ShadowMarket, no_dividends, no_splits, shadow_market
 from tenthman.scheduler.state import Ledger
 from tenthman.scheduler.worth import AgentKey, Agreement, Card, Opinion, Twin, agreements, cards
 
@@ -79,7 +80,8 @@ def _opinions(config: Config, pool: Pool, run: Row) -> list[Opinion]:
     final = run["status"] != "running"
     panel, _ = BarStore(pool, run["market_id"]).panel_until(run["last_session"])
     dividends = _dividends(config, pool, run, sorted({row["ticker"] for row in entries}))
-    market = shadow_market(config, panel, _hours(panel), Ledger.attach(pool, run["run_id"]).sales(), dividends)
+    splits = stored_splits(FlagStore(pool, run["market_id"])) if run["world"] == "paper" else no_splits
+    market = shadow_market(config, panel, _hours(panel), Ledger.attach(pool, run["run_id"]).sales(), dividends, splits)
     twins = {row["decision_id"]: _followed(row, market, final=final) for row in entries}
     sessions = {row["decision_id"]: row["session"] for row in entries}
     said = _rows(pool, "opinions", run=run["run_id"])

@@ -8,7 +8,8 @@ when the latch leaves ACTIVE, is withdrawn. 2. Exit by stop or target, or when t
 open of the session in which the position has been held for `horizon_sessions`, at a run of decisions in which the model
 says SELL, or when the drawdown stop (or the kill switch) has everything sold. Stops are raised after each close where
 the desk's are. 3. Still held at the end of the run: valued at the last close, as the account is. Dividends are paid on
-the ex-date where the account is paid them.
+the ex-date where the account is paid them. Where bars are adjusted for splits that came after the decision, so is the
+shadow while it is followed; it ends in the shares and prices of its decision.
 
 Not followed are the limits of the book: a shadow stands for one entry, not for the account. A desk that is HALTED holds
 on to what it has beyond its horizon; its shadows end in time.
@@ -19,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 
@@ -52,6 +54,15 @@ def no_dividends(_ticker: str) -> Mapping[date, float]:
 
 
 def dividends_of(market: MarketData) -> Dividends:
+Splits = Callable[[str, date, date], Fraction]
+"""How many shares of a ticker there are on a day for one on an earlier day."""
+
+
+def no_splits(_ticker: str, _first: date, _last: date) -> Fraction:
+    """Of a market whose bars are as they were when they were traded."""
+    return Fraction(1)
+
+
     """What the market knows of dividends; nothing where it knows none."""
     columns = {ticker: column for column, ticker in enumerate(market.panel.tickers)}
 
@@ -113,6 +124,7 @@ class ShadowMarket:
         dividends: Dividends = no_dividends,
         trailing: Trailing | None = None,
     ) -> None:
+        splits: Splits = no_splits,
         self._panel = panel
         held = set(panel.sessions.astype(object))
         self._hours: Mapping[date, SessionHours] = {item.session: item for item in hours if item.session in held}
@@ -123,10 +135,19 @@ class ShadowMarket:
         self._dividends = dividends
         self._trailing = trailing
 
+        self._splits = splits
     def ending_of(self, shadow: Shadow, *, final: bool) -> Ending | None:
         """How `shadow` ends over the bars there are; None while it goes on. `final`: the run is over, so it ends."""
         sessions = self._panel.sessions
         first = int(np.searchsorted(sessions, np.datetime64(shadow.opened_session, "D")))
+        sessions = self._panel.sessions
+        ratio = self._splits(shadow.ticker, shadow.opened_session, self._session(-1)) if len(sessions) else Fraction(1)
+        if ratio == 1:
+            return self._ending(shadow, final=final)
+        ending = self._ending(_adjusted(shadow, ratio), final=final)
+        return None if ending is None else _as_decided(ending, ratio)
+
+    def _ending(self, shadow: Shadow, *, final: bool) -> Ending | None:
         if first == len(sessions) and not final:
             return None
         if first == len(sessions) or self._session(first) != shadow.opened_session or not self._is_bar(shadow, first):
@@ -310,15 +331,23 @@ class ShadowMarket:
 
 
 def shadow_market(
-    config: Config, panel: Panel, hours: Sequence[SessionHours], sales: Sales, dividends: Dividends
+    config: Config,
+    panel: Panel,
+    hours: Sequence[SessionHours],
+    sales: Sales,
+    dividends: Dividends,
+    splits: Splits = no_splits,
 ) -> ShadowMarket:
     """What the shadows of a desk that runs under `config` are walked over."""
     rules = config.risk_rules
     multiple = rule_numbers(rules).trailing_atr
     trailing = None
     if multiple != OFF:
-        trailing = Trailing(ranges=atr(panel, rules.stops.atr_sessions), multiple=multiple)
-    return ShadowMarket(panel, hours, config.settings.costs, sales=sales, dividends=dividends, trailing=trailing)
+        closes = trusted_closes(panel, config.settings.data.stale_sessions)
+        trailing = Trailing(ranges=atr(panel, rules.stops.atr_sessions), closes=closes, multiple=multiple)
+    return ShadowMarket(
+        panel, hours, config.settings.costs, sales=sales, dividends=dividends, splits=splits, trailing=trailing
+    )
 
 
 def settle_shadows(record: Record, market: ShadowMarket, at: datetime, *, final: bool) -> int:
@@ -334,3 +363,28 @@ def settle_shadows(record: Record, market: ShadowMarket, at: datetime, *, final:
 
 def _never(shadow: Shadow) -> Ending:
     return Ending(entry=None, exit=None, session=shadow.opened_session, reason="never_filled", fees=Decimal(0))
+def _adjusted(shadow: Shadow, ratio: Fraction) -> Shadow:
+    """`shadow` in shares of after a split."""
+    return replace(
+        shadow,
+        quantity=shadow.quantity * ratio.numerator / ratio.denominator,
+        limit_price=_over(shadow.limit_price, ratio),
+        stop_price=_over(shadow.stop_price, ratio),
+        target_price=_over(shadow.target_price, ratio),
+    )
+
+
+def _as_decided(ending: Ending, ratio: Fraction) -> Ending:
+    """`ending` in prices of shares before a split."""
+    entry, left = ending.entry, ending.exit
+    return replace(
+        ending,
+        entry=None if entry is None else _over(entry, 1 / ratio),
+        exit=None if left is None else _over(left, 1 / ratio),
+    )
+
+
+def _over(price: Decimal, ratio: Fraction) -> Decimal:
+    return price * ratio.denominator / ratio.numerator
+
+

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from tenthman_markets import HALT, OHLC, at, small_market
@@ -233,3 +234,20 @@ def test_dividends_of_the_sessions_it_is_held_over_are_paid_and_rounded_as_the_a
     assert found is not None
     assert (found.exit, found.reason, found.dividends) == (Decimal(98), "time", Decimal("5.0004"))
     assert found.gained(Decimal(10)) == Decimal("-5.04"), "ten dollars lost, five paid, four cents of fees"
+
+
+def test_a_shadow_from_before_a_split_ends_as_if_its_bars_had_not_been_adjusted() -> None:
+    """Two for one on the second day halves all bars that are stored of the first; the shadow keeps its own shares."""
+    halved = market_of(tuple(price / 2 for price in QUIET), (49.5, 54.0, 49.0, 53.5))
+
+    def doubled(ticker: str, first: date, last: date) -> Fraction:
+        return Fraction(2 if ticker == "AAPL" and first < halved.hours[1].session <= last else 1)
+
+    found = ShadowMarket(halved.panel, halved.hours, FREE, splits=doubled).ending_of(shadow(halved), final=False)
+    plain = ending(market_of(QUIET, (99.0, 108.0, 98.0, 107.0)))
+    assert found == replace(plain, fees=found.fees if found else plain.fees)
+    assert (plain.entry, plain.exit, plain.reason) == (Decimal(99), Decimal(107), "target")
+    fresh = replace(shadow(halved), opened_session=halved.hours[1].session)
+    kept = ShadowMarket(halved.panel, halved.hours, FREE, splits=doubled).ending_of(fresh, final=False)
+    assert kept is not None
+    assert kept.entry == Decimal("49.5"), "what was decided after it is in its prices already"
