@@ -53,7 +53,6 @@ def no_dividends(_ticker: str) -> Mapping[date, float]:
     return {}
 
 
-def dividends_of(market: MarketData) -> Dividends:
 Splits = Callable[[str, date, date], Fraction]
 """How many shares of a ticker there are on a day for one on an earlier day."""
 
@@ -63,6 +62,7 @@ def no_splits(_ticker: str, _first: date, _last: date) -> Fraction:
     return Fraction(1)
 
 
+def dividends_of(market: MarketData) -> Dividends:
     """What the market knows of dividends; nothing where it knows none."""
     columns = {ticker: column for column, ticker in enumerate(market.panel.tickers)}
 
@@ -122,9 +122,9 @@ class ShadowMarket:
         *,
         sales: Sales = NO_SALES,
         dividends: Dividends = no_dividends,
+        splits: Splits = no_splits,
         trailing: Trailing | None = None,
     ) -> None:
-        splits: Splits = no_splits,
         self._panel = panel
         held = set(panel.sessions.astype(object))
         self._hours: Mapping[date, SessionHours] = {item.session: item for item in hours if item.session in held}
@@ -133,13 +133,11 @@ class ShadowMarket:
         self._columns = {ticker: column for column, ticker in enumerate(panel.tickers)}
         self._sales = sales
         self._dividends = dividends
+        self._splits = splits
         self._trailing = trailing
 
-        self._splits = splits
     def ending_of(self, shadow: Shadow, *, final: bool) -> Ending | None:
         """How `shadow` ends over the bars there are; None while it goes on. `final`: the run is over, so it ends."""
-        sessions = self._panel.sessions
-        first = int(np.searchsorted(sessions, np.datetime64(shadow.opened_session, "D")))
         sessions = self._panel.sessions
         ratio = self._splits(shadow.ticker, shadow.opened_session, self._session(-1)) if len(sessions) else Fraction(1)
         if ratio == 1:
@@ -148,6 +146,8 @@ class ShadowMarket:
         return None if ending is None else _as_decided(ending, ratio)
 
     def _ending(self, shadow: Shadow, *, final: bool) -> Ending | None:
+        sessions = self._panel.sessions
+        first = int(np.searchsorted(sessions, np.datetime64(shadow.opened_session, "D")))
         if first == len(sessions) and not final:
             return None
         if first == len(sessions) or self._session(first) != shadow.opened_session or not self._is_bar(shadow, first):
@@ -343,8 +343,7 @@ def shadow_market(
     multiple = rule_numbers(rules).trailing_atr
     trailing = None
     if multiple != OFF:
-        closes = trusted_closes(panel, config.settings.data.stale_sessions)
-        trailing = Trailing(ranges=atr(panel, rules.stops.atr_sessions), closes=closes, multiple=multiple)
+        trailing = Trailing(ranges=atr(panel, rules.stops.atr_sessions), multiple=multiple)
     return ShadowMarket(
         panel, hours, config.settings.costs, sales=sales, dividends=dividends, splits=splits, trailing=trailing
     )
@@ -361,8 +360,6 @@ def settle_shadows(record: Record, market: ShadowMarket, at: datetime, *, final:
     return ended
 
 
-def _never(shadow: Shadow) -> Ending:
-    return Ending(entry=None, exit=None, session=shadow.opened_session, reason="never_filled", fees=Decimal(0))
 def _adjusted(shadow: Shadow, ratio: Fraction) -> Shadow:
     """`shadow` in shares of after a split."""
     return replace(
@@ -388,3 +385,5 @@ def _over(price: Decimal, ratio: Fraction) -> Decimal:
     return price * ratio.denominator / ratio.numerator
 
 
+def _never(shadow: Shadow) -> Ending:
+    return Ending(entry=None, exit=None, session=shadow.opened_session, reason="never_filled", fees=Decimal(0))
