@@ -587,18 +587,6 @@ CREATE TABLE positions (
     CHECK ((closed_at IS NULL) = (quantity > 0))
 );
 
--- The account at every check: equity, and what was held.
-CREATE TABLE equity (
-    run_id       uuid NOT NULL REFERENCES runs (id),
-    at           timestamptz NOT NULL,
-    session      date NOT NULL,
-    equity_usd   numeric NOT NULL,
-    cash_usd     numeric NOT NULL,
-    peak_usd     numeric NOT NULL,
-    day_start_usd numeric NOT NULL,
-    positions    integer NOT NULL CHECK (positions >= 0),
-    holdings     jsonb NOT NULL,                               -- ticker -> {quantity, price}
-    PRIMARY KEY (run_id, at)
 -- Splits and new names of what a run holds: since when each share of `ticker` is new_shares / old_shares of `becomes`.
 -- They are entered when the account shows them; positions are in shares as they are today.
 CREATE TABLE share_changes (
@@ -612,6 +600,18 @@ CREATE TABLE share_changes (
     PRIMARY KEY (run_id, ticker, since)
 );
 
+-- The account at every check: equity, and what was held.
+CREATE TABLE equity (
+    run_id       uuid NOT NULL REFERENCES runs (id),
+    at           timestamptz NOT NULL,
+    session      date NOT NULL,
+    equity_usd   numeric NOT NULL,
+    cash_usd     numeric NOT NULL,
+    peak_usd     numeric NOT NULL,
+    day_start_usd numeric NOT NULL,
+    positions    integer NOT NULL CHECK (positions >= 0),
+    holdings     jsonb NOT NULL,                               -- ticker -> {quantity, price}
+    PRIMARY KEY (run_id, at)
 );
 
 -- The latch. The newest row of a run is its state.

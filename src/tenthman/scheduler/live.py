@@ -47,7 +47,7 @@ from tenthman.scheduler.intraday import run_step
 from tenthman.scheduler.keeper import BarKeeper
 from tenthman.scheduler.kill_switch import asked_by, switch_path
 from tenthman.scheduler.listening import Listen, wait_for
-from tenthman.scheduler.market_shares import MarketShares
+from tenthman.scheduler.market_shares import MarketShares, stored_splits
 from tenthman.scheduler.orchestrator import Desk, settle_doubts
 from tenthman.scheduler.reconcile import PayingBroker
 from tenthman.scheduler.renames import RenameWatch
@@ -187,6 +187,7 @@ def _open_desk(
         rearm_after_sessions=None,
         lateness=lambda at: (world.clock.now() - at).total_seconds(),
         kill_switch=partial(asked_by, switch_path(config)),
+        splits=stored_splits(FlagStore(pool, MARKET_ID)),
         shares=ShareWatch(MarketShares(FlagStore(pool, MARKET_ID), world.source, world.universe.renames)),
     )
     return ledger, guarded, desk
