@@ -49,8 +49,8 @@ class Trials:
 class Comparison:
     """A benchmark over the same sessions, net of costs, and the run's excess over it.
 
-    `excess` is the mean difference of returns a year with its bootstrap interval, `excess_p_value` the one-sided chance
-    of so much by luck; `sharpe_difference` is Ledoit and Wolf's.
+    `excess` is the mean difference of returns a year with its bootstrap interval, `excess_p_value` how often so
+    much would be seen if the true excess were zero (one-sided); `sharpe_difference` is Ledoit and Wolf's.
     """
 
     name: str
@@ -80,7 +80,7 @@ class TradeFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NullFigures:
-    """What random entries brought under the same rules: Sharpe ratios, and the chance to do as well as the run."""
+    """What random entries brought under the same rules: Sharpe ratios, and the share that did as well as the run."""
 
     runs: int
     p_value: float

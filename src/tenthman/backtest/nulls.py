@@ -37,7 +37,7 @@ class NullRuns:
     entries: NDArray[np.int64]
 
     def p_value(self, statistic: float) -> float:
-        """The chance that a random run does at least as well: (1 + runs with a Sharpe so high) / (1 + runs).
+        """The share of random runs that do at least as well: (1 + runs with a Sharpe so high) / (1 + runs).
 
         Davison and Hinkley (1997), section 4.2; a run that never traded counts as a Sharpe ratio of 0.
         """

@@ -33,8 +33,8 @@ class SweepReport:
     """A sweep, told. Sharpe ratios are a year, but for those inside outcomes.
 
     `trials` counts every setting tried on this market, those of earlier sweeps and backtests among them;
-    `deflated_sharpe` is the chance that the best one's true Sharpe ratio lies above what the best of so many without
-    skill would show (`expected_best_sharpe`), None where the best never moved.
+    `deflated_sharpe` is the probability that the best one's true Sharpe ratio exceeds the expected maximum of so many
+    without skill (`expected_best_sharpe`), None where the best never moved.
     """
 
     settings: int

@@ -17,7 +17,7 @@ from tenthman.cli.options import (
 )
 from tenthman.cli.output import ConfigOption, JsonOption, complain, show_json, show_lines
 from tenthman.cli.session import start
-from tenthman.cli.train import check_lines, refusal, score_lines
+from tenthman.cli.train import check_lines, refusal, score_lines, slope_line
 from tenthman.domain.errors import ConfigError, DataMissing
 from tenthman.scheduler.clock import wall_now
 
@@ -248,6 +248,7 @@ def _shown(told: Mapping[str, Any]) -> Iterator[str]:
         judged = evaluation["walk_forward"]
         yield f"scores out of fold, {len(judged['folds'])} folds:"
         yield from score_lines(judged)
+        yield slope_line([fold["slope"] for fold in judged["folds"]], metrics["slope"])
     yield "gate of promotion:"
     yield from check_lines(told["gate"])
     yield from (

@@ -94,7 +94,7 @@ def _lines(found: "Scorecard") -> Iterator[str]:
             f"(kappa {_signed(pair.kappa)})"
         )
     yield (
-        f"intervals hold with chance {found.level:.0%} and resample sessions; above zero a critic kept losses away, "
+        f"confidence intervals at {found.level:.0%}, by resampling sessions; above zero a critic kept losses away, "
         "below it cost gains; * advisory"
     )
     if found.otherwise:

@@ -97,7 +97,7 @@ def _rows(done: "Swept") -> list[tuple[str, str]]:
         ("median", _described(report.median, report.median_sharpe)),
         ("worst", _described(report.worst, report.worst_sharpe)),
         ("best of as many without skill", f"Sharpe {report.expected_best_sharpe:.2f} expected"),
-        ("deflated Sharpe of the best", f"{deflated} likely to be better than that"),
+        ("deflated Sharpe of the best", f"{deflated}: probability that its true ratio exceeds that"),
         ("beware", report.note),
         ("seconds", ", ".join(f"{stage} {spent:.1f}" for stage, spent in done.seconds.items())),
     ]

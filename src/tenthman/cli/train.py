@@ -1,8 +1,10 @@
 """`tenthman train`: a signal model by command, judged beside its baselines, kept, and promoted past the gate."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
+from statistics import mean, stdev
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -208,6 +210,15 @@ def _rank_ic(found: Mapping[str, Any] | None) -> str:
     return f"{found['mean']:+.4f} ({found['low']:+.4f} to {found['high']:+.4f})"
 
 
+def slope_line(folds: Sequence[float], model: float) -> str:
+    """The slopes of the calibration: the model's, and the folds' mean with its standard error, which no bound reads."""
+    count = "1 fold" if len(folds) == 1 else f"{len(folds)} folds"
+    line = f"slope of the calibration: {model:.2f}, over {count} {mean(folds):.2f}"
+    if len(folds) < 2:
+        return line
+    return f"{line} (standard error {stdev(folds) / math.sqrt(len(folds)):.2f}; folds share rows, so rather more)"
+
+
 def no_better(evaluation: "Manifest") -> list[str]:
     """In what the model is no better, out of fold, than what does without trees."""
     judged, found = evaluation["walk_forward"]["model"], []
@@ -268,8 +279,10 @@ def _lines(done: "Trained", promoted: bool) -> Iterator[str]:
     if done.tuned is not None:
         chosen = ", ".join(f"{name} {value:.4g}" for name, value in _tuned(done.tuned)["settings"].items())
         yield f"tuned on these very folds, so that their figures flatter it: {chosen}"
+    yield slope_line([fold["slope"] for fold in done.evaluation["walk_forward"]["folds"]], metrics["slope"])
     chance = deflated(done.evaluation, done.trials)
-    yield f"deflated Sharpe on paper: {'not measured' if chance is None else f'{chance:.1%}'}, {done.trials.n} trials"
+    told = "not measured" if chance is None else f"{chance:.1%}, the probability that the true ratio exceeds"
+    yield f"deflated Sharpe on paper: {told}{'' if chance is None else f' the best expected of {done.trials.n} trials'}"
     yield f"expires after {done.manifest['expires']}"
     weak = no_better(done.evaluation)
     if weak:

@@ -14,7 +14,7 @@ Values = tuple[float | None, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A figure and the bounds that hold the truth with the chance `level`; None where it cannot be had."""
+    """A figure and the bounds of a confidence interval at `level`; None where it cannot be had."""
 
     value: float | None
     low: float | None
@@ -35,8 +35,9 @@ class ModelFacts:
 class CostFacts:
     """The run at one multiple of the configured costs. Returns and drawdown are fractions, Sharpe is annual.
 
-    `psr` is the chance that the true Sharpe is above zero, `dsr` that it is above what the best of all trials would
-    show by luck alone. Excess is a year, over the same sessions. `trades` counts the closed ones.
+    `psr` is the probability that the true Sharpe exceeds zero, `dsr` that it exceeds the expected maximum of all trials
+    without skill, both given skew and kurtosis. Excess is a year, over the same sessions. `trades` counts the closed
+    ones.
     """
 
     costs: float
@@ -54,7 +55,7 @@ class CostFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchmarkFacts:
-    """A benchmark over the same sessions; `beaten_by_luck` is the chance of a Sharpe so far above its by luck alone."""
+    """A benchmark over the same sessions; `beaten_by_luck` is the one-sided p of the desk's Sharpe above its."""
 
     name: str
     net_return: float
@@ -144,7 +145,7 @@ class IcMonth:
 class IcFacts:
     """Information coefficients over `horizon` sessions ahead; `icir` is the mean rank IC over its deviation.
 
-    `p_value` is the one-sided chance of so high a mean rank IC without any skill.
+    `p_value` is one-sided: how often scores without skill would show a mean rank IC at least so high.
     """
 
     horizon: int

@@ -36,8 +36,9 @@ def claim_sentence(evaluation: Evaluation) -> str:
     shared = "" if evaluation.trials == 1 else f", shared among {evaluation.trials:,} trials"
     return (
         f"{evaluation.trades.closed:,} trades were closed, the rank IC of the scores is above zero, and the run beats "
-        f"random entries under the same rules, each beyond what luck does in {claim.alpha:.0%} of cases{shared}. This "
-        "says that there was an edge in these sessions, not that there will be one."
+        "random entries under the same rules, each with a p value that a desk without skill reaches in "
+        f"{claim.alpha:.0%} of cases at most{shared}. This says that there was an edge in these sessions, not that "
+        "there will be one."
     )
 
 

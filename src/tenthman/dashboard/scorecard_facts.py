@@ -60,7 +60,7 @@ class AgreementFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorthFacts:
-    """What the critics of a run were worth; intervals hold with chance `level`."""
+    """What the critics of a run were worth; confidence intervals at `level`."""
 
     entries: int
     level: float

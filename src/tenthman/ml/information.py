@@ -20,7 +20,7 @@ MIN_NAMES = 10
 class Information:
     """Mean coefficients over `sessions` sessions. `icir` is the mean rank IC over its spread (standard deviation).
 
-    `rank_ic` carries the interval of the mean and `p_value` the one-sided chance of so high a mean without any skill.
+    `rank_ic` carries the interval of the mean and `p_value` how often so high a mean is seen without skill.
     """
 
     sessions: int
@@ -46,7 +46,7 @@ class MeanTest:
 
     @property
     def p_value(self) -> float:
-        """One-sided: the chance of a mean at least so high if the truth were 0."""
+        """One-sided: how often a mean at least so high is seen if the truth is 0."""
         if not self.degrees or not self.standard_error > 0.0:
             return math.nan
         return float(t.sf(self.mean / self.standard_error, self.degrees))

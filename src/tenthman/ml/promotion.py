@@ -10,9 +10,9 @@ from tenthman.config import PromotionSettings
 class Evidence:
     """What is known of a challenger out of sample; None where it was not or could not be measured.
 
-    `deflated_sharpe`: the chance that its Sharpe ratio lies above what the best of all trials would show by luck.
-    `calibration_error`: expected calibration error of its probabilities. `rank_ic_low`: lower end of the interval of
-    its rank IC. `fold_rank_ics`: mean rank IC of each fold.
+    `deflated_sharpe`: the probability that its true Sharpe ratio exceeds the expected maximum of all trials without
+    skill. `calibration_error`: expected calibration error of its probabilities. `rank_ic_low`: lower end of the
+    interval of its rank IC. `fold_rank_ics`: mean rank IC of each fold.
     """
 
     deflated_sharpe: float | None

@@ -24,7 +24,9 @@ _CELLS_AT_ONCE = 4_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """`estimate` on the series as it is, and the bounds between which the truth lies with the chance `level`.
+    """`estimate` on the series as it is, and the bounds of a confidence interval at `level`.
+
+    Of many such intervals, each from a sample of its own, that share is to hold the truth.
 
     `block` is the mean block length in sessions (0 where blocks play no part).
     """

@@ -30,7 +30,7 @@ class SharpeMoments:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharpeDifference:
-    """Ours less theirs, annualised, its standard error, and the one-sided chance of so much if they were equal."""
+    """Ours less theirs, annualised, its standard error, and the one-sided p of so much if they are equal."""
 
     difference: float
     standard_error: float
@@ -78,7 +78,10 @@ def sharpe_moments(returns: Floats) -> SharpeMoments:
 
 
 def probabilistic_sharpe(moments: SharpeMoments, benchmark: float = 0.0) -> float:
-    """The chance that the true Sharpe ratio lies above `benchmark` (per session); NaN where `moments` are.
+    """The probability that the true Sharpe ratio exceeds `benchmark` (per session), given its moments.
+
+    It is 1 less the one-sided p of a ratio no higher than `benchmark`: of the estimate's error, not of how likely skill
+    was to begin with. NaN where `moments` are.
 
     Bailey and Lopez de Prado (2012), Journal of Risk 15(2): the ratio's error grows with negative skew and fat tails.
     """
@@ -122,7 +125,7 @@ def expected_best(trials: float, variance: float) -> float:
 
 
 def deflated_sharpe(moments: SharpeMoments, trials: float, variance: float) -> float:
-    """The chance that the true Sharpe ratio lies above what the best of `trials` without skill would show.
+    """The probability that the true Sharpe ratio exceeds the expected maximum of `trials` without skill.
 
     Bailey and Lopez de Prado (2014); with one trial it is `probabilistic_sharpe` above zero.
     """

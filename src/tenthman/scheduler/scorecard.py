@@ -32,7 +32,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scorecard:
-    """What the critics of `runs` were worth, by agent, model and prompt version; intervals hold with chance `level`.
+    """What the critics of `runs` were worth, by agent, model and prompt version; confidence intervals at `level`.
 
     Entries are followed at the costs, dividends and stops that are configured now: `otherwise` are the runs that were
     made under other settings.

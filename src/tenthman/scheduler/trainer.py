@@ -275,10 +275,10 @@ def _evidence(evaluation: Manifest | None, count: TrialCount) -> Evidence:
 
 
 def deflated(evaluation: Manifest, count: TrialCount) -> float | None:
-    """The chance that the Sharpe ratio on paper lies above the best of `count` trials without skill; None: not known.
+    """The probability that the true Sharpe ratio on paper exceeds the expected maximum of `count` trials without skill.
 
-    While fewer than `MANY_SHARPES` Sharpe ratios of trials are known, they are taken to scatter at least as much as
-    estimates around no skill do.
+    None: not known. While fewer than `MANY_SHARPES` Sharpe ratios of trials are known, they are taken to scatter at
+    least as much as estimates around no skill do.
     """
     paper = evaluation["paper"]
     if paper["sharpe"] is None:

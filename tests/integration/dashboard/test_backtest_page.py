@@ -101,6 +101,15 @@ def test_the_page_shows_the_numbers_of_the_json(page: Page, written: tuple[str, 
     assert f"{body['trials']} trials" in " ".join(page.text)
 
 
+def test_probabilities_and_p_values_are_called_what_they_are(page: Page) -> None:
+    told = " ".join(" ".join(page.text).split())
+    assert "probability that the true Sharpe ratio exceeds the expected maximum of" in told
+    assert "without skill, given skew and kurtosis" in told
+    assert "One-sided p" in told
+    for loose in ("more than luck", "by luck", "Chance of"):
+        assert loose not in told
+
+
 def test_the_list_of_trades_is_that_of_the_json(page: Page, written: tuple[str, dict[str, Any]]) -> None:
     cells = [attributes["data-v"] for tag, attributes in page.elements if tag == "td" and "data-v" in attributes]
     rows = [cells[place : place + 10] for place in range(0, len(cells), 10)]

@@ -113,7 +113,7 @@ def test_the_claim_is_told_with_what_speaks_against_it(story: Story) -> None:
     assert claim_sentence(story.evaluation) == f"Against it: {'; '.join(story.evaluation.claim.against)}."
     made = replace(story.evaluation, claim=Claim(made=True, against=(), alpha=0.05))
     text = claim_sentence(made)
-    assert "5% of cases, shared among 7 trials" in text
+    assert "in 5% of cases at most, shared among 7 trials" in text
     assert "not that there will be one" in text
 
 
