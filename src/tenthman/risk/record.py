@@ -4,6 +4,7 @@ They are put into words when somebody reads them, for most candidates of a run a
 """
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple, overload
 
 from tenthman.domain.money import ONE, PRICE_SCALE
@@ -79,42 +80,51 @@ class Record(Findings):
         return self._words
 
 
-def _gates_on(rules: RuleNumbers) -> list[int]:
+@lru_cache(maxsize=64)
+def _gates_on(rules: RuleNumbers) -> tuple[int, ...]:
     """Places of the gates that leave a check: all but those that are off."""
     off = {
         limits.DATA: rules.max_faults == OFF,
         limits.BLACKOUT: not rules.has_blackout,
         limits.COOL_OFF: rules.cool_off == OFF,
     }
-    return [place for place in range(len(limits.GATES)) if not off.get(place)]
+    return tuple(place for place in range(len(limits.GATES)) if not off.get(place))
 
 
-def _caps_on(rules: RuleNumbers) -> list[int]:
+@lru_cache(maxsize=64)
+def _caps_on(rules: RuleNumbers) -> tuple[int, ...]:
     """Places of the caps that leave a check."""
     off = {
         limits.CLUSTER_CAP: rules.max_cluster_fraction == OFF,
         limits.TURNOVER_CAP: rules.max_turnover_fraction == OFF,
     }
-    return [place for place in range(len(limits.CAPS)) if not off.get(place)]
+    return tuple(place for place in range(len(limits.CAPS)) if not off.get(place))
 
 
 def _gates_in_words(gates: Gates, rules: RuleNumbers) -> Iterator[Check]:
+    observed, asked = list(gates.observed), list(gates.asked)
+    # People read dollars; the arithmetic compares shares.
+    observed[limits.LIQUIDITY] *= observed[limits.PRICE]
+    asked[limits.LIQUIDITY] = rules.min_dollar_volume
     for place in _gates_on(rules):
-        observed, limit = _gate_words(place, gates, rules)
-        yield Check(rule=limits.GATES[place], observed=observed, limit=limit, passed=gates.passed[place])
+        yield _gate(place, observed[place], asked[place], gates.passed[place])
 
 
-def _gate_words(place: int, gates: Gates, rules: RuleNumbers) -> tuple[str, str]:
+@lru_cache(maxsize=4096)
+def _gate(place: int, observed: int, limit: int, passed: bool) -> Check:
+    """The check of a gate; kept, because most candidates of a run meet the same ones."""
+    seen, most = _gate_words(place, observed, limit)
+    return Check(rule=limits.GATES[place], observed=seen, limit=most, passed=passed)
+
+
+def _gate_words(place: int, observed: int, limit: int) -> tuple[str, str]:
     """What a gate saw and what it asks for."""
-    observed, limit = gates.observed[place], gates.asked[place]
     match place:
         case limits.PRICE:
             return _dollars(observed), f"at least {_dollars(limit)}"
         case limits.LIQUIDITY:
-            # People read dollars; the arithmetic compares shares.
-            traded = observed * gates.observed[limits.PRICE]
-            seen = str(traded // PRICE_SCALE) if traded else "unknown"
-            return seen, f"at least {rules.min_dollar_volume // PRICE_SCALE}"
+            seen = str(observed // PRICE_SCALE) if observed else "unknown"
+            return seen, f"at least {limit // PRICE_SCALE}"
         case limits.STATE:
             return STATES[observed].value, STATES[limit].value
         case limits.EQUITY:
@@ -136,20 +146,37 @@ def _gate_words(place: int, gates: Gates, rules: RuleNumbers) -> tuple[str, str]
 
 def _caps_in_words(caps: Caps, rules: RuleNumbers) -> Iterator[Check]:
     for place in _caps_on(rules):
-        observed, limit = _cap_words(place, caps, rules)
-        passed, bound = caps.shares[place] >= 1, place == caps.tightest
-        yield Check(rule=limits.CAPS[place], observed=observed, limit=limit, passed=passed, bound=bound)
+        if place == caps.tightest:
+            yield _bound(place, caps, rules)
+        else:
+            yield _slack(place, _looked_at(place, caps), caps.budgets[place], caps.shares[place] >= 1)
 
 
-def _cap_words(place: int, caps: Caps, rules: RuleNumbers) -> tuple[str, str]:
-    """What a cap looked at and what it allows; the one that bound tells what one share takes of it."""
+def _looked_at(place: int, caps: Caps) -> int:
+    return caps.volume if place == limits.VOLUME_CAP else caps.used[place]
+
+
+@lru_cache(maxsize=4096)
+def _slack(place: int, observed: int, budget: int, passed: bool) -> Check:
+    """The check of a cap that did not bind; kept, because on one book they are the same for every candidate."""
+    seen, most = _cap_words(place, observed, budget)
+    return Check(rule=limits.CAPS[place], observed=seen, limit=most, passed=passed)
+
+
+def _bound(place: int, caps: Caps, rules: RuleNumbers) -> Check:
+    """The check of the cap that bound: it tells what one share takes of it, too."""
+    seen, most = _cap_words(place, _looked_at(place, caps), caps.budgets[place])
+    if place != limits.VOLUME_CAP:
+        lost = arithmetic.loss_a_share(caps.limit, caps.stop, rules.gap)
+        seen = f"{seen}, {_dollars(lost if place <= limits.BUDGET_CAP else caps.limit)} a share"
+    return Check(rule=limits.CAPS[place], observed=seen, limit=most, passed=caps.shares[place] >= 1, bound=True)
+
+
+def _cap_words(place: int, observed: int, budget: int) -> tuple[str, str]:
+    """What a cap looked at and what it allows."""
     if place == limits.VOLUME_CAP:
-        return f"median volume {caps.volume or 'unknown'}", f"{caps.budgets[place]} shares"
-    seen, most = f"{_dollars(caps.used[place])} used", _dollars(caps.budgets[place])
-    if place != caps.tightest:
-        return seen, most
-    lost = arithmetic.loss_a_share(caps.limit, caps.stop, rules.gap)
-    return f"{seen}, {_dollars(lost if place <= limits.BUDGET_CAP else caps.limit)} a share", most
+        return f"median volume {observed or 'unknown'}", f"{budget} shares"
+    return f"{_dollars(observed)} used", _dollars(budget)
 
 
 def _dollars(amount: int) -> str:
