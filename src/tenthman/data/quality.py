@@ -180,12 +180,17 @@ def _steps(series: Series, present: NDArray[np.intp]) -> Iterator[tuple[int, flo
 
 
 def _gaps(present: NDArray[np.intp], count: int, longest: int) -> list[int]:
-    """Rows without a bar that follow one within `longest` sessions: who has left for good is no gap for ever."""
+    """Rows without a bar that follow one within `longest` sessions: who has left for good is no gap for ever.
+
+    Nor is who comes back after so long that it is another story: see `reunited`.
+    """
     if not len(present):
         return []
     missing = np.setdiff1d(np.arange(present[0], count), present)
-    since = missing - present[np.searchsorted(present, missing) - 1]
-    rows: list[int] = missing[(since <= longest) | (missing < present[-1])].tolist()
+    place = np.searchsorted(present, missing)
+    since = missing - present[place - 1]
+    away = np.r_[np.diff(present) - 1, count][place - 1]
+    rows: list[int] = missing[(since <= longest) | (away <= LONGEST_ABSENCE) & (missing < present[-1])].tolist()
     return rows
 
 

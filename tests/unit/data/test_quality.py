@@ -99,6 +99,8 @@ def test_a_ticker_that_comes_back_after_sixty_sessions_may_be_another_company() 
         close = np.array([100.0, 101.0, *[NAN] * missing, 4.0, 5.0])[:, None]
         sessions = np.array([item.session for item in days[: len(close)]], dtype="datetime64[D]")
         panel = Panel(sessions=sessions, tickers=(AAA,), **dict.fromkeys(FIELDS, close))
+        gaps = sum(flag.rule == quality.GAP for flag in examine(panel, 0, 4, {}))
+        assert gaps == (missing if missing <= 60 else 4), "each session of a gap is told, of a long absence the first"
         found = quality.reunited(panel, since)
         assert all("two histories stand in one ticker" in flag.detail for flag in found)
         assert all(
