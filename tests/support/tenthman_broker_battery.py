@@ -14,11 +14,11 @@ from tenthman_markets import HALT, at, small_market
 
 from tenthman.config import CostSettings
 from tenthman.domain.errors import OrderRejected
+from tenthman.domain.findings import Check
 from tenthman.domain.market import MarketData
 from tenthman.domain.order import (
     Broker,
     BrokerOrder,
-    Check,
     OrderStatus,
     OrderType,
     PriceChange,

@@ -20,6 +20,7 @@ from tenthman_trades import case_of as plain_case
 
 from tenthman.db.pool import Pool
 from tenthman.domain.audit import Decision
+from tenthman.domain.findings import Check
 from tenthman.domain.news import Passage
 from tenthman.domain.opinion import (
     Case,
@@ -29,15 +30,7 @@ from tenthman.domain.opinion import (
     Stance,
     Veto,
 )
-from tenthman.domain.order import (
-    BrokerOrder,
-    Check,
-    Denial,
-    OrderType,
-    Side,
-    SizedOrder,
-    TradingState,
-)
+from tenthman.domain.order import BrokerOrder, Denial, OrderType, Side, SizedOrder, TradingState
 from tenthman.scheduler.state import Ledger
 
 AS_OF = MORNING

@@ -7,19 +7,10 @@ from typing import Any
 
 from tenthman.db.pool import Pool
 from tenthman.domain.audit import Decision, RunKey, Slot
+from tenthman.domain.findings import Check
 from tenthman.domain.market import Period
 from tenthman.domain.opinion import Action, Case, Critique, Enter, ReplyState, Role, Signal, Stance
-from tenthman.domain.order import (
-    BrokerOrder,
-    Check,
-    Fill,
-    OrderStatus,
-    OrderType,
-    Purpose,
-    Side,
-    SizedOrder,
-    TimeInForce,
-)
+from tenthman.domain.order import BrokerOrder, Fill, OrderStatus, OrderType, Purpose, Side, SizedOrder, TimeInForce
 from tenthman.scheduler.state import Ledger
 
 MORNING = datetime(2020, 1, 6, 14, 0, tzinfo=UTC)

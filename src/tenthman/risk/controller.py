@@ -7,18 +7,10 @@ from dataclasses import replace
 from decimal import Decimal
 
 from tenthman.domain.audit import client_order_id
+from tenthman.domain.findings import Check
 from tenthman.domain.money import floor_e4, usd
 from tenthman.domain.opinion import Proposal
-from tenthman.domain.order import (
-    Check,
-    Denial,
-    OrderType,
-    Position,
-    Purpose,
-    Side,
-    SizedOrder,
-    TimeInForce,
-)
+from tenthman.domain.order import Denial, OrderType, Position, Purpose, Side, SizedOrder, TimeInForce
 from tenthman.risk.constraints import Candidate, caps, gates, totals_of
 from tenthman.risk.figures import BookFigures
 from tenthman.risk.limits import CAPS, GATES

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple, overload
 
+from tenthman.domain.findings import Check, Findings
 from tenthman.domain.money import ONE, PRICE_SCALE
-from tenthman.domain.order import Check, Findings
 from tenthman.risk import arithmetic, limits
 from tenthman.risk.figures import STATES
 from tenthman.risk.numbers import OFF, RuleNumbers

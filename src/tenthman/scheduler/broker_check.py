@@ -13,10 +13,10 @@ from decimal import Decimal
 from tenthman.config import Config
 from tenthman.data.calendar import sessions_between
 from tenthman.domain.errors import BrokerError, ConfigError, OrderRejected
+from tenthman.domain.findings import Check
 from tenthman.domain.order import (
     BrokerClock,
     BrokerOrder,
-    Check,
     Fill,
     OrderStatus,
     OrderType,

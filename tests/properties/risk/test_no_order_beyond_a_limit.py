@@ -12,7 +12,8 @@ from tenthman_risk import HOUSE_RULES, a_book, a_candidate, a_position, a_propos
 
 from tenthman.config import RiskRules
 from tenthman.domain.errors import DataMissing
-from tenthman.domain.order import Book, PendingEntry, SizedOrder, failed_rules
+from tenthman.domain.findings import failed_rules
+from tenthman.domain.order import Book, PendingEntry, SizedOrder
 from tenthman.risk.constraints import Candidate
 from tenthman.risk.controller import exit_order
 from tenthman.risk.figures import BEYOND_ALL, BookFigures, figures_of

@@ -3,7 +3,8 @@
 from tenthman_risk import a_book, a_candidate, a_position, assessed, house_rules
 
 from tenthman.domain.canonical import canonical_json
-from tenthman.domain.order import Check, Denial, SizedOrder, TradingState
+from tenthman.domain.findings import Check
+from tenthman.domain.order import Denial, SizedOrder, TradingState
 
 EVERY_RULE = house_rules(
     gap_allowance_fraction=0.01,
