@@ -10,7 +10,7 @@ from rich.table import Table
 from tenthman.cli.output import ConfigOption, JsonOption, results, say, show_json, show_table
 from tenthman.cli.session import start
 from tenthman.cli.slippage import slippage_line, with_points
-from tenthman.cli.split import split_command
+from tenthman.cli.split import paid_out_command, split_command
 from tenthman.domain.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ app = typer.Typer(no_args_is_help=True, help="Try a broker with small orders, an
 
 
 app.command("split")(split_command)
+app.command("paid-out")(paid_out_command)
 
 
 @app.command("check")

@@ -10,6 +10,7 @@ GROUP BY ticker
 
 -- name: executions
 SELECT execution_id FROM fills JOIN orders USING (run_id, client_order_id) WHERE run_id = %s AND purpose <> 'fraction'
+  AND execution_id NOT LIKE 'paid-out-%%'
 
 -- name: sent
 SELECT broker_order_id FROM orders WHERE run_id = %s AND broker_order_id IS NOT NULL

@@ -27,8 +27,8 @@ CLOSED_LATELY = timedelta(days=7)
 """So long after its last trade a name that the account still holds is a difference."""
 
 WHAT_TO_DO = (
-    "compare with the account's own activities; of a split that the market does not tell, `tenthman broker split` "
-    "tells the desk; see docs/runbook.md, 'The account holds other shares than the record'"
+    "compare with the account's own activities; `tenthman broker split` tells the desk of a split, `tenthman broker "
+    "paid-out` of shares taken away for cash; see docs/runbook.md, 'The account holds other shares than the record'"
 )
 NOT_SHOWN = (
     "the account has not split its shares (yet): resting stops and targets have the old prices, look at them before "

@@ -140,3 +140,14 @@ def test_a_broker_that_does_not_answer_a_look_is_asked_again_at_the_appointment(
     assert scene.looks() == []
     look(scene.desk, TOUCHED)
     assert scene.looks() == [TOUCHED]
+
+
+def test_looks_add_points_to_the_equity_curve_in_regular_hours_alone_and_one_a_minute_at_most(scene: Scene) -> None:
+    night = HOURS.close_at + timedelta(hours=3)
+    for at in (TOUCHED, TOUCHED + timedelta(seconds=6), TOUCHED + timedelta(seconds=61)):
+        look(scene.desk, at)
+    scene.server.control("POST", "advance", {"to": night.isoformat()})
+    look(scene.desk, night)
+    look(scene.desk, night + timedelta(hours=8))
+    assert scene.looks() == [TOUCHED, TOUCHED + timedelta(seconds=61)]
+    assert [quantity for quantity, _ in scene.fills()] == [Decimal(10)], "what was executed is booked all the same"

@@ -6,16 +6,19 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from tenthman_markets import small_market
+from tenthman_markets import HALT, small_market
 from tenthman_share_changes import CASH, MARKET, Scene, bought, inside_scene, served_scene, sold
 
 from tenthman.data.flags import FlagStore
 from tenthman.data.sources import ActionKind, CorporateAction
 from tenthman.db.pool import Pool
-from tenthman.domain.errors import BrokerUnavailable
+from tenthman.domain.errors import BrokerUnavailable, ConfigError
+from tenthman.domain.market import Rename
 from tenthman.domain.shares import ShareChange, ratio_of
 from tenthman.scheduler.market_shares import MarketShares
+from tenthman.scheduler.paid_out import enter_payout
 from tenthman.scheduler.reconcile import reconcile
+from tenthman.scheduler.run_lots import lots_of_run
 from tenthman.scheduler.share_watch import ShareWatch
 from tenthman.scheduler.state import Ledger
 from tenthman.scheduler.timeline import StepKind
@@ -177,3 +180,69 @@ def _round(scene: Scene, row: int, dying: Callable[[Callable[[], None]], None]) 
     held = scene.desk.ledger.holdings(scene.now)
     if "AAA" in held:
         scene.act(sold(int(held["AAA"].quantity)))
+
+
+def test_shares_that_were_taken_away_for_cash_are_closed_by_a_person(fresh_database_url: str, pool: Pool) -> None:
+    with served_scene(fresh_database_url, pool) as scene:
+        scene.act(bought(100))
+        ledger, broker, day = scene.desk.ledger, scene.desk.broker, MARKET.hours[1].session
+        with pytest.raises(ConfigError, match="the account must hold no AAA any more, it holds 100"):
+            enter_payout(ledger, broker, "AAA", day, Decimal("54.20"), scene.now)
+        scene.into(1)
+
+        class Gone:
+            """What is left of the account after a take-over."""
+
+            def positions(self) -> list:
+                return []
+
+        with pytest.raises(ConfigError, match="must be after the entry on 2020-01-06"):
+            enter_payout(ledger, Gone(), "AAA", MARKET.hours[0].session, Decimal("54.20"), scene.now)
+        assert enter_payout(ledger, Gone(), "AAA", day, Decimal("54.20"), scene.now) == 100
+        with pytest.raises(ConfigError, match="must be held by the record"):
+            enter_payout(ledger, Gone(), "AAA", day, Decimal("54.20"), scene.now)
+        with pool.connection() as connection:
+            row = connection.execute("SELECT exit_reason, avg_exit_price, quantity FROM positions").fetchone()
+        assert row == ("delisted", Decimal("54.20"), Decimal(0))
+
+
+def test_dividends_and_a_delisting_while_held_agree_to_the_cent(fresh_database_url: str, pool: Pool) -> None:
+    bars = [(100.0, 101.0, 99.0, 100.0)] * 3
+    market = small_market({"AAA": [*bars, HALT, HALT], "BBB": [*bars, *bars[:2]]}, dividends={"AAA": {1: 0.37}})
+    with served_scene(fresh_database_url, pool, market=market) as scene:
+        scene.act(bought(33))
+        for row in (1, 2, 3):
+            scene.into(row)
+        found = reconcile(pool, scene.desk.ledger.run_id, scene.desk.broker)
+        assert found.agrees, found.lines
+        assert found.dividends == Decimal("12.21")
+        with pool.connection() as connection:
+            ((reason, realised, fees),) = connection.execute(
+                "SELECT exit_reason, realised_usd, fees_usd FROM positions"
+            ).fetchall()
+            alerts = connection.execute("SELECT count(*) FROM audit_events WHERE subject = 'shares differ'").fetchone()
+        assert reason == "delisted"
+        assert realised == scene.desk.broker.account().cash - CASH - found.dividends - fees
+        assert alerts == (0,)
+
+
+def test_a_new_name_keeps_the_trade_its_own(fresh_database_url: str, pool: Pool) -> None:
+    """The record knows AAA, and the next release of the universe calls it NEW, as the account does."""
+    with served_scene(fresh_database_url, pool) as scene:
+        scene.act(bought(100))
+        scene.into(1)
+        renamed = Rename(old="AAA", new="NEW", on=MARKET.hours[1].session)
+        scene.world.server.control("POST", "incidents", {"kind": "rename", "symbol": "AAA", "to": "NEW"})
+        shares = ShareWatch(MarketShares(FlagStore(pool, "m"), _Silent(), (renamed,)))
+        named = replace(scene, desk=replace(scene.desk, shares=shares))
+        named.go(scene.now)
+        ledger = scene.desk.ledger
+        assert set(ledger.open_trades()) == {"NEW"}
+        named.into(2)
+        named.act(replace(sold(100), ticker="NEW"))
+        assert ledger.open_trades() == {}
+        assert reconcile(pool, ledger.run_id, scene.desk.broker).agrees
+        book, _ = lots_of_run(pool, ledger.run_id)
+        with pool.connection() as connection:
+            ((realised, ticker),) = connection.execute("SELECT realised_usd, ticker FROM positions").fetchall()
+        assert (realised, ticker) == (book.realised, "NEW")
