@@ -6,7 +6,8 @@ from datetime import date
 import numpy as np
 
 from tenthman.backtest.benchmarks import make_benchmarks
-from tenthman.backtest.evaluation import Evaluation, Trials, evaluate
+from tenthman.backtest.claim import Trials
+from tenthman.backtest.evaluation import Evaluation, evaluate
 from tenthman.backtest.inputs import Inputs
 from tenthman.backtest.nulls import NullRuns, random_entries
 from tenthman.backtest.result import (

@@ -20,7 +20,8 @@ from scipy.stats import beta, binom
 from tenthman import __version__
 from tenthman.backtest.benchmarks import make_benchmarks
 from tenthman.backtest.build import build_inputs, linked_history
-from tenthman.backtest.evaluation import ALPHA, MIN_TRADES, Evaluation, Trials, evaluate, forward
+from tenthman.backtest.claim import ALPHA, MIN_TRADES, Trials
+from tenthman.backtest.evaluation import Evaluation, evaluate, forward
 from tenthman.backtest.nulls import random_entries
 from tenthman.backtest.variants import Compiled
 from tenthman.backtest.workers import cores, local_workers

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from tenthman.backtest.benchmarks import Benchmarks, make_benchmarks
 from tenthman.backtest.build import Study
+from tenthman.backtest.claim import Trials
 from tenthman.backtest.critics import Critics
-from tenthman.backtest.evaluation import Evaluation, Trials, evaluate
+from tenthman.backtest.evaluation import Evaluation, evaluate
 from tenthman.backtest.inputs import Inputs
 from tenthman.backtest.nulls import NullRuns, random_entries
 from tenthman.backtest.result import BacktestResult

@@ -7,8 +7,9 @@ from typing import Protocol
 
 from tenthman.backtest.benchmarks import Benchmarks
 from tenthman.backtest.build import Study, inputs_of, linked_history, make_study
+from tenthman.backtest.claim import Trials
 from tenthman.backtest.critics import Committee, open_critics
-from tenthman.backtest.evaluation import Evaluation, Trials
+from tenthman.backtest.evaluation import Evaluation
 from tenthman.backtest.inputs import Inputs
 from tenthman.backtest.judge import Ground, Judge
 from tenthman.backtest.memory import MemoryRecord

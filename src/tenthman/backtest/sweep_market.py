@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tenthman.backtest.build import inputs_of
-from tenthman.backtest.evaluation import Trials
+from tenthman.backtest.claim import Trials
 from tenthman.backtest.grid import Setting, applied
 from tenthman.backtest.kernel import simulate
 from tenthman.backtest.ledger import Ledger, Outcome, open_ledger

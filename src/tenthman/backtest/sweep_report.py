@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tenthman.backtest.evaluation import Trials
+from tenthman.backtest.claim import Trials
 from tenthman.backtest.ledger import Outcome
 from tenthman.domain.canonical import canonical_json
 from tenthman.ml.sharpe import SharpeMoments, annualised, deflated_sharpe, expected_best

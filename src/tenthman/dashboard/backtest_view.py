@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tenthman.backtest.benchmarks import Benchmarks
-from tenthman.backtest.evaluation import MIN_TRADES, SUSPECT_SHARPE, Evaluation
+from tenthman.backtest.claim import MIN_TRADES
+from tenthman.backtest.evaluation import SUSPECT_SHARPE, Evaluation
 from tenthman.backtest.inputs import Inputs
 from tenthman.backtest.nulls import NullRuns
 from tenthman.backtest.result import BacktestResult

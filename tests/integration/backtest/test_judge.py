@@ -8,8 +8,8 @@ from tenthman_studies import random_market, study_on, with_changes
 
 from tenthman.agents.committee import NO_MODEL
 from tenthman.backtest.build import Study, inputs_of
+from tenthman.backtest.claim import Trials
 from tenthman.backtest.critics import Critics
-from tenthman.backtest.evaluation import Trials
 from tenthman.backtest.judge import Ground, Judge
 from tenthman.backtest.stepwise import run_stepwise
 from tenthman.backtest.variants import at_costs

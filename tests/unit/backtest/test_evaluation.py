@@ -9,7 +9,8 @@ import pytest
 from tenthman_backtests import CASH, toy_inputs, toy_result
 
 from tenthman.backtest.benchmarks import Benchmarks, make_benchmarks
-from tenthman.backtest.evaluation import NullFigures, Trials, decide_claim, evaluate, forward
+from tenthman.backtest.claim import NullFigures, Trials, decide_claim
+from tenthman.backtest.evaluation import evaluate, forward
 from tenthman.backtest.inputs import Inputs
 from tenthman.backtest.nulls import NullRuns
 from tenthman.backtest.result import PRICE_SCALE, PurposeCode

@@ -10,7 +10,7 @@ import pytest
 from tenthman_settings import busy
 from tenthman_sweep import settings_of, toy_material
 
-from tenthman.backtest.evaluation import Trials
+from tenthman.backtest.claim import Trials
 from tenthman.backtest.grid import Setting
 from tenthman.backtest.ledger import Outcome, open_ledger
 from tenthman.backtest.result import PurposeCode

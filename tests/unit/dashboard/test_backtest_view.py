@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tenthman_backtests import toy_story
 
-from tenthman.backtest.evaluation import Claim
+from tenthman.backtest.claim import Claim
 from tenthman.dashboard.backtest_charts import backtest_charts
 from tenthman.dashboard.backtest_series import (
     endings,

@@ -1,0 +1,75 @@
+"""The one claim that a backtest makes, or does not.
+
+This is the only place where the project says "there is an edge"; docs/model.md states its rule in words, and
+`tenthman control` measures on markets whose truth is known how often it is wrong.
+"""
+
+from dataclasses import dataclass
+
+from tenthman.ml.information import Information
+
+MIN_TRADES = 100
+ALPHA = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trials:
+    """How many variants were tried, this one among them, and how far their Sharpe ratios (per session) scatter.
+
+    `variance` None takes the estimate's own sampling variance: that of trials without skill over as many sessions.
+    """
+
+    count: int = 1
+    variance: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ValueError(f"`count` must be at least 1, was {self.count}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NullFigures:
+    """What random entries brought under the same rules: Sharpe ratios, and the share that did as well as the run."""
+
+    runs: int
+    p_value: float
+    sharpe_low: float
+    sharpe_median: float
+    sharpe_high: float
+    mean_entries: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Whether an edge is claimed. `against` names what speaks against it, empty exactly when `made`."""
+
+    made: bool
+    against: tuple[str, ...]
+    alpha: float
+
+
+def decide_claim(
+    closed_trades: int, nulls: NullFigures | None, found: Information | None, trials: Trials, alpha: float = ALPHA
+) -> Claim:
+    """Claim an edge only if enough was traded and both the selection and the money say so beyond chance.
+
+    1. At least 100 closed trades.
+    2. The rank IC of the scores is above zero: one-sided p at most a.
+    3. The run beats random entries under the same rules: one-sided p at most a.
+
+    a is `alpha` shared among the trials (Sidak, 1967): 1 - (1 - alpha)^(1 / trials). Either test alone keeps the rate
+    of false claims at `alpha`; together it can only be lower. What was not computed counts as not shown.
+    """
+    if not 0.0 < alpha < 1.0:
+        raise ValueError(f"`alpha` must lie between 0 and 1, was {alpha}")
+    bound = 1.0 - (1.0 - alpha) ** (1.0 / trials.count)
+    against = []
+    if closed_trades < MIN_TRADES:
+        against.append(f"{closed_trades} closed trades, fewer than {MIN_TRADES}")
+    if found is None or not found.p_value <= bound:
+        shown = "was not computed" if found is None else f"has p {found.p_value:.3f}, not at most {bound:.4f}"
+        against.append(f"the rank IC {shown}")
+    if nulls is None or not nulls.p_value <= bound:
+        shown = "were not run" if nulls is None else f"do as well with p {nulls.p_value:.3f}, not at most {bound:.4f}"
+        against.append(f"random entries {shown}")
+    return Claim(made=not against, against=tuple(against), alpha=alpha)
