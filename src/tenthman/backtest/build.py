@@ -166,6 +166,7 @@ def inputs_of(study: Study, config: Config) -> Inputs:
         sector=sectors,
         faults=study.faults[before],
         barred=_barred(study, rules.blackout),
+        doubtful=_doubtful(study, config),
         moves=_moves(panel, before, 1 if rules.cluster is None else rules.cluster.sessions),
     )
 
@@ -256,6 +257,12 @@ def _groups(market: MarketData) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     ]
     sectors, issuers = (np.unique(np.array(found), return_inverse=True)[1].astype(np.int32) for found in names)
     return sectors, issuers
+
+
+def _doubtful(study: Study, config: Config) -> Mask:
+    """Which bars of the period raise no stop, where stops follow the price."""
+    panel = study.market.panel.rows(0, study.first_row + len(study.sessions))
+    return suspects(panel, config.settings.data.stale_sessions, study.first_row)
 
 
 def _barred(study: Study, rules: BlackoutRules | None) -> Mask:

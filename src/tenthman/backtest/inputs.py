@@ -31,7 +31,8 @@ class Inputs:
     afternoon run in `afternoon` (S,) int32. The morning run comes before the first and the close step after the last.
     `issuer`, `sector` (T,) int32: numbers of groups.
     `faults` (S, T) int32: bars missing or flagged among the last that `data_quality` looks at; `barred` (S, T): a
-    blackout. `moves` (T, C - 1 + S) int64: column s to s + C holds the C moves that `cluster` looks at before session s
+    blackout. `doubtful` (S, T): the session's bar is not to be trusted, by its own numbers.
+    `moves` (T, C - 1 + S) int64: column s to s + C holds the C moves that `cluster` looks at before session s
     (millionths, NOT_KNOWN where there is none); C is 1 where no rule asks.
     """
 
@@ -56,6 +57,7 @@ class Inputs:
     sector: Integers
     faults: Integers
     barred: NDArray[np.bool_]
+    doubtful: NDArray[np.bool_]
     moves: NDArray[np.int64]
 
     @property
@@ -67,7 +69,7 @@ class Inputs:
         count, width = len(self.sessions), len(self.tickers)
         expected = {
             **dict.fromkeys(("open", "high", "low", "close", "last_close", "gone", "dividends"), (count, width)),
-            **dict.fromkeys(("faults", "barred"), (count, width)),
+            **dict.fromkeys(("faults", "barred", "doubtful"), (count, width)),
             "moves": (width, max(count, self.moves.shape[-1])),
             **dict.fromkeys(("atr", "lowest", "median_volume"), (count, width)),
             **dict.fromkeys(("excess", "order"), (count, 2, width)),

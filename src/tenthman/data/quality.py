@@ -125,6 +125,11 @@ def suspects(panel: Panel, stale_sessions: int, since: int = 0) -> NDArray[np.bo
     return found
 
 
+def trusted_closes(panel: Panel, stale_sessions: int) -> Floats:
+    """Closes (sessions, tickers; USD), NaN where there is no bar or where `suspects` doubts it."""
+    return np.where(suspects(panel, stale_sessions), np.nan, panel.close)
+
+
 def compare(ours: Prices, theirs: Prices, tolerances: Tolerances) -> list[Flag]:
     """Bars that both sources have and in which a price differs by more than the tolerance, by ticker and session."""
     found = []

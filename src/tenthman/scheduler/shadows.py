@@ -25,6 +25,7 @@ from fractions import Fraction
 import numpy as np
 
 from tenthman.config import Config, CostSettings
+from tenthman.data.quality import trusted_closes
 from tenthman.domain.market import Floats, MarketData, Panel, SessionHours
 from tenthman.domain.money import ceil_e4, e4, floor_e4, usd
 from tenthman.domain.order import Fill, Side
@@ -104,10 +105,11 @@ class Due:
 class Trailing:
     """Stops that follow the highest close: average true ranges (sessions, tickers; USD), and how many below it.
 
-    `multiple` is in millionths, as the arithmetic of risk reads it.
+    `closes`: those that can be trusted, NaN elsewhere. `multiple` is in millionths, as the arithmetic of risk reads it.
     """
 
     ranges: Floats
+    closes: Floats
     multiple: int
 
 
@@ -343,7 +345,8 @@ def shadow_market(
     multiple = rule_numbers(rules).trailing_atr
     trailing = None
     if multiple != OFF:
-        trailing = Trailing(ranges=atr(panel, rules.stops.atr_sessions), multiple=multiple)
+        closes = trusted_closes(panel, config.settings.data.stale_sessions)
+        trailing = Trailing(ranges=atr(panel, rules.stops.atr_sessions), closes=closes, multiple=multiple)
     return ShadowMarket(
         panel, hours, config.settings.costs, sales=sales, dividends=dividends, splits=splits, trailing=trailing
     )

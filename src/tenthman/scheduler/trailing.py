@@ -5,7 +5,9 @@ from datetime import datetime
 import numpy as np
 import structlog
 
+from tenthman.config import Config
 from tenthman.data.market import MarketView
+from tenthman.data.quality import trusted_closes
 from tenthman.domain.audit import EventKind, client_order_id
 from tenthman.domain.errors import OrderOutcomeUnknown, OrderRejected
 from tenthman.domain.market import Panel
@@ -24,14 +26,15 @@ log = structlog.get_logger(__name__)
 def raise_stops(desk: Desk, book: Book, view: MarketView, step: Step) -> None:
     """Replace every stop of the desk's own holdings that `trailing_stop_atr` would have higher; off: none.
 
-    `view` must hold the session's bars. A stop that the broker will not replace, or that has gone since `book` was
+    `view` must hold the session's bars; one that its own numbers make doubtful raises no stop, neither then nor later.
+    A stop that the broker will not replace, or that has gone since `book` was
     drawn up, is an alert; one whose answer is lost is found by the next settling.
     """
     trailing = rule_numbers(desk.config.risk_rules).trailing_atr
     if trailing == OFF or desk.kill_switch() is not TradingState.ACTIVE:
         return
     ours = [item for item in book.positions if item.decision_id != EXTERNAL and item.stop_price is not None]
-    levels = _levels(ours, view.panel, desk.config.risk_rules.stops.atr_sessions, trailing) if ours else {}
+    levels = _levels(ours, view.panel, desk.config, trailing) if ours else {}
     if not levels:
         return
     at_work = flatten(desk.broker.open_orders())
@@ -47,15 +50,16 @@ def raise_stops(desk: Desk, book: Book, view: MarketView, step: Step) -> None:
     settle(desk, step)
 
 
-def _levels(held: list[Position], panel: Panel, atr_sessions: int, trailing: int) -> dict[str, int]:
+def _levels(held: list[Position], panel: Panel, config: Config, trailing: int) -> dict[str, int]:
     """Where the stops of those holdings whose stop is to be higher belong, 1/10,000 USD."""
-    ranges, levels = atr(panel, atr_sessions)[-1], {}
+    ranges, levels = atr(panel, config.risk_rules.stops.atr_sessions)[-1], {}
+    trusted = trusted_closes(panel, config.settings.data.stale_sessions)
     for position in held:
         if position.ticker not in panel.tickers or position.stop_price is None:
             continue
         column = panel.column(position.ticker)
         first = int(np.searchsorted(panel.sessions, np.datetime64(position.opened, "D")))
-        closes, spread = panel.close[first:, column], float(ranges[column])
+        closes, spread = trusted[first:, column], float(ranges[column])
         if not closes.size or not np.isfinite(closes[-1]) or not np.isfinite(spread):
             continue
         stop = ceil_e4(position.stop_price)

@@ -15,6 +15,7 @@ from tenthman.backtest.memory import MemoryRecord
 from tenthman.config import load_config, with_sections
 from tenthman.decision import Decided
 from tenthman.domain.errors import OrderOutcomeUnknown, OrderRejected
+from tenthman.domain.market import MarketData
 from tenthman.domain.opinion import Exit
 from tenthman.domain.order import BrokerOrder, OrderType, PriceChange, TradingState
 from tenthman.exchange.in_process import InProcessBroker
@@ -54,8 +55,8 @@ class Replacing(InProcessBroker):
         return False
 
 
-def _closing(row: int) -> Step:
-    hours = MARKET.hours[row]
+def _closing(row: int, market: MarketData = MARKET) -> Step:
+    hours = market.hours[row]
     return Step(at=hours.close_at + timedelta(minutes=5), session=hours.session, kind=StepKind.CLOSE)
 
 
@@ -64,7 +65,9 @@ def exchange() -> ReplayExchange:
     return ReplayExchange(MARKET, COSTS, CASH, "account", MARKET.hours[2].open_at)
 
 
-def _desk(exchange: ReplayExchange, broker: InProcessBroker, trailing: float | None = 2.0) -> Desk:
+def _desk(
+    exchange: ReplayExchange, broker: InProcessBroker, trailing: float | None = 2.0, target: str = "150.00"
+) -> Desk:
     """A desk that has bought, after the close of a session that went up."""
     config = load_config(None, os.environ)
     stops = config.risk_rules.stops.model_copy(update={"atr_sessions": 2})
@@ -74,15 +77,16 @@ def _desk(exchange: ReplayExchange, broker: InProcessBroker, trailing: float | N
     desk = replace(
         desk_of(record, broker, hours.session), config=with_sections(config, risk_rules=rules), hours=MARKET.hours
     )
-    act(desk, Decided(decision=decided(ENTRY, hours.session, exchange.now), case=None), exchange.now)
+    entry = replace(ENTRY, target=Decimal(target))
+    act(desk, Decided(decision=decided(entry, hours.session, exchange.now), case=None), exchange.now)
     return desk
 
 
-def _close(desk: Desk, exchange: ReplayExchange, row: int) -> None:
-    exchange.advance(_closing(row).at)
-    book = settle(desk, _closing(row))
-    view = SimpleNamespace(panel=MARKET.panel.rows(0, row + 1))
-    raise_stops(desk, book, view, _closing(row))
+def _close(desk: Desk, exchange: ReplayExchange, row: int, market: MarketData = MARKET) -> None:
+    step = _closing(row, market)
+    exchange.advance(step.at)
+    book = settle(desk, step)
+    raise_stops(desk, book, SimpleNamespace(panel=market.panel.rows(0, row + 1)), step)
 
 
 def _stop(exchange: ReplayExchange) -> Decimal | None:
@@ -101,6 +105,21 @@ def test_a_stop_rises_with_the_highest_close_and_stays_when_asked_again(exchange
     assert len([order for order in exchange.orders() if order.replaces is not None]) == 2
     exchange.advance(MARKET.hours[4].open_at)
     assert [fill.side.value for fill in exchange.fills()] == ["buy"]
+
+
+def test_a_bar_that_cannot_be_trusted_raises_no_stop_neither_then_nor_later() -> None:
+    calm = [(100.0, 102.0, 98.0, close) for close in (99.5, 100.0)] * 4
+    spiked, risen = (150.0, 152.0, 148.0, 150.0), (100.0, 114.0, 100.0, 112.0)
+    market = small_market({"AAA": [*calm[1:4], spiked, *calm, risen]})
+    exchange = ReplayExchange(market, COSTS, CASH, "account", MARKET.hours[2].open_at)
+    desk = replace(_desk(exchange, InProcessBroker(exchange), target="200.00"), hours=market.hours)
+    stops = []
+    for row in range(2, 13):
+        _close(desk, exchange, row, market)
+        stops.append(_stop(exchange))
+    assert stops[:-1] == [Decimal("92.00")] * 10, "150 opened half above 100, and 100 a third below 150"
+    assert stops[-1] > Decimal("92.00"), "the close of 112 can be trusted"
+    assert desk.ledger.alerts == []
 
 
 @pytest.mark.parametrize("answer", [OrderRejected, OrderOutcomeUnknown])

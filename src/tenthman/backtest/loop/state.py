@@ -69,6 +69,7 @@ class Prices(NamedTuple):
     sector: NDArray[np.int32]
     faults: NDArray[np.int32]
     barred: NDArray[np.bool_]
+    doubtful: NDArray[np.bool_]
     moves: Numbers
     alphabet: Numbers
     week: Numbers

@@ -10,7 +10,7 @@ from tenthman.risk.numbers import OFF
 
 @compiled
 def raise_stops(prices: Prices, terms: Terms, run: Run, session: int) -> None:
-    """Raise the stop of every holding with a bar, by name; after the last session nothing is left to protect.
+    """Raise the stop of every holding with a bar to be trusted, by name; after the last session nobody needs one.
 
     A raised stop is a new order: it is behind all others in order of submission.
     """
@@ -20,7 +20,7 @@ def raise_stops(prices: Prices, terms: Terms, run: Run, session: int) -> None:
     for place in range(sort_holdings(prices, run)):
         line = run.lines[line_of(run, run.books.by_name[place])]
         atr = prices.atr[session + 1, line["ticker"]]
-        if not line["has_bar"]:
+        if not line["has_bar"] or prices.doubtful[session, line["ticker"]]:
             continue
         line["highest"] = max(line["highest"], line["close"])
         if line["stop"] == 0 or math.isnan(atr):
