@@ -179,8 +179,8 @@ class ShadowMarket:
         if self._trailing is None:
             return shadow
         column = self._columns[shadow.ticker]
-        closes, spread = self._panel.close[first : row + 1, column], float(self._trailing.ranges[row, column])
-        if not np.isfinite(spread):
+        closes, spread = self._trailing.closes[first : row + 1, column], float(self._trailing.ranges[row, column])
+        if not np.isfinite(closes[-1]) or not np.isfinite(spread):
             return shadow
         highest, stop = e4(float(np.nanmax(closes))), ceil_e4(shadow.stop_price)
         level = trailed(stop, highest, e4(float(closes[-1])), e4(spread), self._trailing.multiple)
