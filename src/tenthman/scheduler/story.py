@@ -13,8 +13,9 @@ from tenthman.db.pool import Pool, named_rows
 from tenthman.db.sql import load_queries
 from tenthman.domain.canonical import content_hash
 from tenthman.domain.errors import ConfigError
+from tenthman.scheduler.share_changes import group_of
 from tenthman.scheduler.slippage import read_fills
-from tenthman.scheduler.state import newest_run
+from tenthman.scheduler.state import Ledger, newest_run
 
 _SQL = load_queries("tenthman.scheduler", "story.sql")
 
@@ -68,6 +69,7 @@ class TradeStory:
 
     `critiques` carry the prompt and the raw reply where a model was asked; `case` is all that the critics knew;
     an undefined feature is None; `fills` carry what was expected of them (`scheduler.slippage`).
+    `changes` are the splits and new names that the trade went through.
     """
 
     run: RunRow
@@ -80,6 +82,7 @@ class TradeStory:
     orders: tuple[Row, ...]
     fills: tuple[Row, ...]
     position: TradeRow | None
+    changes: tuple[str, ...] = ()
 
 
 def latest_run(pool: Pool, run: str | None = None) -> RunRow:
@@ -150,6 +153,20 @@ def trade_story(pool: Pool, run_id: str, decision_id: str) -> TradeStory:
         orders=orders,
         fills=tuple(read_fills(pool, run.run_id, [order["client_order_id"] for order in orders])),
         position=None if position is None else TradeRow(**position),
+        changes=() if position is None else _changes(pool, run.run_id, TradeRow(**position)),
+    )
+
+
+def _changes(pool: Pool, run_id: str, trade: TradeRow) -> tuple[str, ...]:
+    """Splits and new names that the trade went through, in order of time."""
+    every = Ledger.attach(pool, run_id).share_changes()
+    names = group_of(trade.ticker, every)
+    return tuple(
+        item.text
+        for item in every
+        if item.ticker in names
+        and trade.opened_at < item.since
+        and (trade.closed_at is None or item.since <= trade.closed_at)
     )
 
 
@@ -178,7 +195,7 @@ def story_lines(story: TradeStory) -> Iterator[str]:
     yield from _section("risk checks", map(_check_line, decision["checks"]))
     yield from _section("orders", map(_order_line, story.orders))
     yield from _section("fills", map(_fill_line, story.fills))
-    yield from _section("result", _result_lines(story.position))
+    yield from _section("result", [*_result_lines(story.position), *map(_change_line, story.changes)])
 
 
 def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
@@ -276,13 +293,22 @@ def _result_lines(position: TradeRow | None) -> Iterator[str]:
     if position is None:
         return
     if position.closed_at is None:
-        yield f"open: {position.quantity} held of {position.bought} bought at {position.avg_entry_price:.4f}"
+        held, bought = _number(position.quantity), _number(position.bought)
+        yield f"open: {held} held of {bought} bought at {position.avg_entry_price:.4f}"
     else:
         yield (
             f"closed {position.closed_at:%Y-%m-%d %H:%M} UTC ({position.exit_reason}): "
-            f"{position.bought} from {position.avg_entry_price:.4f} to {position.avg_exit_price:.4f}"
+            f"{_number(position.bought)} from {position.avg_entry_price:.4f} to {position.avg_exit_price:.4f}"
         )
     yield f"realised {position.realised_usd:,.2f} USD after fees of {position.fees_usd:,.2f}"
+
+
+def _number(quantity: Decimal) -> str:
+    return f"{quantity.normalize():f}"
+
+
+def _change_line(change: str) -> str:
+    return f"shares changed, {change}: orders and fills before it are told in the shares of their day"
 
 
 def _without_nan(features: Row | None) -> Row | None:

@@ -10,6 +10,7 @@ from tenthman.db.pool import Pool
 from tenthman.domain.shares import ShareChange
 from tenthman.scheduler.reconcile import reconcile
 from tenthman.scheduler.run_lots import lots_of_run
+from tenthman.scheduler.story import list_trades, story_lines, trade_story
 
 
 def _by_stop(scene: Scene) -> None:
@@ -134,3 +135,7 @@ def test_an_open_trade_is_told_in_shares_as_they_are_today(scene: Scene, pool: P
     (change,) = scene.desk.ledger.share_changes()
     assert isinstance(change, ShareChange)
     assert change.text == "3 for 2 from 2020-01-07 on"
+    (trade,) = list_trades(pool, None)
+    told = "\n".join(story_lines(trade_story(pool, scene.desk.ledger.run_id, trade.decision_id)))
+    assert "open: 151 held of 151.5 bought at 66.69" in told
+    assert "shares changed, 3 for 2 from 2020-01-07 on: orders and fills before it" in told
