@@ -42,11 +42,19 @@ def shown(worth: WorthFacts) -> str:
 
 def test_a_critic_without_a_figure_has_dashes_and_no_table_of_agreement() -> None:
     page = shown(WORTH)
-    assert page.count('<td class="n">-</td>') == 9
+    assert page.count(">-<") == 11, "nine figures, and the prompts in two tables"
     assert "timed out 3" in page
     assert "Two critics" not in page
     assert "nan" not in page.lower()
     assert "None" not in page
+
+
+def test_every_figure_has_its_own_label_for_pages_too_narrow_for_a_head() -> None:
+    pair = AgreementFacts(first="bull", second="bear", entries=2, share=0.5, kappa=0.1)
+    page = shown(replace(WORTH, agreements=(pair,)))
+    rows = [row for row in page.split("<tr>")[1:] if "<th" not in row]
+    assert [row.count("<td") - row.count("data-label=") for row in rows] == [1] * len(rows), "all but the name"
+    assert '<div class="wide">' not in page, "nothing scrolls sideways"
 
 
 def test_the_name_of_a_model_can_neither_open_an_element_nor_turn_the_line_around() -> None:
