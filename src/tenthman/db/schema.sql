@@ -237,25 +237,29 @@ CREATE INDEX news_vectors_768 ON news_vectors USING hnsw ((vector::halfvec(768))
 CREATE INDEX news_vectors_1024 ON news_vectors USING hnsw ((vector::halfvec(1024)) halfvec_ip_ops)
     WITH (m = 16, ef_construction = 128) WHERE dimensions = 1024;
 
--- The same vectors once more for each ticker, side by side in an index: comparing all of a ticker's reads few pages.
-CREATE TABLE news_ticker_vectors (
-    id         bigint NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+-- A vector of length 1 as bits, each number as above -c, 0 and c or not, c being 0.7 of the root mean square: codes differ
+-- in the more bits the farther two vectors lie apart. Of very wide ones the sign alone: an index row holds 2,700 bytes.
+CREATE FUNCTION news_code(given halfvec) RETURNS bit varying LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE WHEN vector_dims(given) <= 4096 THEN
+    binary_quantize(given + array_fill((0.7 / sqrt(vector_dims(given)))::real, ARRAY[vector_dims(given)])::halfvec)
+    || binary_quantize(given)
+    || binary_quantize(given - array_fill((0.7 / sqrt(vector_dims(given)))::real, ARRAY[vector_dims(given)])::halfvec)
+ELSE binary_quantize(given)::bit varying END;
+
+-- Codes side by side in an index, once for every headline and once for each of its tickers: comparing all reads few pages.
+CREATE TABLE news_codes (
     market_id  text NOT NULL,
     model      text NOT NULL,
-    ticker     text NOT NULL,
+    ticker     text NOT NULL,                              -- '': of any, or of none
     known_at   timestamptz NOT NULL,
     news_id    text NOT NULL,
     version    integer NOT NULL,
-    vector     halfvec NOT NULL,
-    dimensions integer NOT NULL GENERATED ALWAYS AS (vector_dims(vector)) STORED,
-    UNIQUE (market_id, model, news_id, version, ticker),
+    code       bit varying NOT NULL,
+    PRIMARY KEY (market_id, model, news_id, version, ticker),
     FOREIGN KEY (market_id, model, news_id, version) REFERENCES news_vectors (market_id, model, news_id, version)
         ON DELETE CASCADE
 );
--- An index row holds at most a third of a page; wider vectors are read from the table.
-CREATE INDEX news_ticker_vectors_narrow ON news_ticker_vectors (market_id, model, ticker, known_at) INCLUDE (id, vector)
-    WHERE dimensions <= 1024;
-CREATE INDEX news_ticker_vectors_wide ON news_ticker_vectors (market_id, model, ticker, known_at) WHERE dimensions > 1024;
+CREATE INDEX news_codes_by_ticker ON news_codes (market_id, model, ticker, known_at) INCLUDE (news_id, version, code);
 
 -- What is known of each feed: where it lives now, its validators, its failures, and when it last said something new.
 CREATE TABLE feeds (

@@ -40,7 +40,7 @@ DEPTH = 50
 """So many of each list are fused."""
 
 EXACT_UP_TO = 16_000
-"""So many candidates at most, of all tickers, are compared one by one, which is exact."""
+"""The codes of so many candidates at most, of all tickers, are compared one by one."""
 
 EXACT_SHARE = 0.16
 """Nor a larger share of all that is stored: the more of it may be shown, the shorter the walk through the index."""
@@ -51,11 +51,14 @@ EXACT_ALWAYS = 2_000
 EF_SEARCH = 250
 """How many neighbours the index keeps in view (HNSW, Malkov and Yashunin, 2018)."""
 
-INDEXED = (384, 768, 1024)
-"""Widths for which the schema has an index; vectors of others are all compared."""
+COMPARED = 200
+"""So many, the nearest by code, are compared in full."""
 
-NARROW = 1_024
-"""Vectors of up to this width stand in the index by ticker itself."""
+INDEXED = (384, 768, 1024)
+"""Widths for which the schema has an index; the codes of others are all compared."""
+
+EVERY_HEADLINE = ""
+"""Under this ticker each headline has a code too."""
 
 LINKS_OF_AN_ITEM = 10
 """No item is linked to more tickers: to eight companies, of which a few have two classes of shares."""
@@ -139,8 +142,11 @@ class NewsSearch:
         with self._pool.connection() as connection:
             connection.autocommit = True
             try:
+                # The bound is for questions; a large store takes longer to tidy.
+                connection.execute("SET statement_timeout = 0")
                 connection.execute(SQL["tidy"])
             finally:
+                connection.execute("RESET statement_timeout")
                 connection.autocommit = False
 
     def search(self, question: Question) -> tuple[Found, ...]:
@@ -177,8 +183,9 @@ class NewsSearch:
     def nearest(self, question: Question, vector: NDArray[np.float32], depth: int = DEPTH) -> list[Key]:
         """The `depth` versions nearest to the unit `vector` among those that `question` admits, nearest first.
 
-        Few candidates are compared one by one, and so are those of tickers, from which the question may lie far: the
-        index would walk for long and miss some. Among many it looks on until it has found enough.
+        Codes, of three bits for each number of a vector, tell which are compared in full. The codes of few candidates
+        are compared one by one, and so are those of tickers, from which the question may lie far: the index would walk
+        for long and miss some. Among many it looks on until it has found enough.
         """
         with self._pool.connection() as connection:
             [found] = self._asked(connection, question, self._nearest(connection, question, vector, depth))
@@ -189,13 +196,11 @@ class NewsSearch:
     ) -> Statement:
         width = len(vector)
         values = {"vector": HalfVector(vector), "depth": depth}
-        if question.tickers:
-            links = depth * min(len(question.tickers), LINKS_OF_AN_ITEM)
-            narrow = sql.SQL("<= {0}" if width <= NARROW else "> {0}").format(NARROW)
-            return sql.SQL(SQL["nearest_of_tickers"]).format(of_width=narrow), {**values, "links": links}
-        if width in INDEXED and self._many(connection, question.as_of):
+        if not question.tickers and width in INDEXED and self._many(connection, question.as_of):
             return sql.SQL(SQL["nearest_by_index"]).format(dimensions=width), values
-        return sql.SQL(SQL["nearest_of_all"]), values
+        among = list(question.tickers) or [EVERY_HEADLINE]
+        codes = max(COMPARED * min(len(among), 2), depth * min(len(among), LINKS_OF_AN_ITEM))
+        return sql.SQL(SQL["nearest_by_code"]), {**values, "among": among, "codes": codes, "compared": COMPARED}
 
     def _many(self, connection: Connection[Row], as_of: datetime) -> bool:
         """Whether more candidates are known by `as_of` than should be compared one by one."""
@@ -237,6 +242,7 @@ class NewsSearch:
                 copy.set_types(["text", "int4", "halfvec"])
                 for (news_id, version), vector in made.items():
                     copy.write_row((news_id, version, HalfVector(vector)))
+            cursor.execute(SQL["share_links"], self._scope)
             cursor.execute(SQL["add"], self._scope)
             cursor.execute("DROP TABLE incoming_vectors")
         log.debug("headlines embedded", number=len(made), model=self._embedder.model)

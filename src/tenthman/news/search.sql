@@ -21,6 +21,9 @@ ON COMMIT DROP;
 -- name: copy_in
 COPY incoming_vectors (news_id, version, vector) FROM STDIN WITH (FORMAT BINARY);
 
+-- name: share_links
+SELECT pg_advisory_xact_lock_shared(hashtextextended('news links of ' || %(market_id)s, 0));
+
 -- name: add
 WITH added AS (
     INSERT INTO news_vectors (market_id, model, news_id, version, known_at, vector)
@@ -28,16 +31,16 @@ WITH added AS (
     FROM incoming_vectors i
     JOIN news_versions v ON v.market_id = %(market_id)s AND v.news_id = i.news_id AND v.version = i.version
     ON CONFLICT (market_id, model, news_id, version) DO NOTHING
-    RETURNING market_id, model, news_id, version, known_at, vector
+    RETURNING market_id, model, news_id, version, known_at, news_code(vector) AS code
 )
-INSERT INTO news_ticker_vectors (market_id, model, ticker, known_at, news_id, version, vector)
-SELECT a.market_id, a.model, named.ticker, a.known_at, a.news_id, a.version, a.vector
+INSERT INTO news_codes (market_id, model, ticker, known_at, news_id, version, code)
+SELECT a.market_id, a.model, named.ticker, a.known_at, a.news_id, a.version, a.code
 FROM added a
-JOIN news_versions v USING (market_id, news_id, version), unnest(v.tickers) AS named (ticker)
+JOIN news_versions v USING (market_id, news_id, version), unnest(array_append(v.tickers, '')) AS named (ticker)
 ON CONFLICT (market_id, model, news_id, version, ticker) DO NOTHING;
 
 -- name: tidy
-VACUUM (ANALYZE) news, news_versions, news_vectors, news_ticker_vectors;
+VACUUM (ANALYZE) news, news_versions, news_vectors, news_codes;
 
 -- name: known_after
 SELECT known_at FROM news_vectors
@@ -47,10 +50,19 @@ LIMIT 1 OFFSET least(
     %(few)s, (SELECT greatest(%(least)s, reltuples * %(share)s) FROM pg_class WHERE oid = 'news_vectors'::regclass)
 )::bigint;
 
--- name: nearest_of_all
-SELECT news_id, version FROM news_vectors
-WHERE market_id = %(market_id)s AND model = %(model)s AND known_at <= %(as_of)s
-ORDER BY vector <#> %(vector)b, news_id, version
+-- name: nearest_by_code
+WITH coded AS MATERIALIZED (
+    SELECT news_id, version, code <~> news_code(%(vector)b) AS away FROM news_codes
+    WHERE market_id = %(market_id)s AND model = %(model)s AND ticker = ANY(%(among)s) AND known_at <= %(as_of)s
+    ORDER BY away, news_id, version
+    LIMIT %(codes)s
+),
+near AS MATERIALIZED (
+    SELECT news_id, version FROM coded GROUP BY news_id, version ORDER BY min(away), news_id, version LIMIT %(compared)s
+)
+SELECT x.news_id, x.version FROM near JOIN news_vectors x USING (news_id, version)
+WHERE x.market_id = %(market_id)s AND x.model = %(model)s
+ORDER BY x.vector <#> %(vector)b, x.news_id, x.version
 LIMIT %(depth)s;
 
 -- name: nearest_by_index
@@ -63,19 +75,6 @@ WITH near AS MATERIALIZED (
     LIMIT %(depth)s
 )
 SELECT news_id, version FROM near ORDER BY away, news_id, version;
-
--- name: nearest_of_tickers
-WITH near AS MATERIALIZED (
-    SELECT id, vector <#> %(vector)b AS away FROM news_ticker_vectors
-    WHERE market_id = %(market_id)s AND model = %(model)s AND ticker = ANY(%(tickers)s) AND known_at <= %(as_of)s
-      AND dimensions {of_width}
-    ORDER BY away, id
-    LIMIT %(links)s
-)
-SELECT t.news_id, t.version FROM near JOIN news_ticker_vectors t USING (id)
-GROUP BY t.news_id, t.version
-ORDER BY min(near.away), t.news_id, t.version
-LIMIT %(depth)s;
 
 -- name: matching
 WITH all_words AS (

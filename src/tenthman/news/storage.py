@@ -48,6 +48,8 @@ class NewsStore:
                         copy.write_row(_row(linked))
                 cursor.execute(SQL["analyse"])
                 cursor.execute(SQL["add_articles"], {"market_id": self._market_id})
+                # Vectors that another process is adding get the links of either before or after, never both.
+                cursor.execute(SQL["hold_links"], {"market_id": self._market_id})
                 cursor.execute(SQL["relink"], {"market_id": self._market_id})
                 cursor.execute(SQL["unlink_vectors"], {"market_id": self._market_id})
                 cursor.execute(SQL["link_vectors"], {"market_id": self._market_id})

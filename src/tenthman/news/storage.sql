@@ -30,6 +30,9 @@ INSERT INTO news (market_id, id, source, url)
 SELECT %(market_id)s, id, source, url FROM incoming_news
 ON CONFLICT (market_id, id) DO NOTHING;
 
+-- name: hold_links
+SELECT pg_advisory_xact_lock(hashtextextended('news links of ' || %(market_id)s, 0));
+
 -- name: relink
 UPDATE news_versions v
 SET tickers = i.tickers, weight = i.weight, sentiment = i.sentiment
@@ -38,20 +41,20 @@ WHERE v.market_id = %(market_id)s AND v.news_id = i.id AND v.headline = i.headli
   AND (v.tickers, v.weight, v.sentiment) IS DISTINCT FROM (i.tickers, i.weight, i.sentiment);
 
 -- name: unlink_vectors
-DELETE FROM news_ticker_vectors x
+DELETE FROM news_codes x
 USING incoming_news i, news_versions v
 WHERE v.market_id = %(market_id)s AND v.news_id = i.id
-  AND x.market_id = v.market_id AND x.news_id = v.news_id AND x.version = v.version AND x.ticker <> ALL (v.tickers);
+  AND x.market_id = v.market_id AND x.news_id = v.news_id AND x.version = v.version AND x.ticker <> ALL (array_append(v.tickers, ''));
 
 -- name: link_vectors
-INSERT INTO news_ticker_vectors (market_id, model, ticker, known_at, news_id, version, vector)
-SELECT x.market_id, x.model, named.ticker, x.known_at, x.news_id, x.version, x.vector
+INSERT INTO news_codes (market_id, model, ticker, known_at, news_id, version, code)
+SELECT x.market_id, x.model, named.ticker, x.known_at, x.news_id, x.version, news_code(x.vector)
 FROM incoming_news i
 JOIN news_versions v ON v.market_id = %(market_id)s AND v.news_id = i.id
 JOIN news_vectors x ON x.market_id = v.market_id AND x.news_id = v.news_id AND x.version = v.version,
 unnest(v.tickers) AS named (ticker)
 WHERE NOT EXISTS (
-    SELECT 1 FROM news_ticker_vectors y
+    SELECT 1 FROM news_codes y
     WHERE y.market_id = x.market_id AND y.model = x.model AND y.news_id = x.news_id AND y.version = x.version
       AND y.ticker = named.ticker
 )

@@ -31,7 +31,7 @@ CATALOGUE = {
         SELECT typname, enumlabel, enumsortorder
         FROM pg_enum JOIN pg_type ON pg_type.oid = enumtypid""",
     "functions": """
-        SELECT proname, prosrc FROM pg_proc p
+        SELECT proname, pg_get_functiondef(p.oid) FROM pg_proc p
         WHERE pronamespace = 'public'::regnamespace
           AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')""",
     "extensions": "SELECT extname FROM pg_extension",

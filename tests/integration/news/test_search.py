@@ -1,6 +1,7 @@
 """Real vectors, a real database: what is found, in which order, and as known when."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -196,7 +197,8 @@ def test_the_index_finds_what_comparing_all_finds_filters_on(
     pool: Pool, store: NewsStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     generator = np.random.default_rng(3)
-    vectors = generator.normal(size=(1_200, 384)).astype(np.float32)
+    topics = generator.normal(size=(60, 384))
+    vectors = (topics[generator.integers(60, size=1_200)] + generator.normal(size=(1_200, 384))).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     store.save([news(str(n), f"note {n}", hours=n, tickers=(f"T{n % 4}",)) for n in range(1_000)])
     searcher = NewsSearch(pool, MARKET, Fixed(vectors))
@@ -230,6 +232,17 @@ def test_a_new_link_is_searched_by_and_an_old_one_no_more(pool: Pool, store: New
     assert searcher.nearest(ask("x", tickers=("BLT", "CRN", "ACM")), vector) == [("a", 1)]
 
 
+def test_saving_links_waits_for_vectors_that_are_being_added(pool: Pool, store: NewsStore, embedder: Embedder) -> None:
+    store.save([news("a", "Acme and Bolt merge", tickers=("ACM",))])
+    with pool.connection() as connection, ThreadPoolExecutor(1) as others:
+        connection.execute(search_module.SQL["share_links"], {"market_id": MARKET})
+        saving = others.submit(store.save, [news("a", "Acme and Bolt merge", tickers=("BLT",))])
+        with pytest.raises(TimeoutError):
+            saving.result(timeout=0.2)
+        connection.commit()
+        assert saving.result(timeout=30) == 0
+
+
 @pytest.mark.parametrize("width", [5, 1024, 1500])
 def test_vectors_of_any_width_are_searched_by_ticker(pool: Pool, store: NewsStore, width: int) -> None:
     vectors = np.eye(2, width, dtype=np.float32)
@@ -255,6 +268,6 @@ def test_many_vectors_at_once_leave_the_tables_vacuumed(
     store.save(ITEMS)
     NewsSearch(pool, MARKET, embedder).index(100)
     with pool.connection() as connection:
-        row = connection.execute("SELECT relallvisible FROM pg_class WHERE relname = 'news_ticker_vectors'").fetchone()
+        row = connection.execute("SELECT relallvisible FROM pg_class WHERE relname = 'news_codes'").fetchone()
     assert row is not None
     assert row[0] > 0
