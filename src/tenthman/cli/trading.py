@@ -1,5 +1,6 @@
 """`tenthman trade`, `halt` and `rearm`: run the desk on a paper account, stop it, and let it trade again."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,11 +11,11 @@ import typer
 from tenthman.cli.options import PaperRunOption, ReasonOption, person
 from tenthman.cli.output import ConfigOption, JsonOption, say, show_json
 from tenthman.cli.session import start
-from tenthman.config import Config
+from tenthman.config import Config, load_config
 from tenthman.domain.errors import ConfigError, SetupError
 from tenthman.domain.order import TradingState
 from tenthman.scheduler.clock import wall_now
-from tenthman.scheduler.kill_switch import pull, release, switch_path
+from tenthman.scheduler.kill_switch import asked_by, pull, release, switch_path
 
 if TYPE_CHECKING:
     from tenthman.scheduler.state import Ledger
@@ -49,7 +50,7 @@ def halt_command(
     that rest at the broker stay, and so does what others hold and have ordered on the account, with --flatten too. Only
     `tenthman rearm` lets the desk trade again.
     """
-    config = start(config_directory)
+    config = _with_or_without_log(config_directory)
     state = TradingState.REDUCING if flatten else TradingState.HALTED
     path = None if run is not None else _pulled(config, state, reason)
     try:
@@ -88,13 +89,25 @@ def rearm_command(
             show_json({"run": None, "state": TradingState.ACTIVE.value, "file": None})
 
 
+def _with_or_without_log(directory: Path | None) -> Config:
+    """The configuration: a log that cannot be written keeps nobody from stopping the desk."""
+    try:
+        return start(directory)
+    except SetupError as error:
+        config = load_config(directory, os.environ)
+        say(f"{error}; nothing is logged")
+        return config
+
+
 def _pulled(config: Config, state: TradingState, reason: str) -> Path | None:
     """The file that now stops every order; None when it cannot be written, which is said."""
     path = switch_path(config)
     try:
         pull(path, state, reason, person(), wall_now())
     except OSError as error:
-        say(f"{path} cannot be written ({error.strerror}); only the latch can stop the desk")
+        is_halting = asked_by(path) is TradingState.HALTED
+        meaning = "what is there halts every desk that finds it" if is_halting else "only the latch can stop the desk"
+        say(f"{path} cannot be written ({error.strerror}); {meaning}")
         return None
     return path
 

@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from tenthman_command import CONFIG
@@ -74,7 +75,9 @@ def test_a_file_that_cannot_be_written_is_said_and_the_database_is_tried(
     (home / "HALT").mkdir(parents=True)
     with pytest.raises(SetupError):
         app(["halt"], standalone_mode=False)
-    assert "cannot be written" in capsys.readouterr().err
+    told = capsys.readouterr().err.replace("\n", " ")
+    assert "cannot be written" in told
+    assert "halts every desk" in told, "a folder of that name is as good as a file"
 
 
 def test_a_person_without_a_name_can_halt_too(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,3 +95,16 @@ def test_a_file_that_cannot_be_taken_away_is_named_with_what_that_means(
     (home / "HALT").mkdir(parents=True)
     with pytest.raises(SetupError, match=r"HALT: cannot be removed, and halts the desk until it is: Is a directory"):
         app(["rearm", "--reason", "all well"], standalone_mode=False)
+
+
+def test_a_home_that_cannot_be_written_to_keeps_nobody_from_halting(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home.write_text("a file where a folder is to be")
+    settings = copytree(CONFIG, tmp_path / "config") / "settings.yaml"
+    text = settings.read_text()
+    settings.write_text(text.replace("halt_file: null", f"halt_file: {tmp_path / 'elsewhere' / 'HALT'}"))
+    monkeypatch.setenv("TENTHMAN_CONFIG", str(tmp_path / "config"))
+    app(["halt"], standalone_mode=False)
+    assert asked_by(tmp_path / "elsewhere" / "HALT") is TradingState.HALTED
+    assert "must be a folder" in capsys.readouterr().err.replace("\n", " ")
