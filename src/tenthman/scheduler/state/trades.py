@@ -43,14 +43,13 @@ class TradeRecord(RunRecord):
         """Those executions of the run's own orders that `record_fills` would book."""
         if not fills:
             return ()
-        told = [[fill.execution_id for fill in fills], [fill.broker_order_id for fill in fills]]
-        fresh = {row[0] for row in self._rows(_SQL["unbooked"], *told)}
-        payouts = {row[0] for row in self._rows(_SQL["unbooked_payouts"], told[0])}
-        return tuple(
-            fill
-            for fill in fills
-            if fill.execution_id in fresh or (fill.is_payout and fill.execution_id not in payouts)
-        )
+        names = [fill.execution_id for fill in fills]
+        fresh = {row[0] for row in self._rows(_SQL["unbooked"], names, [fill.broker_order_id for fill in fills])}
+        payouts = [fill for fill in fills if fill.is_payout]
+        if payouts:
+            told = [[fill.execution_id for fill in payouts], [fill.ticker for fill in payouts]]
+            fresh |= {row[0] for row in self._rows(_SQL["unbooked_payouts"], *told)}
+        return tuple(fill for fill in fills if fill.execution_id in fresh)
 
     def holdings(self, since: datetime) -> Mapping[str, Holding]:
         """What is held by the record, by ticker; nothing of names whose last trade closed after `since`."""

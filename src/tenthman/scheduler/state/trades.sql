@@ -43,7 +43,11 @@ JOIN orders ON orders.run_id = run.id AND orders.broker_order_id = told.broker_o
 WHERE NOT EXISTS (SELECT FROM fills WHERE fills.run_id = run.id AND fills.execution_id = told.execution_id)
 
 -- name: unbooked_payouts
-SELECT execution_id FROM fills WHERE run_id = %s AND execution_id = ANY(%s)
+-- Of what the run holds: others may have had shares of a delisted name on the account too.
+SELECT told.execution_id FROM (SELECT %s::uuid AS id) AS run
+CROSS JOIN unnest(%s::text[], %s::text[]) AS told (execution_id, ticker)
+WHERE EXISTS (SELECT FROM positions WHERE run_id = run.id AND positions.ticker = told.ticker AND quantity > 0)
+  AND NOT EXISTS (SELECT FROM fills WHERE fills.run_id = run.id AND fills.execution_id = told.execution_id)
 
 -- name: holdings
 SELECT ticker, sum(quantity), coalesce(min(opened_at) FILTER (WHERE quantity > 0), min(opened_at)) FROM positions
