@@ -39,14 +39,16 @@ def search_command(
     as_json: JsonOption = False,
 ) -> None:
     """Find headlines by meaning and by words: passages under the ids by which critiques cite them."""
+    from tenthman.news.rag import TEXT_CAP
     from tenthman.news.search import Question
+    from tenthman.news.text import clean
     from tenthman.scheduler.storage import open_storage
 
     config = start(config_directory)
-    if not text.strip():
+    if not clean(text, TEXT_CAP):
         raise ConfigError("TEXT must say what to look for, was empty")
+    tickers = _tickers(ticker or [])
     named = desk_market(config, market, pack)
-    tickers = tuple(name.upper() for name in ticker or ())
     at = as_of or newest_close(named)
     with open_storage(config) as pool:
         searcher = _searcher(config, pool, named)
@@ -58,6 +60,15 @@ def search_command(
         _show(found, text, at)
     if missing:
         say(f"{missing:,} headlines have no vector yet and are found by their words only: run `tenthman news index`")
+
+
+def _tickers(given: list[str]) -> tuple[str, ...]:
+    from tenthman.data.tables import TICKER, TICKER_RULE
+
+    for name in given:
+        if not TICKER.fullmatch(name.upper()):
+            raise ConfigError(f"`--ticker` {TICKER_RULE}, was {name!r}")
+    return tuple(name.upper() for name in given)
 
 
 @app.command("index")

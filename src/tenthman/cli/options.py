@@ -30,12 +30,12 @@ def day(text: str) -> date:
 
 
 def instant(text: str) -> datetime:
-    """An ISO instant or day; without a zone it is UTC. ConfigError when it is neither."""
+    """An ISO instant or day, in UTC; without a zone it is UTC. ConfigError when it is neither."""
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ConfigError(f"`--as-of` must be an instant such as 2019-06-03T13:00:00Z, was {text!r}") from None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 FromOption = Annotated[date | None, typer.Option("--from", parser=day, metavar=DAY, help="First session.")]

@@ -109,7 +109,11 @@ def test_a_search_names_what_was_known_then_of_the_tickers_asked_for(pack: Path)
     ("words", "complaint"),
     [
         (("news", "search", "  "), "TEXT must say"),
+        (("news", "search", "\udcff\u200b"), "TEXT must say"),
         (("news", "search", "x", "--as-of", "yesterday"), "`--as-of` must be an instant"),
+        (("news", "search", "x", "--as-of", "9999-12-31T23:59:59-05:00"), "`--as-of` must be an instant"),
+        (("news", "search", "x", "--ticker", "\udcff"), "`--ticker` must be"),
+        (("news", "search", "x", "--ticker", "AAPL,MSFT"), "`--ticker` must be"),
         (("news", "search", "x", "--market", "live", "--pack", "somewhere"), "`--pack` goes with"),
         (("news", "fetch"), r"`news\.feeds` in settings\.yaml must name a feed"),
     ],
