@@ -313,11 +313,11 @@ def test_what_critics_were_worth_stands_in_the_page(pool: Pool, report: RunRepor
     worth = scorecard(load_config(None, {}), pool, report.run_id)
     page = Page(write_html(pool, report, tmp_path / "r.html", worth).read_text(encoding="utf-8"))
     at = page.text.index("What their opinions were worth")
-    assert page.text[at + 1 :][:4] == ["Critic", "Model", "Prompts", "Answered"]
+    assert page.text[at + 1 :][:2] == ["Critic, prompts, model", "Answered"]
     row = page.text.index("bull*", at)
-    assert page.text[row : row + 6] == ["bull*", "tiny", "-", "2 of 2", "100%", "1"]
+    assert page.text[row : row + 6] == ["bull*", "-", "tiny", "2 of 2", "100%", "1"]
     assert "too few" in page.text[row : row + 9]
-    calibration = page.text.index("Brier of that share", row)
+    calibration = page.text.index("of that share", row)
     assert page.text[calibration : calibration + 20].count("answered 2") == 2
     assert any("80% said, 0% came (1)" in text for text in page.text[calibration:])
     assert "bull and rules" in page.text[calibration:]
