@@ -4,29 +4,25 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import requests
 import structlog
 from alpaca.common.enums import Sort
 from alpaca.common.exceptions import APIError
-from alpaca.common.rest import RESTClient
-from alpaca.common.types import HTTPResult
 from alpaca.data.enums import Adjustment, CorporateActionsType, DataFeed
-from alpaca.data.historical import NewsClient, StockHistoricalDataClient
-from alpaca.data.historical.corporate_actions import CorporateActionsClient
 from alpaca.data.requests import CorporateActionsRequest, NewsRequest, StockBarsRequest, StockLatestTradeRequest
 from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
 
 from tenthman.config import BrokerSettings
+from tenthman.data.alpaca_clients import TimedActions, TimedBars, TimedNews, Unreadable
 from tenthman.data.intraday import IntradayTable
 from tenthman.data.sources import IMPOSSIBLE, SPLIT_ADJUSTED, ActionKind, CorporateAction, Daily, Flag
 from tenthman.data.tables import TICKER
 from tenthman.domain.errors import BrokerUnavailable, DataCorrupt, SetupError
 from tenthman.domain.market import NEW_YORK, Bar, Rename
 from tenthman.domain.news import NewsItem, TimePrecision
-from tenthman.utils.patience import PatientAdapter
 from tenthman.utils.symbols import from_wire, to_wire
 
 _log = structlog.get_logger(__name__)
@@ -40,63 +36,6 @@ _ACTIONS = (
 _PROCESSING = timedelta(days=60)
 
 AnswerT = TypeVar("AnswerT")
-
-
-class _Unreadable(ValueError):
-    """A field is missing or is not what it must be."""
-
-
-class _Advancing(RESTClient):
-    """alpaca-py asks for pages until there is no next one, for ever where pages lead back to one that was asked for."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._pages: set[str] = set()
-
-    def get(self, path: str, data: dict[str, Any] | str | None = None, **kwargs: Any) -> HTTPResult:
-        """As RESTClient.get; _Unreadable where the next page is one that was asked for already."""
-        asked = data.get("page_token") if isinstance(data, dict) else None
-        if asked is None:
-            self._pages.clear()
-        else:
-            self._pages.add(str(asked))
-        answer = super().get(path, data, **kwargs)
-        following = answer.get("next_page_token") if isinstance(answer, dict) else None
-        if following is not None and str(following) in self._pages:
-            raise _Unreadable(f"the page after {str(asked)[:80]!r} must be another, was {str(following)[:80]!r} again")
-        return answer
-
-
-class _TimedBars(_Advancing, StockHistoricalDataClient):
-    """alpaca-py sets no time-out and offers no public way to its session; a subclass may reach it."""
-
-    def __init__(self, url: str | None, key: str, secret: str, settings: BrokerSettings) -> None:
-        super().__init__(api_key=key, secret_key=secret, raw_data=True, url_override=url)
-        _make_patient(self, self._session, settings)
-
-
-class _TimedNews(_Advancing, NewsClient):
-    """As `_TimedBars`."""
-
-    def __init__(self, url: str | None, key: str, secret: str, settings: BrokerSettings) -> None:
-        super().__init__(api_key=key, secret_key=secret, raw_data=True, url_override=url)
-        _make_patient(self, self._session, settings)
-
-
-class _TimedActions(_Advancing, CorporateActionsClient):
-    """As `_TimedBars`."""
-
-    def __init__(self, url: str | None, key: str, secret: str, settings: BrokerSettings) -> None:
-        super().__init__(api_key=key, secret_key=secret, raw_data=True, url_override=url)
-        _make_patient(self, self._session, settings)
-
-
-def _make_patient(client: RESTClient, session: requests.Session, settings: BrokerSettings) -> None:
-    """Time-outs, and a 429 waited out by its header; alpaca-py itself waits three seconds whatever the header says."""
-    limits = (settings.connect_timeout_s, settings.read_timeout_s, settings.answer_timeout_s)
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, PatientAdapter(*limits))
-    client._retry_codes = [requests.codes.gateway_timeout]  # noqa: SLF001 alpaca-py reads it from the constructor of some clients only
 
 
 class AlpacaMarketSource:
@@ -117,9 +56,9 @@ class AlpacaMarketSource:
         settings: BrokerSettings,
         feed: Literal["sip", "iex"] | None = None,
     ) -> None:
-        self._stocks = _TimedBars(data_url, key, secret, settings)
-        self._stories = _TimedNews(data_url, key, secret, settings)
-        self._events = _TimedActions(data_url, key, secret, settings)
+        self._stocks = TimedBars(data_url, key, secret, settings)
+        self._stories = TimedNews(data_url, key, secret, settings)
+        self._events = TimedActions(data_url, key, secret, settings)
         self._feed = None if feed is None else DataFeed(feed)
 
     def bars(self, tickers: Sequence[str], first: date, last: date, seen_at: datetime) -> list[Bar]:
@@ -244,7 +183,7 @@ def _midnight(session: date) -> datetime:
 
 def _as_object(answer: object) -> Mapping[str, object]:
     if not isinstance(answer, dict):
-        raise _Unreadable(f"must be an object, was {type(answer).__name__}")
+        raise Unreadable(f"must be an object, was {type(answer).__name__}")
     return answer
 
 
@@ -341,7 +280,7 @@ def read_story(row: object, seen_at: datetime) -> NewsItem | None:
 def _story_number(fields: Mapping[str, object]) -> int:
     value = fields.get("id")
     if isinstance(value, bool) or not isinstance(value, int):
-        raise _Unreadable(f"`id` must be a whole number, was {value!r}")
+        raise Unreadable(f"`id` must be a whole number, was {value!r}")
     return value
 
 
@@ -358,12 +297,12 @@ def _read_prices(answer: Mapping[str, object]) -> Iterable[tuple[str, Decimal]]:
 def _instant(fields: Mapping[str, object], name: str) -> datetime:
     value = datetime.fromisoformat(str(fields.get(name)))
     if value.tzinfo is None:
-        raise _Unreadable(f"`{name}` must carry a zone, was {value!r}")
+        raise Unreadable(f"`{name}` must carry a zone, was {value!r}")
     return value
 
 
 def _number(fields: Mapping[str, object], name: str) -> float:
     value = fields.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise _Unreadable(f"`{name}` must be a number, was {value!r}")
+        raise Unreadable(f"`{name}` must be a number, was {value!r}")
     return float(value)

@@ -11,6 +11,7 @@ from tenthman_source_battery import DAYS, IMPOSSIBLE_ROW, SEEN, TRUTH, SourceBat
 from tenthman.data.alpaca import AlpacaMarketSource
 from tenthman.data.sources import ActionKind, CorporateAction
 from tenthman.domain.errors import BrokerUnavailable, DataCorrupt
+from tenthman.domain.market import Rename
 
 
 def _source(wire: Wire) -> AlpacaMarketSource:
@@ -101,6 +102,19 @@ class TestAlpacaInRecordedForms(SourceBattery):
             CorporateAction(ticker="BRK-B", ex_date=DAYS[0], kind=ActionKind.DIVIDEND, value=0.5),
         )
         assert _source(wire).actions(["AAA", "BRK-B"], date(2020, 2, 3), date(2020, 2, 4)) == ()
+
+    def test_renames_come_by_day_and_rows_that_rename_nothing_are_passed_over(self, wire: Wire) -> None:
+        wire.renamed = [("BSAQ", "VFS", "2023-08-15"), ("AAA", "AAA", "2020-01-06"), ("BRK.B", "BRKB", "2020-01-06")]
+        wire.renamed += [("FB", "no symbol", "2020-01-07")]
+        found = _source(wire).renames(DAYS[0], date(2023, 12, 29))
+        assert found == (
+            Rename(old="BRK-B", new="BRKB", on=date(2020, 1, 6)),
+            Rename(old="BSAQ", new="VFS", on=date(2023, 8, 15)),
+        )
+        assert [(query["types"], "symbols" in query) for _, query in wire.asked] == [("name_change", False)]
+        wire.renamed = [("FB", "META", "soon")]
+        with pytest.raises(DataCorrupt, match="name changes: Invalid isoformat string: 'soon'"):
+            _source(wire).renames(*DAYS)
 
     def test_minute_bars_are_asked_for_unadjusted_and_stamped_by_their_beginning(self, wire: Wire) -> None:
         found = _source(wire).intraday(["BRK-B", "AAA"], 5, *DAYS)
