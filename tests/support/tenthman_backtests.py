@@ -63,6 +63,7 @@ def toy_inputs(count: int = 80, width: int = 6, seed: int = 3) -> Inputs:
         sector=np.zeros(width, dtype=np.int32),
         faults=np.zeros((count, width), dtype=np.int32),
         barred=np.zeros((count, width), dtype=np.bool_),
+        doubtful=np.zeros((count, width), dtype=np.bool_),
         moves=np.zeros((width, count), dtype=np.int64),
     )
 
