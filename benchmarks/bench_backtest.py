@@ -61,6 +61,7 @@ def made_up_inputs(width: int, count: int = SESSIONS) -> Inputs:
         sector=number % 11,
         faults=np.zeros((count, width), dtype=np.int32),
         barred=np.zeros((count, width), dtype=np.bool_),
+        doubtful=np.zeros((count, width), dtype=np.bool_),
         moves=np.zeros((width, count), dtype=np.int64),
     )
 

@@ -87,7 +87,7 @@ def test_the_stop_comes_before_the_target_and_legs_keep_their_prices(inputs: Inp
 @given(runs, st.integers(5, 59))
 def test_what_comes_later_changes_nothing_that_came_before(inputs: Inputs, row: int) -> None:
     names = ("sessions", "open", "high", "low", "close", "last_close", "gone", "dividends", "excess", "order", "known")
-    more = ("atr", "lowest", "median_volume", "steps", "afternoon", "faults", "barred")
+    more = ("atr", "lowest", "median_volume", "steps", "afternoon", "faults", "barred", "doubtful")
     cut = {name: getattr(inputs, name)[:row] for name in (*names, *more)}
     cut["moves"] = inputs.moves[:, : row + inputs.cluster_sessions - 1]
     rest = {name: getattr(inputs, name) for name in ("tickers", "issuer", "sector")}
