@@ -11,13 +11,13 @@ from tenthman_written_source import AT, DAYS, Written, rising
 
 from tenthman.config import with_sections
 from tenthman.data.alpaca import AlpacaMarketSource
-from tenthman.data.bars import Fetch
+from tenthman.data.bars import BarStore, Fetch
 from tenthman.data.ingest import Span
 from tenthman.data.intraday import IntradayStore, to_daily
 from tenthman.data.sources import ActionKind, CorporateAction
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import ConfigError, DataMissing
-from tenthman.domain.market import Universe
+from tenthman.domain.market import Rename, Universe
 from tenthman.scheduler.live import MARKET_ID
 from tenthman.scheduler.market_data import Sources, bring_in, bring_in_intraday, open_sources
 
@@ -52,6 +52,29 @@ def test_a_silent_second_source_costs_the_comparison_alone_and_a_source_without_
     assert (report.ingested.merged.new, report.unchecked) == (39, "no answer")
     with pytest.raises(DataMissing, match=r"Written: no bars of 1 tickers in 2020-01-06\.\.2020-01-17: it knows none"):
         bring_in(CONFIG, pool, UNIVERSE, Sources(first=Written({}), second=None), ["ZZZ"], SPAN, AT)
+
+
+class Telling(Written):
+    """Tells of renames too."""
+
+    def renames(self, first: date, last: date) -> tuple[Rename, ...]:
+        on = DAYS[5]
+        return (Rename(old="AAA", new="NEW", on=on), Rename(old="BBB", new="MINE", on=on))
+
+
+def test_what_was_renamed_is_asked_for_by_its_new_name_and_stored_under_its_ticker(pool: Pool) -> None:
+    bring_in(CONFIG, pool, UNIVERSE, Sources(first=Written({"MINE": rising(9.0)}), second=None), ["MINE"], SPAN, AT)
+    source, second = Telling({"NEW": rising(100.0), "SPY": rising(300.0)}), Written({"NEW": rising(100.0)}, "Other")
+    sources = Sources(first=source, second=second, renames=source)
+    report = bring_in(CONFIG, pool, UNIVERSE, sources, ["NEW", "SPY"], SPAN, AT)
+    assert source.asked[0][0] == ("NEW", "SPY")
+    assert (report.compared, report.flags, report.strangers) == (10, (), ())
+    told, refused = report.renamed
+    assert told == f"AAA is NEW from {DAYS[5]} on; in here it stays what it was called before"
+    assert refused.startswith(f"BBB is said to be MINE from {DAYS[5]} on: not taken over, since the store has bars of")
+    assert BarStore(pool, MARKET_ID).spans(["AAA", "NEW"]) == {"AAA": (DAYS[0], DAYS[9])}
+    again = bring_in(CONFIG, pool, UNIVERSE, sources, ["AAA"], SPAN, AT)
+    assert (again.ingested.merged.new, again.ingested.answered, again.renamed) == (0, 1, (refused,))
 
 
 def test_minutes_from_alpaca_go_into_the_store_and_add_up_to_days(pool: Pool) -> None:

@@ -5,10 +5,17 @@ from datetime import date
 import numpy as np
 import pytest
 
-from tenthman.data.renames import known_renames, listings_under_latest_names, renames_from, under_latest_names
+from tenthman.data.renames import (
+    known_renames,
+    listings_under_latest_names,
+    renames_from,
+    under_house_names,
+    under_latest_names,
+)
 from tenthman.data.universe import companies, sp100
 from tenthman.domain.errors import DataCorrupt
 from tenthman.domain.market import Listing, Rename, latest_name
+from tenthman.domain.spelling import Spellings
 
 META = Rename(old="FB", new="META", on=date(2022, 6, 9))
 CHAIN = (Rename(old="B", new="C", on=date(2015, 1, 2)), Rename(old="A", new="B", on=date(2010, 1, 4)), META)
@@ -58,6 +65,36 @@ def test_a_security_with_two_renames_goes_under_its_last_name() -> None:
 def test_a_table_that_carried_the_new_name_back_is_left_as_it_stands() -> None:
     told = [("FB", "2022-06-08"), ("META", "2022-06-08"), ("META", "2022-06-09")]
     assert _spelled(*told) == ["FB", "META", "META"]
+
+
+LEARNED = Spellings((Rename(old="AAA", new="NEW", on=date(2026, 9, 1)),))
+
+
+def _kept(*rows: tuple[str, str]) -> list[str]:
+    codes, tickers, days = _rows(*rows)
+    found, names = under_house_names(LEARNED, codes, tickers, days, "mine.csv")
+    assert list(names) == sorted(set(names))
+    return [names[code] for code in found]
+
+
+def test_rows_under_a_name_that_was_learned_later_go_under_the_ticker_that_is_kept() -> None:
+    assert _kept(("AAA", "2026-08-31"), ("NEW", "2026-09-01"), ("ZZZ", "2026-09-01")) == ["AAA", "AAA", "ZZZ"]
+    assert _kept(("NEW", "2026-08-31"), ("NEW", "2026-09-01")) == ["AAA", "AAA"], "the file carried the new name back"
+    assert _kept(("AAA", "2026-08-31"), ("ZZZ", "2026-09-01")) == ["AAA", "ZZZ"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "name"),
+    [
+        ((("AAA", "2026-08-31"), ("AAA", "2026-09-01")), "AAA after"),
+        ((("AAA", "2026-08-28"), ("NEW", "2026-08-31")), "NEW before"),
+    ],
+)
+def test_a_file_in_which_two_histories_would_meet_in_one_ticker_is_refused(
+    rows: tuple[tuple[str, str], ...], name: str
+) -> None:
+    with pytest.raises(DataCorrupt, match=rf"mine\.csv: AAA is NEW from 2026-09-01 on, and the file has {name}"):
+        _kept(*rows)
 
 
 def _listing(ticker: str, name: str, since: date, until: date | None) -> Listing:
