@@ -1,12 +1,13 @@
 """News by command: fetch what the feeds and the broker have now, and find what is stored."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tenthman.config import Config
 from tenthman.data.alpaca import AlpacaMarketSource
 from tenthman.data.bars import BarStore
+from tenthman.data.spellings import SpellingStore
 from tenthman.data.universe import sp100
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import BrokerError, ConfigError, DataError, SetupError
@@ -16,8 +17,9 @@ from tenthman.news.feeds import FeedReport
 from tenthman.news.linker import Linker
 from tenthman.news.storage import NewsStore
 from tenthman.scheduler.feeds import open_reader
-from tenthman.scheduler.gather import link_items
+from tenthman.scheduler.gather import Source, link_items
 from tenthman.scheduler.live import MARKET_ID, live_provenance, paper_keys
+from tenthman.scheduler.spelled import Names, SpelledSource
 
 ALPACA_WINDOW = timedelta(days=1)
 
@@ -50,13 +52,15 @@ def fetch_news(config: Config, pool: Pool, at: datetime) -> FetchedNews:
     told = None
     if paper:
         key, secret = paper_keys(config)
-        told, stories = _from_alpaca(AlpacaMarketSource(None, key, secret, config.settings.broker), at)
+        names = Names(SpellingStore(pool, MARKET_ID).load(sp100()), lambda: at)
+        source = SpelledSource(AlpacaMarketSource(None, key, secret, config.settings.broker), names)
+        told, stories = _from_alpaca(source, at)
         items.extend(stories)
     stored = store.save(link_items(Linker(sp100()), items))
     return FetchedNews(feeds=reports, alpaca=told, stored=stored)
 
 
-def _from_alpaca(source: AlpacaMarketSource, at: datetime) -> tuple[str, list[NewsItem]]:
+def _from_alpaca(source: Source, at: datetime) -> tuple[str, Sequence[NewsItem]]:
     try:
         stories = source.news(at - ALPACA_WINDOW, at, at)
     except (BrokerError, DataError, SetupError) as error:
