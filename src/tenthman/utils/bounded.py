@@ -51,6 +51,11 @@ class _Bounded(HTTPConnection):
     whole_s: ClassVar[float]
     _until = 0.0
 
+    def connect(self) -> None:
+        """As HTTPConnection.connect; a proxy's answer to being asked for a tunnel is read within the time, too."""
+        self._until = time.monotonic() + self.whole_s
+        super().connect()
+
     def request(self, *arguments: Any, **options: Any) -> None:
         """As HTTPConnection.request; the time begins."""
         self._until = time.monotonic() + self.whole_s
