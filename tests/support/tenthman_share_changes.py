@@ -51,8 +51,8 @@ class Served:
     def advance(self, to: datetime) -> None:
         self.server.control("POST", "advance", {"to": to.isoformat()})
 
-    def split(self, new: int, old: int, *, whole: bool) -> None:
-        body = {"kind": "split", "symbol": "AAA", "new_rate": new, "old_rate": old, "whole_shares": whole}
+    def split(self, new: int, old: int, *, whole: bool, symbol: str = "AAA") -> None:
+        body = {"kind": "split", "symbol": symbol, "new_rate": new, "old_rate": old, "whole_shares": whole}
         self.server.control("POST", "incidents", body)
 
     def gap(self, factor: float) -> None:
@@ -73,8 +73,8 @@ class Inside:
             self.exchange.split_shares(split.symbol, split.ratio, whole=split.whole_shares)
         self.exchange.advance(to)
 
-    def split(self, new: int, old: int, *, whole: bool) -> None:
-        told = SplitShares(kind="split", symbol="AAA", new_rate=new, old_rate=old, whole_shares=whole)
+    def split(self, new: int, old: int, *, whole: bool, symbol: str = "AAA") -> None:
+        told = SplitShares(kind="split", symbol=symbol, new_rate=new, old_rate=old, whole_shares=whole)
         self.stage.rewrite(told, self.exchange.now)
 
     def gap(self, factor: float) -> None:

@@ -206,14 +206,18 @@ def _explain(
     book: Callable[[Sequence[Fill]], object],
     at: datetime,
 ) -> bool:
-    """Enter what explains the holdings of `group`; False where nothing does."""
-    fills = [*record.executions(group), *(fill for fill in sight.fresh if fill.ticker in group)]
+    """Enter what explains the holdings of `group`; False where nothing does.
+
+    Executions of other names are left alone: some of them may have to wait.
+    """
+    fresh = [fill for fill in sight.fresh if fill.ticker in group]
+    fills = [*record.executions(group), *fresh]
     there = {name: sight.there.get(name, _ZERO) for name in group}
     shown = explanation(fills, [item for item in record.share_changes() if item.ticker in group], known, there)
     if shown is None:
         return False
     for item in shown:
-        book([fill for fill in sight.fresh if fill.filled_at < item.change.since])
+        book([fill for fill in fresh if fill.filled_at < item.change.since])
         paid = _paid(record, sight, item)
         record.record_share_change(item.change, item.fraction, paid, at)
         log.warning("shares changed", ticker=item.change.ticker, change=item.change.text, paid_usd=str(paid))

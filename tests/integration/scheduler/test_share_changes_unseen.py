@@ -6,6 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from tenthman_crash_desk import Intent
 from tenthman_markets import HALT, small_market
 from tenthman_share_changes import CASH, MARKET, Scene, bought, inside_scene, served_scene, sold
 
@@ -246,3 +247,19 @@ def test_a_new_name_keeps_the_trade_its_own(fresh_database_url: str, pool: Pool)
         with pool.connection() as connection:
             ((realised, ticker),) = connection.execute("SELECT realised_usd, ticker FROM positions").fetchall()
         assert (realised, ticker) == (book.realised, "NEW")
+
+
+def test_a_sale_that_waits_for_a_person_keeps_no_other_name_from_following_its_split() -> None:
+    """AAA was split and nobody tells; what is sold of it is more than the record holds. Later BBB is split and told."""
+    scene = told_to(inside_scene(), replace(SPLIT, ticker="BBB", becomes="BBB", on=MARKET.hours[3].session))
+    scene.act(bought(100))
+    scene.act(Intent(ticker="BBB", quantity=10, limit=Decimal("51.00"), stop=Decimal("5.00"), target=Decimal("90.00")))
+    scene.world.split(2, 1, whole=False)
+    scene.into(1)
+    assert scene.act(sold(200)), "the desk sells what the account holds"
+    scene.into(2)
+    scene.world.split(2, 1, whole=False, symbol="BBB")
+    scene.into(3)
+    assert alerts(scene, "shares differ")[-1]["sales_not_booked"] == 1
+    held = scene.desk.ledger.holdings(scene.now)
+    assert {name: item.quantity for name, item in held.items()} == {"AAA": Decimal(100), "BBB": Decimal(20)}

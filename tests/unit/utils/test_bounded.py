@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 import requests
+from requests.exceptions import ProxyError, RequestException
 
 from tenthman.utils.deadlines import set_deadlines
 
@@ -40,12 +41,12 @@ def call(address: str) -> None:
 
 
 def test_the_answer_of_a_proxy_that_is_asked_for_a_tunnel_is_read() -> None:
-    with proxy(b"HTTP/1.1 403 Forbidden\r\n\r\n") as address, pytest.raises(requests.exceptions.ProxyError, match="403"):
+    with proxy(b"HTTP/1.1 403 Forbidden\r\n\r\n") as address, pytest.raises(ProxyError, match="403"):
         call(address)
 
 
 def test_a_proxy_that_stops_in_the_midst_of_its_answer_is_not_waited_for_longer() -> None:
     begun = time.monotonic()
-    with proxy(b"HTTP/1.1 200") as address, pytest.raises(requests.exceptions.RequestException, match="timed out"):
+    with proxy(b"HTTP/1.1 200") as address, pytest.raises(RequestException, match="timed out"):
         call(address)
     assert time.monotonic() - begun < 1.5, "less than the silence of 2 s that is allowed"
