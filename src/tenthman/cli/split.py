@@ -2,13 +2,16 @@
 
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tenthman.cli.output import ConfigOption, say
 from tenthman.cli.session import start
 from tenthman.domain.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tenthman.db.pool import Pool
 
 _LARGEST = 1000
 OnOption = Annotated[datetime, typer.Option("--on", formats=["%Y-%m-%d"], help="The day from which on it counts.")]
@@ -26,17 +29,23 @@ def split_command(
     """
     from tenthman.data.flags import FlagStore
     from tenthman.data.sources import ActionKind, CorporateAction
+    from tenthman.data.spellings import house_of
+    from tenthman.data.universe import sp100
     from tenthman.scheduler.clock import wall_now
     from tenthman.scheduler.live import MARKET_ID
+    from tenthman.scheduler.state import Ledger
     from tenthman.scheduler.storage import open_storage
     from tenthman.scheduler.story import require_paper_run
 
     new, old = _read(shares)
-    told = CorporateAction(ticker=ticker.upper(), ex_date=on.date(), kind=ActionKind.SPLIT, value=new / old)
     config = start(config_directory)
     with open_storage(config) as pool:
-        require_paper_run(pool, None)
-        FlagStore(pool, MARKET_ID).save_actions([told], "person", wall_now())
+        ledger, now = Ledger.attach(pool, require_paper_run(pool, None)), wall_now()
+        name = _in_our_names(pool, ticker)
+        if name not in house_of(sp100()) | ledger.holdings(now).keys():
+            raise ConfigError(f"`ticker` must be of the universe or held by the record, was {ticker!r}")
+        told = CorporateAction(ticker=name, ex_date=on.date(), kind=ActionKind.SPLIT, value=new / old)
+        FlagStore(pool, MARKET_ID).save_actions([told], "person", now)
     say(f"{told.ticker}: {new} for {old} from {told.ex_date} on; it counts once the account shows it")
 
 
@@ -47,9 +56,10 @@ def paid_out_command(
     config_directory: ConfigOption = None,
 ) -> None:
     """Close a trade whose shares the broker took away for cash, as in a take-over. The account must hold none."""
+    from tenthman.data.universe import sp100
     from tenthman.execution.client import AlpacaBroker
     from tenthman.scheduler.clock import wall_now
-    from tenthman.scheduler.live import paper_keys
+    from tenthman.scheduler.live import in_our_names, paper_keys
     from tenthman.scheduler.paid_out import enter_payout
     from tenthman.scheduler.state import Ledger, newest_run
     from tenthman.scheduler.storage import open_storage
@@ -63,15 +73,28 @@ def paid_out_command(
         run = newest_run(pool, world="paper", account_id=account)
         if run is None:
             raise ConfigError(f"there is no paper run of account {account} yet")
-        closed = enter_payout(Ledger.attach(pool, run), broker, ticker.upper(), on.date(), paid, wall_now())
-    say(f"{ticker.upper()}: {closed} shares closed at {paid} USD")
+        name, there = _in_our_names(pool, ticker), in_our_names(broker, pool, sp100())
+        closed = enter_payout(Ledger.attach(pool, run), there, name, on.date(), paid, wall_now())
+    say(f"{name}: {closed} shares closed at {paid} USD")
+
+
+def _in_our_names(pool: "Pool", ticker: str) -> str:
+    """The ticker that the record has for what a person calls `ticker`, which may have been renamed since."""
+    from tenthman.data.spellings import SpellingStore
+    from tenthman.data.universe import sp100
+    from tenthman.scheduler.live import MARKET_ID
+
+    return SpellingStore(pool, MARKET_ID).load(sp100()).owner(ticker.upper())
 
 
 def _read(shares: str) -> tuple[int, int]:
     parts = shares.split(":")
     if len(parts) != 2 or not all(part.isascii() and part.isdigit() and 0 < int(part) <= _LARGEST for part in parts):
         raise ConfigError(f"`--shares` must be two numbers from 1 to {_LARGEST} such as 2:1, was {shares!r}")
-    return int(parts[0]), int(parts[1])
+    new, old = int(parts[0]), int(parts[1])
+    if new == old:
+        raise ConfigError(f"`--shares` must be two numbers that differ, was {shares!r}")
+    return new, old
 
 
 def _price(text: str) -> Decimal:

@@ -12,9 +12,11 @@ from tenthman.cli.app import app
 from tenthman.data.bars import BarStore
 from tenthman.data.flags import FlagStore
 from tenthman.data.sources import ActionKind, CorporateAction
+from tenthman.data.spellings import SpellingStore
 from tenthman.data.universe import sp100
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import ConfigError
+from tenthman.domain.market import Rename
 from tenthman.scheduler.live import MARKET_ID, live_provenance
 
 
@@ -38,6 +40,11 @@ def test_a_ratio_that_is_none_is_refused_before_anything_is_opened(shares: str) 
         said("split", "AAPL", "--on", "2020-08-31", "--shares", shares)
 
 
+def test_a_split_that_changes_nothing_is_refused() -> None:
+    with pytest.raises(ConfigError, match="`--shares` must be two numbers that differ, was '2:2'"):
+        said("split", "AAPL", "--on", "2020-08-31", "--shares", "2:2")
+
+
 @pytest.mark.parametrize("price", ["0", "-1", "NaN", "much"])
 def test_a_price_that_is_none_is_refused_before_the_broker_is_asked(price: str) -> None:
     with pytest.raises(ConfigError, match="`--price` must be a number above 0"):
@@ -59,3 +66,8 @@ def test_a_split_is_stored_where_the_desk_looks_for_it(
     assert FlagStore(pool, MARKET_ID).actions(["AAPL"], day, day) == (
         CorporateAction(ticker="AAPL", ex_date=day, kind=ActionKind.SPLIT, value=4.0),
     )
+    with pytest.raises(ConfigError, match="`ticker` must be of the universe or held by the record, was 'aapll'"):
+        said("split", "aapll", "--on", "2020-08-31", "--shares", "4:1")
+    renamed = Rename(old="AAPL", new="FRUT", on=date(2020, 9, 1))
+    assert SpellingStore(pool, MARKET_ID).learn(sp100(), [renamed], "alpaca", MORNING).fresh == (renamed,)
+    assert "AAPL: 2 for 1 from 2020-09-02 on" in said("split", "frut", "--on", "2020-09-02", "--shares", "2:1")
