@@ -68,7 +68,14 @@ PaperRunOption = Annotated[
     str | None, typer.Option("--run", help="A run's id or its beginning; the newest paper run without it.")
 ]
 RunOption = Annotated[str | None, typer.Option("--run", help="A run's id or its beginning; the newest run without it.")]
-ReasonOption = Annotated[str, typer.Option(help="Why; it is recorded.")]
+
+
+def _storable(text: str) -> str:
+    """Bytes of the command line that are no text as question marks: they keep nobody from halting the desk."""
+    return text.encode(errors="replace").decode()
+
+
+ReasonOption = Annotated[str, typer.Option(help="Why; it is recorded.", callback=_storable)]
 JobsOption = Annotated[int, typer.Option(help="Processes on this machine; -1: one a core.")]
 
 
@@ -114,6 +121,6 @@ def newest_close(named: "MarketData | None") -> datetime:
 def person() -> str:
     """Who gave the command; by number where the user has no name, as in a container that runs under any id."""
     try:
-        return f"person: {getpass.getuser()}"
+        return _storable(f"person: {getpass.getuser()}")
     except (KeyError, OSError):
         return f"person: uid {os.getuid()}"

@@ -31,12 +31,15 @@ def asked_by(path: Path) -> TradingState:
 
 
 def pull(path: Path, state: TradingState, reason: str, person: str, at: datetime) -> None:
-    """Write the file, whole or not at all. OSError when that cannot be done; nothing is left then."""
+    """Write the file, whole or not at all; what is no text in it as question marks.
+
+    OSError when that cannot be done; nothing is left then.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     written = path.with_name(f".{path.name}.{os.getpid()}")
     word = FLATTEN if state is TradingState.REDUCING else "halt"
     try:
-        written.write_text(f"{word}\n{reason}\n{person}, {at.isoformat()}\n", encoding="utf-8")
+        written.write_text(f"{word}\n{reason}\n{person}, {at.isoformat()}\n", encoding="utf-8", errors="replace")
         written.replace(path)
     except OSError:
         written.unlink(missing_ok=True)

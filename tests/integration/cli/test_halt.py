@@ -88,6 +88,14 @@ def test_a_person_without_a_name_can_halt_too(home: Path, monkeypatch: pytest.Mo
     assert "person: uid 3999999999," in (home / "HALT").read_text()
 
 
+def test_a_reason_and_a_name_that_are_no_text_keep_nobody_from_halting(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGNAME", "ren\udce9")
+    app(["halt", "--reason", "caf\udce9"], standalone_mode=False)
+    assert (home / "HALT").read_text(encoding="utf-8").startswith("halt\ncaf?\nperson: ren?, ")
+
+
 def test_a_file_that_cannot_be_taken_away_is_named_with_what_that_means(
     home: Path, fresh_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
