@@ -198,6 +198,7 @@ def _show_intraday(report: "IntradayReport", as_json: bool) -> None:
     }
     show_table(f"bars of {report.minutes} minutes", rows.items())
     _show_flags(report.apart)
+    show_lines(report.renamed)
 
 
 def _show_flags(flags: "Sequence[Flag]") -> None:

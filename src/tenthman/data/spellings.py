@@ -77,6 +77,14 @@ class SpellingStore:
             replace(item, on=date.max) if (item.old, item.new) in learned else item for item in universe.renames
         )
 
+    def give_over(self, universe: Universe) -> None:
+        """Forget what the universe's own renames tell, once `carried` has gone over: whoever takes the name that was
+        given up has bars of their own under it.
+        """
+        with self._pool.connection() as connection:
+            for item in universe.renames:
+                connection.execute(_SQL["give_over"], [self._market_id, item.old, item.new])
+
     def learn(self, universe: Universe, told: Sequence[Rename], source: str, at: datetime) -> Learned:
         """Judge what `source` told, and store what is taken over."""
         known = self.load(universe)

@@ -5,6 +5,9 @@ SELECT old, new, since FROM spellings WHERE market_id = %s ORDER BY since, old
 INSERT INTO spellings (market_id, old, new, since, source, learned_at)
 VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 
+-- name: give_over
+DELETE FROM spellings WHERE market_id = %s AND old = %s AND new = %s
+
 -- name: held
 SELECT name, min(session), max(session)
 FROM unnest(%s::text[]) AS asked (name) JOIN bars ON market_id = %s AND ticker = name

@@ -129,10 +129,11 @@ class GuardedSight:
         """Of what was learned since yesterday, bring in what is missing, and tell. Raises as the source does."""
         if self._renames is None:
             return
-        if fresh := self._renames.untold():
+        if fresh := self._renames.untold:
             self._keeper.fill(at)
             self._rebase(*self._keeper.stored())
             self._alert("renamed", {"tickers": [text_of(item) for item in fresh]}, at)
+            self._renames.tell()
         if self._renames.refused:
             self._alert("rename refused", {"tickers": [item.text for item in self._renames.refused]}, at)
 

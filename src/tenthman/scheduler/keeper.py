@@ -52,6 +52,7 @@ class BarKeeper:
         What is stored under a name that was given up goes over to the new one first. Raises as the source does.
         """
         self._store.carry_over(self._spellings.carried(self._universe))
+        self._spellings.give_over(self._universe)
         held = self._store.spans(self._tickers())
         unknown = [ticker for ticker in self._tickers() if ticker not in held]
         if unknown:

@@ -31,8 +31,8 @@ from tenthman.data.spellings import SpellingStore, TellsRenames, house_of
 from tenthman.data.yahoo import YahooSource
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import BrokerUnavailable, ConfigError, DataCorrupt, DataMissing
-from tenthman.domain.market import NEW_YORK, Floats, Universe
-from tenthman.domain.spelling import Spellings
+from tenthman.domain.market import Floats, Universe
+from tenthman.domain.spelling import STRANGER, Spellings
 from tenthman.scheduler.live import MARKET_ID, live_provenance, paper_keys
 from tenthman.scheduler.renames import RenameWatch, text_of
 from tenthman.scheduler.spelled import Names, SpelledBars
@@ -85,6 +85,7 @@ class IntradayReport:
     """What an import of bars inside the session did.
 
     `compared` sessions have a stored daily bar too, and `apart` says where the two differ beyond the tolerance.
+    `renamed` as in BarsReport.
     """
 
     fetch: Fetch
@@ -96,6 +97,7 @@ class IntradayReport:
     last: datetime | None
     compared: int
     apart: tuple[Flag, ...]
+    renamed: tuple[str, ...] = ()
 
 
 def open_sources(config: Config, wanted: Literal["alpaca", "yahoo", "both"] | None) -> Sources:
@@ -132,7 +134,7 @@ def bring_in(
     """
     store = _stored(pool, universe)
     names = Names(SpellingStore(pool, MARKET_ID).load(universe), lambda: at)
-    renamed = _learned(pool, universe, sources, names, at)
+    renamed = _learned(pool, universe, sources.renames, names, at)
     tickers = _known_as(universe, names.spellings, tickers, span.last)
     sources = _spelled(sources, names)
     found = ingest(store, sources.first, tickers, span, at, config.settings.data.overlap_sessions)
@@ -150,11 +152,13 @@ def bring_in(
     return replace(report, renamed=renamed)
 
 
-def _learned(pool: Pool, universe: Universe, sources: Sources, names: Names, at: datetime) -> tuple[str, ...]:
+def _learned(
+    pool: Pool, universe: Universe, source: TellsRenames | None, names: Names, at: datetime
+) -> tuple[str, ...]:
     """What is new in `names` now, for people."""
-    if sources.renames is None:
+    if source is None:
         return ()
-    found = RenameWatch(SpellingStore(pool, MARKET_ID), sources.renames, universe, names).try_to_look(at)
+    found = RenameWatch(SpellingStore(pool, MARKET_ID), source, universe, names).try_to_look(at)
     return () if found is None else (*map(text_of, found.fresh), *(item.text for item in found.refused))
 
 
@@ -164,9 +168,17 @@ def _spelled(sources: Sources, names: Names) -> Sources:
 
 
 def _known_as(universe: Universe, spellings: Spellings, tickers: Sequence[str], last: date) -> list[str]:
-    """Tickers of this store; what a person asked for may be a name that was given later."""
+    """Tickers of this store; what a person asked for may be a name that was given later.
+
+    ConfigError for one that a security of ours has had and given up: its bars would meet that one's.
+    """
     house = house_of(universe)
-    return sorted({name if name in house else spellings.ours(name, last) for name in tickers})
+    found = {name if name in house else spellings.ours(name, last) for name in tickers}
+    strangers = sorted(name.removesuffix(STRANGER) for name in found if name.endswith(STRANGER))
+    if strangers:
+        owners = ", ".join(f"{name} ({spellings.owner(name)})" for name in strangers)
+        raise ConfigError(f"`--tickers` must not have a name that a security in the store has given up, was {owners}")
+    return sorted(found)
 
 
 def bring_in_file(
@@ -217,8 +229,11 @@ def bring_in_intraday(
 ) -> IntradayReport:
     """Store bars of `minutes` from Alpaca, all of them or none. Raises as the source does."""
     days = span.sessions
-    spellings, today = SpellingStore(pool, MARKET_ID).load(universe), at.astimezone(NEW_YORK).date()
-    ours = {spellings.theirs(name, today): name for name in _known_as(universe, spellings, tickers, span.last)}
+    _stored(pool, universe)
+    names = Names(SpellingStore(pool, MARKET_ID).load(universe), lambda: at)
+    renamed = _learned(pool, universe, source, names, at)
+    known = _known_as(universe, names.spellings, tickers, span.last)
+    ours = {names.spellings.theirs(name, names.today()): name for name in known}
     parts = [
         source.intraday(tuple(ours), minutes, chunk[0], chunk[-1])
         for chunk in (days[start : start + CHUNK_SESSIONS] for start in range(0, len(days), CHUNK_SESSIONS))
@@ -226,7 +241,7 @@ def bring_in_intraday(
     fetch = Fetch(source=source.name, price_basis=RAW, fetched_at=at)
     table = joined(parts)
     table = replace(table, tickers=tuple(ours.get(name, name) for name in table.tickers))
-    return _store_intraday(config, pool, universe, table, minutes, fetch)
+    return replace(_store_intraday(config, pool, universe, table, minutes, fetch), renamed=renamed)
 
 
 def bring_in_intraday_file(
@@ -301,5 +316,7 @@ def _examined(
 def _stored(pool: Pool, universe: Universe) -> BarStore:
     store = BarStore(pool, MARKET_ID)
     store.save_market(live_provenance(), universe)
-    store.carry_over(SpellingStore(pool, MARKET_ID).carried(universe))
+    spellings = SpellingStore(pool, MARKET_ID)
+    store.carry_over(spellings.carried(universe))
+    spellings.give_over(universe)
     return store

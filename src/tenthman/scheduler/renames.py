@@ -34,8 +34,10 @@ class RenameWatch:
         today = at.astimezone(NEW_YORK).date()
         told = self._source.renames(today - LOOK_BACK, today + LOOK_AHEAD)
         found = self._store.learn(self._universe, told, self._source.name, at)
+        known = set(self._names.spellings.renames)
         self._names.spellings, self.refused = found.spellings, found.refused
-        self._untold += found.fresh
+        # Another process may have put them into the store: they are news in here all the same.
+        self._untold += (item for item in found.spellings.renames if item not in known)
         for item in found.fresh:
             log.warning("renamed", old=item.old, new=item.new, on=str(item.on))
         for refused in found.refused:
@@ -50,10 +52,14 @@ class RenameWatch:
             log.warning("renames left out", cause=str(error))
             return None
 
+    @property
     def untold(self) -> tuple[Rename, ...]:
-        """What was taken over since the last call."""
-        told, self._untold = tuple(self._untold), []
-        return told
+        """What came into `names` since the last call of `tell`."""
+        return tuple(self._untold)
+
+    def tell(self) -> None:
+        """What was untold has been told."""
+        self._untold.clear()
 
     def standing(self, at: datetime) -> Mapping[str, str]:
         """Why tickers sit out at `at`: renamed on this day, or a rename that could not be taken over."""

@@ -52,6 +52,18 @@ def test_a_learned_rename_stays_until_a_release_knows_it_and_then_all_bars_go_ov
     assert bars.carry_over(store.carried(AFTER)) == 0
 
 
+def test_once_a_release_has_taken_a_rename_over_the_name_that_was_given_up_is_free_for_others(
+    pool: Pool, bars: BarStore
+) -> None:
+    store, span = SpellingStore(pool, MARKET), Span(sessions=tuple(DAYS[:10]))
+    store.learn(BEFORE, [TOLD], "s", AT)
+    bars.carry_over(store.carried(AFTER))
+    store.give_over(AFTER)
+    ingest(bars, Written({"AAA": [None] * 6 + rising(7.0, 4)}), ["AAA"], span, AT, 2)
+    assert bars.carry_over(store.carried(AFTER)) == 0
+    assert bars.spans(["AAA", "NEW"]) == {"AAA": (DAYS[6], DAYS[9])}
+
+
 def test_a_rename_to_a_name_that_the_store_has_bars_of_is_refused_and_not_kept(pool: Pool, bars: BarStore) -> None:
     store, span = SpellingStore(pool, MARKET), Span(sessions=tuple(DAYS[:10]))
     ingest(bars, Written({"AAA": rising(100.0, 5), "NEW": rising(1.0, 3)}), ["AAA", "NEW"], span, AT, 2)

@@ -14,16 +14,20 @@ from tenthman.data.bars import BarStore
 from tenthman.data.calendar import sessions_between
 from tenthman.data.market import MarketHistory, MarketView
 from tenthman.data.sources import CorporateAction, Daily
+from tenthman.data.spellings import SpellingStore
 from tenthman.db.pool import Pool
 from tenthman.decision import Prepared
 from tenthman.domain.audit import EventKind
 from tenthman.domain.errors import BrokerUnavailable, DataCorrupt
-from tenthman.domain.market import FIELDS, MarketKind, Panel, Provenance, SessionHours, Universe
+from tenthman.domain.market import FIELDS, MarketKind, Panel, Provenance, Rename, SessionHours, Universe
 from tenthman.domain.opinion import Action
 from tenthman.domain.order import Book, BrokerClock
+from tenthman.domain.spelling import AS_RELEASED
 from tenthman.scheduler.clock import VirtualClock
 from tenthman.scheduler.guard import GuardedSight
 from tenthman.scheduler.keeper import BarKeeper
+from tenthman.scheduler.renames import RenameWatch
+from tenthman.scheduler.spelled import Names
 
 HOURS = sessions_between(date(2020, 1, 6), date(2020, 3, 31))
 UNIVERSE = Universe(listings=(a_listing("AAA"), a_listing("BBB")), index_ticker="SPY")
@@ -78,6 +82,15 @@ class Unreadable(Written):
         raise DataCorrupt("`t` must be a time")
 
 
+class Renaming:
+    """Tells that AAA is NEW."""
+
+    name = "Renaming"
+
+    def renames(self, first: date, last: date) -> tuple[Rename, ...]:
+        return (Rename(old="AAA", new="NEW", on=MORNING.date()),)
+
+
 class Guarded:
     """A guarded sight with all its parts at hand."""
 
@@ -94,7 +107,9 @@ class Guarded:
         self.asked = 0
         self.rebased: list[Panel] = []
         clock = VirtualClock(MORNING, lambda _: None)
-        self.sight = GuardedSight(self.inner, self.keeper, self._take, self, clock, HOURS, self.told)
+        self.spellings = SpellingStore(pool, "m")
+        self.renames = RenameWatch(self.spellings, Renaming(), UNIVERSE, Names(AS_RELEASED, clock.now))
+        self.sight = GuardedSight(self.inner, self.keeper, self._take, self, clock, HOURS, self.told, self.renames)
 
     def _take(self, panel: Panel, _: object) -> None:
         self.rebased.append(panel)
@@ -177,6 +192,20 @@ def test_a_source_that_is_silent_when_history_is_renewed_is_asked_again_at_the_n
     desk.source.silent_after = 10**9
     desk.actions(MORNING + timedelta(hours=5))
     assert len(desk.told.alerts) == 1
+
+
+@pytest.mark.parametrize("is_stored", [False, True], ids=["learned here", "learned by another command"])
+def test_a_rename_is_told_once_though_the_source_is_silent_at_first(pool: Pool, *, is_stored: bool) -> None:
+    desk = Guarded(pool, Written(_sound()))
+    if is_stored:
+        desk.spellings.learn(UNIVERSE, Renaming().renames(DAYS[0], DAYS[-1]), "s", AT)
+    desk.renames.look(MORNING)
+    desk.source.silent_after = 0
+    assert desk.actions() == {"AAA": "hold", "BBB": "buy", "CCC": "sell"}
+    desk.source.silent_after = 10**9
+    desk.actions(MORNING + timedelta(hours=1))
+    desk.actions(MORNING + timedelta(hours=2))
+    assert [subject for subject, _ in desk.told.alerts if subject != "sits out"] == ["history not renewed", "renamed"]
 
 
 def test_a_calendar_that_the_broker_does_not_share_stops_entries_and_no_exits(pool: Pool) -> None:

@@ -57,9 +57,10 @@ def test_a_silent_second_source_costs_the_comparison_alone_and_a_source_without_
 class Telling(Written):
     """Tells of renames too."""
 
+    told = (Rename(old="AAA", new="NEW", on=DAYS[5]), Rename(old="BBB", new="MINE", on=DAYS[5]))
+
     def renames(self, first: date, last: date) -> tuple[Rename, ...]:
-        on = DAYS[5]
-        return (Rename(old="AAA", new="NEW", on=on), Rename(old="BBB", new="MINE", on=on))
+        return self.told
 
 
 def test_what_was_renamed_is_asked_for_by_its_new_name_and_stored_under_its_ticker(pool: Pool) -> None:
@@ -77,6 +78,16 @@ def test_what_was_renamed_is_asked_for_by_its_new_name_and_stored_under_its_tick
     assert (again.ingested.merged.new, again.ingested.answered, again.renamed) == (0, 1, (refused,))
 
 
+def test_a_name_that_a_renamed_security_has_given_up_again_is_not_asked_for(pool: Pool) -> None:
+    source = Telling({"LAST": rising(100.0), "SPY": rising(300.0)})
+    source.told = (Rename(old="AAA", new="NEW", on=DAYS[3]), Rename(old="NEW", new="LAST", on=DAYS[5]))
+    sources = Sources(first=source, second=None, renames=source)
+    with pytest.raises(ConfigError, match=r"`--tickers` must not have a name .* given up, was NEW \(AAA\)$"):
+        bring_in(CONFIG, pool, UNIVERSE, sources, ["NEW", "SPY"], SPAN, AT)
+    assert bring_in(CONFIG, pool, UNIVERSE, sources, ["LAST"], SPAN, AT).ingested.answered == 1
+    assert [names for names, _, _ in source.asked] == [("LAST",)]
+
+
 def test_minutes_from_alpaca_go_into_the_store_and_add_up_to_days(pool: Pool) -> None:
     span = Span(sessions=WIRE_DAYS)
     with serving() as wire:
@@ -90,6 +101,17 @@ def test_minutes_from_alpaca_go_into_the_store_and_add_up_to_days(pool: Pool) ->
     assert daily.close[daily.codes == 0].tolist() == [row[3] for row in TRUTH["AAA"]]
     assert daily.sessions[daily.codes == 1].tolist() == list(WIRE_DAYS)
     assert len(IntradayStore(pool, MARKET_ID).bars(("AAA",), 1, begins, ends)) == 0
+
+
+def test_minutes_of_a_renamed_ticker_are_asked_for_by_its_new_name_and_stored_under_its_own(pool: Pool) -> None:
+    with serving() as wire:
+        wire.renamed = [("BBB", "BRK.B", "2020-01-06")]
+        source = AlpacaMarketSource(f"http://127.0.0.1:{wire.port}", "key", "secret", BROKER)
+        report = bring_in_intraday(CONFIG, pool, UNIVERSE, source, ["BBB"], 5, Span(sessions=WIRE_DAYS), SEEN)
+    assert report.renamed == ("BBB is BRK-B from 2020-01-06 on; in here it stays what it was called before",)
+    begins, ends = (datetime.combine(day, datetime.min.time(), SEEN.tzinfo) for day in (WIRE_DAYS[0], date(2020, 1, 8)))
+    store = IntradayStore(pool, MARKET_ID)
+    assert (len(store.bars(("BBB",), 5, begins, ends)), len(store.bars(("BRK-B",), 5, begins, ends))) == (2, 0)
 
 
 def test_without_keys_yahoo_is_asked_and_alpaca_by_name_is_refused() -> None:
