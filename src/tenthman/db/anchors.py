@@ -16,6 +16,9 @@ from tenthman.domain.checks import require_aware
 
 ANCHORS = "audit-anchors.jsonl"
 
+UNNAMED = ""
+"""The database of anchors that were noted before they named one: they are held against their own chain alone."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anchor:
@@ -84,7 +87,7 @@ def _anchor(line: bytes) -> Anchor | None:
             hash=str(told["hash"]),
             run_id=str(told["run_id"]),
             at=datetime.fromisoformat(told["at"]),
-            store=str(told["store"]),
+            store=str(told.get("store", UNNAMED)),
         )
     except (ValueError, KeyError, TypeError, OverflowError):
         return None

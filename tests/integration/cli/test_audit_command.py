@@ -136,6 +136,18 @@ def test_anchors_of_another_database_are_told_and_no_proof_where_they_are_asked_
         verified("--anchor", str(home / ANCHORS))
 
 
+def test_anchors_that_do_not_name_their_database_still_hold_their_chain(home: Path, pool: Pool) -> None:
+    note(pool, home / ANCHORS, RUN, NOON)
+    told = json.loads((home / ANCHORS).read_text())
+    del told["store"]
+    (home / ANCHORS).write_text(json.dumps(told) + "\n")
+    verified()
+    cut(pool, 2)
+    with pytest.raises(AuditBroken, match="events 3 to 4 were cut off the end"):
+        verified()
+    assert "events 3 to 4" in str(missing_from_chain(load_config(None, os.environ), pool))
+
+
 def test_lines_that_are_no_anchors_are_told(home: Path, pool: Pool, capsys: pytest.CaptureFixture[str]) -> None:
     note(pool, home / ANCHORS, RUN, NOON)
     (home / ANCHORS).write_text("torn\n" + (home / ANCHORS).read_text())
