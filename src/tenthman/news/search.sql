@@ -30,6 +30,8 @@ WITH added AS (
     SELECT v.market_id, %(model)s, v.news_id, v.version, v.known_at, i.vector
     FROM incoming_vectors i
     JOIN news_versions v ON v.market_id = %(market_id)s AND v.news_id = i.news_id AND v.version = i.version
+    -- two who add the same ones wait for each other, and never both at once
+    ORDER BY i.news_id, i.version
     ON CONFLICT (market_id, model, news_id, version) DO NOTHING
     RETURNING market_id, model, news_id, version, known_at, news_code(vector) AS code
 )

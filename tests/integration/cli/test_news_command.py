@@ -1,6 +1,7 @@
 """`tenthman news` as a user types it: search, index and fetch, on a small pack and on feeds that answer on loopback."""
 
 import json
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -70,8 +71,14 @@ def told(*words: str) -> Any:
     return json.loads(said("news", *words, "--json"))
 
 
+def without_vectors() -> None:
+    with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
+        connection.execute("DELETE FROM news_vectors")
+
+
 def test_headlines_are_found_by_words_first_and_by_meaning_once_they_are_indexed(pack: Path) -> None:
     here = ("--pack", str(pack))
+    without_vectors()
     before = told("search", "new office", *here, "--limit", "3")
     assert before["without_vector"] > 0
     assert [item["by_meaning"] for item in before["found"]] == [None] * len(before["found"])
@@ -90,6 +97,7 @@ def test_headlines_are_found_by_words_first_and_by_meaning_once_they_are_indexed
 
 def test_a_search_names_what_was_known_then_of_the_tickers_asked_for(pack: Path) -> None:
     here = ("--pack", str(pack))
+    told("index", *here)
     newest = told("search", "outlook", *here)
     assert newest["as_of"] == "2020-08-31T20:00:00+00:00"  # the last session's close, as for a critique
     of_one = told("search", "outlook", *here, "--ticker", "alda", "--as-of", "2020-08-20T13:00:00Z")
