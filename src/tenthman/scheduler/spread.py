@@ -82,14 +82,14 @@ class Ground:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """The rows of the sessions `first` until before `until`, made where it is called."""
+    """The rows of the sessions `first` until before `until` that have a feature, made where it is called."""
 
     first: int
     until: int
 
     def __call__(self, ground: Ground) -> Part:
         features = block_features(ground.view, ground.config, self.first, self.until).select(ground.names)
-        chosen = ground.chosen[self.first : self.until]
+        chosen = ground.chosen[self.first : self.until] & ~np.isnan(features.values).all(axis=2)
         return Part(
             values=features.values[chosen],
             y=ground.y[self.first : self.until][chosen].astype(np.intp),

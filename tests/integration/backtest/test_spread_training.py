@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tenthman_command import config_copy
+from tenthman_command import build_arguments, config_copy, user_bars, write_user_files
 from tenthman_settings import write_busy
 from tenthman_sweep import Cluster
 
@@ -22,8 +22,8 @@ from tenthman.scheduler.signal_model import registry_of, train_on, training_mate
 from tenthman.scheduler.spread import train_spread
 from tenthman.scheduler.trainer import gate_of, span_of, start_after
 
-UNTIL = date(2016, 12, 30)
-SPREAD = "train", "--market", "practice", "--until", UNTIL.isoformat(), "--rows", "spread"
+UNTIL = date(2020, 3, 31)
+SPREAD = "train", "--until", UNTIL.isoformat(), "--rows", "spread"
 QUICK = {"max_rounds": 6, "min_history_sessions": 150, "features": ["return_5", "rsi_14", "beta_60", "sentiment"]}
 
 
@@ -44,12 +44,14 @@ def test_a_model_of_rows_that_only_the_workers_hold_is_like_one_trained_here_and
     monkeypatch.setenv("TENTHMAN_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TENTHMAN_CONFIG", str(write_busy(config_copy(tmp_path / "config"), **QUICK)))
     monkeypatch.setenv("DATABASE_URL", fresh_database_url)
-    monkeypatch.setattr("tenthman.scheduler.spread.BLOCK_SESSIONS", 60)
-    app([*SPREAD, "--cluster", cluster.address], standalone_mode=False)
+    monkeypatch.setattr("tenthman.scheduler.spread.BLOCK_SESSIONS", 90)
+    folder, pack = write_user_files(tmp_path, user_bars()), tmp_path / "pack"
+    app([str(item) for item in build_arguments(folder, pack)], standalone_mode=False)
+    app([*SPREAD, "--pack", str(pack), "--cluster", cluster.address], standalone_mode=False)
     assert "the gate of promotion stays shut: it is kept as a challenger" in capsys.readouterr().out
 
     config, nobody = load_config(None, os.environ), "tcp://127.0.0.1:1"
-    named = chosen_market(config, "practice", None)
+    named = chosen_market(config, None, pack)
     assert named is not None
     known = market_known(config, pool, named, start_after(UNTIL))
     span = span_of(named.panel.sessions.tolist(), None, UNTIL, config)
