@@ -36,7 +36,7 @@ from tenthman.scheduler.book import BrokerState, Origin, build_book, flatten
 from tenthman.scheduler.holes import Cycle, CycleHoles
 from tenthman.scheduler.record import NEVER_ARRIVED, Record
 from tenthman.scheduler.shadows import Dividends, Splits, no_dividends, no_splits
-from tenthman.scheduler.share_watch import ShareWatch, follow, tell_missing
+from tenthman.scheduler.share_watch import ShareWatch, follow, tell_missing, tell_old_prices
 from tenthman.scheduler.sight import Sight
 from tenthman.scheduler.timeline import Step, StepKind
 from tenthman.utils.logging import bind
@@ -120,6 +120,7 @@ def settle(desk: Desk, step: Step) -> Book:
     state = take_over(desk, step.at)
     if step.kind in (StepKind.MORNING, StepKind.CLOSE):
         tell_missing(desk.shares, desk.ledger, step.at)
+        tell_old_prices(desk.shares, desk.ledger, flatten(state.orders), step.at)
     holdings = {item.ticker: (item.quantity, item.current_price) for item in state.positions}
     account = state.account
     peak = desk.ledger.record_equity(step.at, step.session, account.equity, account.cash, account.last_equity, holdings)

@@ -8,14 +8,14 @@ sales of more than the record holds wait until it is explained: they are read ag
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import Protocol
 
 import structlog
 
 from tenthman.domain.audit import EventKind
 from tenthman.domain.market import NEW_YORK
-from tenthman.domain.order import Account, Broker, BrokerPosition, Fill, Side
+from tenthman.domain.order import Account, Broker, BrokerOrder, BrokerPosition, Fill, Side
 from tenthman.domain.shares import ShareChange
 from tenthman.scheduler.record import Holding, Record
 from tenthman.scheduler.share_changes import Shown, explanation, group_of, oversold
@@ -33,6 +33,10 @@ WHAT_TO_DO = (
 NOT_SHOWN = (
     "the account has not split its shares (yet): resting stops and targets have the old prices, look at them before "
     "the open; see docs/runbook.md, 'The account holds other shares than the record'"
+)
+OLD_PRICES = (
+    "replace their prices at the broker, or sell the position there: nobody else does; see docs/runbook.md, "
+    "'The account holds other shares than the record'"
 )
 
 _CENT = Decimal("0.01")
@@ -152,6 +156,25 @@ def tell_missing(watch: ShareWatch, record: Record, at: datetime) -> None:
         told = {"ticker": change.ticker, "change": change.text, "held": holding.quantity, "do": NOT_SHOWN}
         record.event(EventKind.ALERT, "split not shown", told, at)
         log.warning("split not shown", ticker=change.ticker, change=change.text)
+
+
+def tell_old_prices(watch: ShareWatch, record: Record, at_work: Sequence[BrokerOrder], at: datetime) -> None:
+    """An alert for each order `at_work` that sells what is held and was sent before a split of it that is on record."""
+    splits = [change for change in record.share_changes() if change.ratio != 1]
+    held = record.holdings(at) if splits else {}
+    for change in splits:
+        if change.becomes not in held:
+            continue
+        for order in at_work:
+            is_old = order.ticker == change.becomes and order.side is Side.SELL and order.submitted_at < change.since
+            price = order.limit_price if order.stop_price is None else order.stop_price
+            if not is_old or price is None or not watch.is_new(("old price", order.id), at):
+                continue
+            worth = price * change.ratio.denominator / change.ratio.numerator
+            what = {"ticker": order.ticker, "change": change.text, "order": order.client_order_id, "price": price}
+            told = {**what, "in_new_shares": worth.quantize(_CENT, rounding=ROUND_UP), "do": OLD_PRICES}
+            record.event(EventKind.ALERT, "price of before a split", told, at)
+            log.warning("price of before a split", ticker=order.ticker, price=str(price), change=change.text)
 
 
 def _sight(

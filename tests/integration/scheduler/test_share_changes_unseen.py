@@ -15,7 +15,9 @@ from tenthman.data.sources import ActionKind, CorporateAction
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import BrokerUnavailable, ConfigError
 from tenthman.domain.market import Rename
+from tenthman.domain.order import PriceChange
 from tenthman.domain.shares import ShareChange, ratio_of
+from tenthman.scheduler.book import flatten
 from tenthman.scheduler.market_shares import MarketShares
 from tenthman.scheduler.paid_out import enter_payout
 from tenthman.scheduler.reconcile import reconcile
@@ -59,6 +61,29 @@ def test_a_split_that_the_account_does_not_show_is_an_alert_once_a_day_and_the_t
     record = scene.desk.ledger
     assert record.holdings(scene.now) == {}, "the stop sold what was held"
     assert record.share_changes() == ()
+
+
+def test_orders_that_rest_at_the_price_of_before_a_split_are_told_each_day_until_somebody_replaces_them() -> None:
+    scene = inside_scene()
+    scene.act(bought(100, stop="20.01", target="300.00"))
+    scene.go(scene.now, StepKind.CLOSE)
+    assert alerts(scene, "price of before a split") == []
+    scene.world.split(2, 1, whole=False)
+    for row in (1, 2):
+        scene.into(row, settles=False)
+        for kind in (StepKind.MORNING, StepKind.CLOSE):
+            scene.go(scene.now, kind)
+    told = alerts(scene, "price of before a split")
+    prices = {(item["price"], item["in_new_shares"]) for item in told}
+    assert prices == {(Decimal("20.01"), Decimal("10.01")), (Decimal("300.00"), Decimal("150.00"))}
+    assert len(told) == 4, "each once a day"
+    assert "runbook" in told[0]["do"]
+    for order in flatten(scene.desk.broker.open_orders()):
+        if order.stop_price is not None:
+            scene.desk.broker.replace(order.id, PriceChange(client_order_id="mine", stop_price=Decimal("10.01")))
+    scene.into(3, settles=False)
+    scene.go(scene.now, StepKind.CLOSE)
+    assert [item["price"] for item in alerts(scene, "price of before a split")[4:]] == [Decimal("300.00")]
 
 
 @pytest.fixture
