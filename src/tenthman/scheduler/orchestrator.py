@@ -163,12 +163,9 @@ def settle_doubts(desk: Desk, at: datetime) -> None:
 
 
 def observe(desk: Desk) -> BrokerState:
-    """One look at the broker."""
-    return BrokerState(
-        account=desk.broker.account(),
-        positions=tuple(desk.broker.positions()),
-        orders=tuple(desk.broker.open_orders()),
-    )
+    """One look at the broker; an entry that fills meanwhile is in both, at work and held, and never in neither."""
+    orders = tuple(desk.broker.open_orders())
+    return BrokerState(account=desk.broker.account(), positions=tuple(desk.broker.positions()), orders=orders)
 
 
 def cancel_entries(desk: Desk, reason: str, at: datetime) -> int:

@@ -5,12 +5,15 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
+from tenthman_crash_desk import decided
 from tenthman_decision import CONFIG
 from tenthman_markets import at, small_market
 from tenthman_risk import a_book, a_position, a_proposal, assessed, house_rules
+from tenthman_share_changes import bought, inside_scene
 
 from tenthman.backtest.memory import MemoryRecord
 from tenthman.config import Config, with_sections
+from tenthman.decision import Decided
 from tenthman.domain.audit import Decision, Slot, client_order_id, decision_id, is_own_entry
 from tenthman.domain.opinion import Enter
 from tenthman.domain.order import OrderType, Side, SizedOrder, TimeInForce, TradingState
@@ -20,7 +23,7 @@ from tenthman.exchange.orders import OrderRequest
 from tenthman.risk.emergency import next_state
 from tenthman.risk.numbers import rule_numbers
 from tenthman.scheduler.intraday import check
-from tenthman.scheduler.orchestrator import Desk, act
+from tenthman.scheduler.orchestrator import Desk, act, take_over
 from tenthman.scheduler.timeline import Step, StepKind
 
 FREE = {"half_spread_bp": 0.0, "slippage_bp": 0.0, "open_slippage_bp": 0.0, "stop_slippage_bp": 0.0}
@@ -197,3 +200,34 @@ def test_the_name_of_an_order_alone_tells_an_entry_of_the_desk(ticker: str, slot
     assert is_own_entry(client_order_id(identity, "entry"))
     others = [client_order_id(identity, "exit"), identity, client_order_id("d1", "entry"), f"{identity}-entry", ""]
     assert not any(is_own_entry(name) for name in others)
+
+
+def test_an_entry_that_fills_while_the_desk_looks_is_at_work_or_held_and_never_neither() -> None:
+    """Else a desk that sells everything would stop when it has just bought something."""
+    scene = inside_scene()
+    exchange = scene.world.exchange
+
+    class WhileReading(InProcessBroker):
+        """Time passes between two answers, the entry fills, and of orders that are done nothing is listed."""
+
+        reads = 0
+
+        def _read(self) -> None:
+            self.reads += 1
+            if self.reads == 2:
+                exchange.advance(scene.market.hours[0].close_at)
+
+        def positions(self):
+            self._read()
+            return super().positions()
+
+        def open_orders(self):
+            self._read()
+            return [order for order in super().open_orders() if not order.status.is_final]
+
+    desk = replace(scene.desk, broker=WhileReading(exchange))
+    waiting = replace(bought(10), limit=Decimal("99.50"))
+    act(desk, Decided(decision=decided(waiting, scene.market.hours[0].session, scene.now), case=None), scene.now)
+    state = take_over(desk, scene.now)
+    assert [item.ticker for item in state.positions] == ["AAA"]
+    assert [item.ticker for item in state.orders] == ["AAA"]
