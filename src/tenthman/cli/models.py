@@ -175,7 +175,7 @@ def drift_command(
     as_json: JsonOption = False,
 ) -> None:
     """Tell whether a model still reads the world that it was trained on; exit code 1 if it does not."""
-    from tenthman.scheduler.drift import drift_of
+    from tenthman.scheduler.drift import drift_of, require_after_training
     from tenthman.scheduler.signal_model import registry_of
     from tenthman.scheduler.storage import open_storage
 
@@ -191,7 +191,9 @@ def drift_command(
                 f"model {version} is of market {manifest['market_id']}, {known.headline} is {known.market_id}: name "
                 "the model's own with --market or --pack"
             )
-        found = drift_of(config, model, manifest, known.history.serve(at))
+        view = known.history.serve(at)
+        require_after_training(manifest, view)
+        found = drift_of(config, model, manifest, view)
     if as_json:
         show_json({"version": version, "as_of": at, "drift": found})
     else:

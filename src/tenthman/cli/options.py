@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tenthman.scheduler.known import KnownMarket
 
 DAY = "YYYY-MM-DD"
+FIRST_YEAR, LAST_YEAR = 1900, 2199
 
 
 def day(text: str) -> date:
@@ -30,12 +31,15 @@ def day(text: str) -> date:
 
 
 def instant(text: str) -> datetime:
-    """An ISO instant or day, in UTC; without a zone it is UTC. ConfigError when it is neither."""
+    """An ISO instant or day, in UTC; without a zone it is UTC. ConfigError when it is neither or far off."""
     try:
-        found = datetime.fromisoformat(text)
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        read = datetime.fromisoformat(text)
+        found = read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ConfigError(f"`--as-of` must be an instant such as 2019-06-03T13:00:00Z, was {text!r}") from None
+    if not FIRST_YEAR <= found.year <= LAST_YEAR:
+        raise ConfigError(f"`--as-of` must lie in the years {FIRST_YEAR}..{LAST_YEAR}, was {text!r}")
+    return found
 
 
 FromOption = Annotated[date | None, typer.Option("--from", parser=day, metavar=DAY, help="First session.")]

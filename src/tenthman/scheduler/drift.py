@@ -7,7 +7,7 @@ import numpy as np
 from tenthman.config import Config
 from tenthman.data.market import MarketView
 from tenthman.decision import compute_features, membership
-from tenthman.domain.errors import DataMissing
+from tenthman.domain.errors import ConfigError, DataMissing
 from tenthman.domain.features import FeaturePanel
 from tenthman.domain.market import Floats, Panel
 from tenthman.ml.drift import Deciles, Drift, measure, rank_decay
@@ -18,6 +18,15 @@ from tenthman.scheduler.signal_model import outcome_labels
 
 WARM_UP = 10
 """The first rows of a cut are left out: news features look back over so many sessions."""
+
+
+def require_after_training(manifest: Manifest, view: MarketView) -> None:
+    """ConfigError where `view` ends before the model's last training session: nothing can have drifted there yet."""
+    if view.last_session is not None and view.last_session < date.fromisoformat(manifest["trained_until"]):
+        raise ConfigError(
+            f"`--as-of` must not be before {manifest['trained_until']}, until which model {manifest['version']} was "
+            f"trained; the last session known at {view.as_of.isoformat()} was {view.last_session}"
+        )
 
 
 def drift_of(config: Config, model: SignalModel, manifest: Manifest, view: MarketView) -> Drift:

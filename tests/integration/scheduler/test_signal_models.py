@@ -37,7 +37,7 @@ from tenthman.ml.roles import Change, ModelRole
 from tenthman.ml.trials import trials
 from tenthman.ml.tuning import Trial
 from tenthman.scheduler.challenger import LiveModels, WatchedSight, live_models, live_rank_ics, newest_run_of
-from tenthman.scheduler.drift import drift_of
+from tenthman.scheduler.drift import drift_of, require_after_training
 from tenthman.scheduler.forecast import forecast, last_closes
 from tenthman.scheduler.known import KnownMarket, known_market, live_market
 from tenthman.scheduler.signal_model import (
@@ -392,6 +392,12 @@ def test_drift_is_measured_on_what_came_after_training(
     at_training = drift_of(config, model, trained.manifest, market.history.serve(start_of(NEXT)))
     assert at_training.rank_ic.sessions == 0
     assert not any("rank IC" in alert for alert in at_training.alerts)
+
+
+def test_drift_is_not_told_of_what_the_model_was_trained_on(trained: Trained, market: KnownMarket) -> None:
+    require_after_training(trained.manifest, market.history.serve(close_of(UNTIL)))
+    with pytest.raises(ConfigError, match=f"must not be before {UNTIL}.* was 2019-11-27"):
+        require_after_training(trained.manifest, market.history.serve(close_of(date(2019, 11, 27))))
 
 
 def test_a_model_of_another_feature_set_is_refused(
