@@ -3,8 +3,8 @@
 An event may be lost, told twice, late, or out of order. So it says nothing here but "look": orders and executions are
 taken over as the broker has them, each once, and a look that fails is made up for by the next appointment.
 
-A look adds a point to the equity curve in regular hours alone, and at most one a minute: prices of the night lift no
-peak that the drawdown is measured from, and a stream of events fills no table.
+A look adds a point to the equity curve in regular hours alone, and at most one a minute unless something was executed:
+prices of the night lift no peak that the drawdown is measured from, and a stream of events fills no table.
 """
 
 from bisect import bisect_right
@@ -18,11 +18,11 @@ import structlog
 from tenthman.domain.errors import BrokerUnavailable, DataError
 from tenthman.domain.market import NEW_YORK, SessionHours
 from tenthman.scheduler.clock import Clock
-from tenthman.scheduler.orchestrator import Desk, settle, take_over
+from tenthman.scheduler.orchestrator import Desk, add_point, take_over
 from tenthman.scheduler.timeline import Step, StepKind
 
 BETWEEN_POINTS = timedelta(minutes=1)
-"""How much later than the last point of the equity curve a look adds one."""
+"""How much later than the last point of the equity curve a look adds one where nothing was executed."""
 
 log = structlog.get_logger(__name__)
 
@@ -49,20 +49,19 @@ def wait_for(step: Step, desk: Desk, clock: Clock, events: OrderEvents | None) -
 def look(desk: Desk, at: datetime) -> None:
     """Take over orders, fills and cash as they are. A broker that does not answer is left to the next appointment."""
     try:
-        if _adds_a_point(desk, at):
-            settle(desk, Step(at=at, session=desk.hours[_place_of(desk.hours, at)].session, kind=StepKind.CHECK))
-        else:
-            take_over(desk, at)
+        state, has_traded = take_over(desk, at)
+        hours = desk.hours[_place_of(desk.hours, at)]
+        if hours.open_at <= at < hours.close_at and (has_traded or _is_due(desk, at)):
+            add_point(desk, state, Step(at=at, session=hours.session, kind=StepKind.CHECK))
     except (BrokerUnavailable, DataError) as error:
         log.warning("look after an order event failed", cause=str(error))
         return
     log.info("looked after an order event")
 
 
-def _adds_a_point(desk: Desk, at: datetime) -> bool:
-    hours = desk.hours[_place_of(desk.hours, at)]
+def _is_due(desk: Desk, at: datetime) -> bool:
     settled = desk.ledger.settled_at()
-    return hours.open_at <= at < hours.close_at and (settled is None or at - settled >= BETWEEN_POINTS)
+    return settled is None or at - settled >= BETWEEN_POINTS
 
 
 def _place_of(hours: tuple[SessionHours, ...], at: datetime) -> int:

@@ -117,35 +117,38 @@ def act(desk: Desk, decided: Decided, at: datetime) -> bool:
 
 def settle(desk: Desk, step: Step) -> Book:
     """Take over the broker's truth: orders, fills, cash; record equity; return the book as of now."""
-    state = take_over(desk, step.at)
+    state, _ = take_over(desk, step.at)
     if step.kind in (StepKind.MORNING, StepKind.CLOSE):
         tell_missing(desk.shares, desk.ledger, step.at)
         tell_old_prices(desk.shares, desk.ledger, flatten(state.orders), step.at)
+    return add_point(desk, state, step)
+
+
+def add_point(desk: Desk, state: BrokerState, step: Step) -> Book:
+    """Record equity as `state` has it; the book as of now."""
     holdings = {item.ticker: (item.quantity, item.current_price) for item in state.positions}
     account = state.account
     peak = desk.ledger.record_equity(step.at, step.session, account.equity, account.cash, account.last_equity, holdings)
     return _book(desk, state, step, peak)
 
 
-def take_over(desk: Desk, at: datetime) -> BrokerState:
-    """Take over orders, splits and fills as the broker has them; what it said of the account."""
+def take_over(desk: Desk, at: datetime) -> tuple[BrokerState, bool]:
+    """Take over orders, splits and fills as the broker has them; what it said, and whether a fill was new."""
     settle_doubts(desk, at)
     state = observe(desk)
     desk.ledger.sync_orders(_changed_orders(desk, state.orders), at)
     fills = desk.broker.fills(min(at, desk.ledger.settled_at() or at) - FILLS_LOOK_BACK)
+    booked: list[Fill] = []
+
+    def book(some: Sequence[Fill]) -> None:
+        fees = {fill.execution_id: regulatory_fees(fill).total for fill in some}
+        booked.extend(desk.ledger.record_fills(some, fees, at))
+
     seen = (state.account, state.positions)
-    _book_fills(
-        desk,
-        follow(desk.shares, desk.broker, desk.ledger, seen, fills, lambda some: _book_fills(desk, some, at), at),
-        at,
-    )
-    return state
-
-
-def _book_fills(desk: Desk, fills: Sequence[Fill], at: datetime) -> None:
-    fees = {fill.execution_id: regulatory_fees(fill).total for fill in fills}
-    for fill in desk.ledger.record_fills(fills, fees, at):
+    book(follow(desk.shares, desk.broker, desk.ledger, seen, fills, book, at))
+    for fill in booked:
         log.info("fill", ticker=fill.ticker, side=fill.side.value, quantity=str(fill.quantity), price=str(fill.price))
+    return state, bool(booked)
 
 
 def settle_doubts(desk: Desk, at: datetime) -> None:

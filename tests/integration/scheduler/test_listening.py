@@ -151,3 +151,14 @@ def test_looks_add_points_to_the_equity_curve_in_regular_hours_alone_and_one_a_m
     look(scene.desk, night + timedelta(hours=8))
     assert scene.looks() == [TOUCHED, TOUCHED + timedelta(seconds=61)]
     assert [quantity for quantity, _ in scene.fills()] == [Decimal(10)], "what was executed is booked all the same"
+
+
+def test_a_look_that_books_an_execution_adds_a_point_however_short_after_the_last(scene: Scene) -> None:
+    """What reads the record between appointments would else see a holding neither waiting nor held."""
+    executed = HOURS.open_at + timedelta(hours=1, minutes=5)
+    early, late = executed - timedelta(seconds=20), executed + timedelta(seconds=10)
+    for at in (early, late):
+        scene.server.control("POST", "advance", {"to": at.isoformat()})
+        look(scene.desk, at)
+    assert scene.fills() == [(Decimal(10), executed)]
+    assert scene.looks() == [early, late]

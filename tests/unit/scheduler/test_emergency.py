@@ -228,6 +228,6 @@ def test_an_entry_that_fills_while_the_desk_looks_is_at_work_or_held_and_never_n
     desk = replace(scene.desk, broker=WhileReading(exchange))
     waiting = replace(bought(10), limit=Decimal("99.50"))
     act(desk, Decided(decision=decided(waiting, scene.market.hours[0].session, scene.now), case=None), scene.now)
-    state = take_over(desk, scene.now)
+    state, _ = take_over(desk, scene.now)
     assert [item.ticker for item in state.positions] == ["AAA"]
     assert [item.ticker for item in state.orders] == ["AAA"]
