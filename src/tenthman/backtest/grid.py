@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
@@ -16,6 +15,7 @@ from tenthman.config import Config, CostSettings, PositiveInt, RiskRules, Sectio
 from tenthman.domain.canonical import canonical_json
 from tenthman.domain.errors import ConfigError
 from tenthman.ml.registry import THRESHOLDS
+from tenthman.utils.yaml_text import parse_yaml
 
 MAX_SETTINGS = 100_000
 """A sweep of more is refused: its trials would leave nothing of any Sharpe ratio."""
@@ -95,13 +95,15 @@ def read_grid(path: Path, config: Config) -> tuple[Setting, ...]:
 
 def _parse(path: Path) -> GridFile:
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{path}: the grid cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: the grid cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: is not valid YAML: {error}") from None
+    try:
+        raw = parse_yaml(text)
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from None
     if not isinstance(raw, dict):
         raise ConfigError(f"{path}: must hold keys and values at the top, held {type(raw).__name__}")
     try:

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import TypeVar
 
-import yaml
 from pydantic import ValidationError
 
 from tenthman.config.fields import Section
 from tenthman.domain.errors import ConfigError
+from tenthman.utils.yaml_text import parse_yaml
 
 SectionT = TypeVar("SectionT", bound=Section)
 
@@ -22,9 +22,9 @@ def read_section(path: Path, section: type[SectionT]) -> SectionT:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
     try:
-        raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: is not valid YAML: {error}") from error
+        raw = parse_yaml(text)
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"{path}: must hold keys and values at the top, held {type(raw).__name__}")
     try:

@@ -44,6 +44,7 @@ from tenthman.domain.market import (
     Universe,
 )
 from tenthman.domain.news import NewsItem
+from tenthman.utils.yaml_text import parse_yaml
 
 MANIFEST = "pack.yaml"
 BARS = "bars.parquet"
@@ -214,10 +215,10 @@ def _manifest(folder: Path, label: str) -> Manifest:
         what = "is a file" if folder.exists() else "there is no such folder"
         raise ConfigError(f"{folder}: {what}; a data pack is a folder that holds {MANIFEST}")
     try:
-        raw = yaml.safe_load((folder / MANIFEST).read_text(encoding="utf-8"))
+        raw = parse_yaml((folder / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{label}: the file is missing, so {folder} is not a data pack") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{label}: cannot be read: {error}") from None
     try:
         manifest = Manifest.model_validate(raw)
