@@ -20,6 +20,9 @@ URGENT = timedelta(minutes=10)
 ROUTINE = timedelta(hours=12)
 """How long an answer about a ticker counts (market time): where the account differs from the record, and elsewhere."""
 
+PATIENCE = timedelta(minutes=5)
+"""How long a source that did not answer is left alone: a call may take minutes, and the account waits for no one."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -41,6 +44,7 @@ class MarketShares:
         """`routine`: how often it is asked of what is held; None: only where the account holds other shares."""
         self._flags, self._source, self._renames, self._routine = flags, source, renames, routine
         self._asked: dict[str, datetime] = {}
+        self._failed_at: datetime | None = None
 
     def __call__(self, tickers: Iterable[str], first: date, at: datetime, *, urgent: bool) -> tuple[ShareChange, ...]:
         """Splits and new names of `tickers` with a day in `first` until `at`."""
@@ -55,12 +59,13 @@ class MarketShares:
 
     def _ask(self, names: Sequence[str], first: date, today: date, at: datetime, counts: timedelta | None) -> None:
         due = [name for name in names if counts is not None and self._is_due(name, at, counts)]
-        if not due:
+        if not due or (self._failed_at is not None and at - self._failed_at < PATIENCE):
             return
         try:
             told = self._source.actions(due, first, today)
         except (BrokerUnavailable, DataError, SetupError) as error:
             log.warning("corporate actions not told", tickers=due, cause=str(error))
+            self._failed_at = at
             return
         splits = [item for item in told if item.kind is ActionKind.SPLIT]
         self._flags.save_actions(splits, self._source.name, at)

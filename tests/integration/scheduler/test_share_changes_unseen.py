@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -132,6 +133,20 @@ class _Silent:
 
     def actions(self, tickers, first, last):
         raise BrokerUnavailable("no answer")
+
+
+def test_a_source_that_does_not_answer_is_left_alone_for_five_minutes(pool: Pool) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    class Counted(_Silent):
+        def actions(self, tickers, first, last):
+            asked.append(tuple(tickers))
+            return super().actions(tickers, first, last)
+
+    shares, begun = MarketShares(FlagStore(pool, "m"), Counted(), ()), MARKET.hours[1].open_at
+    for minutes, name in ((0, "AAA"), (1, "AAA"), (4, "BBB"), (5, "AAA")):
+        assert shares([name], EX_DATE, begun + timedelta(minutes=minutes), urgent=True) == ()
+    assert asked == [("AAA",), ("AAA",)]
 
 
 class Died(Exception):
