@@ -234,6 +234,8 @@ def _number(value: float | None) -> str:
 
 
 def _shown(told: Mapping[str, Any]) -> Iterator[str]:
+    from tenthman.ml.cluster_training import SPREAD_ON
+
     manifest, evaluation = told["manifest"], told["evaluation"]
     names = ("version", "market_id", "data_hash", "feature_set_hash", "config_hash", "artefact_sha256")
     yield from (f"{name}: {manifest[name]}" for name in names)
@@ -244,7 +246,9 @@ def _shown(told: Mapping[str, Any]) -> Iterator[str]:
     metrics = manifest["metrics"]
     yield "scores of the rows kept for validation:"
     yield from score_lines({"model": metrics["calibrated"], **metrics["baselines"]}, ("model", *metrics["baselines"]))
-    if evaluation is None:
+    if evaluation is None and manifest["inputs"].get("grown_on") == SPREAD_ON:
+        yield "not judged by walk-forward, for which all rows must be in one place; theirs were with the workers"
+    elif evaluation is None:
         yield "not judged by walk-forward yet: `tenthman train` on the same period does so"
     else:
         judged = evaluation["walk_forward"]

@@ -40,6 +40,9 @@ from tenthman.ml.training import (
 GROWN_ON = "dask"
 """How a model of such trees is told from one of the same rows that was trained by one process."""
 
+SPREAD_ON = "dask, rows spread"
+"""How a model of rows that the workers made is told from one of rows that were sent to them."""
+
 PART_ROWS = 65_536
 
 _NAMES = ("training", "stopping", "validation")

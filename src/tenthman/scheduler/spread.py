@@ -21,7 +21,7 @@ from tenthman.domain.features import FeaturePanel
 from tenthman.domain.market import FIELDS, Floats
 from tenthman.ml import roles
 from tenthman.ml.cluster import ROOMS
-from tenthman.ml.cluster_training import ClusterTraining, Parts, train_on_cluster
+from tenthman.ml.cluster_training import SPREAD_ON, ClusterTraining, Parts, train_on_cluster
 from tenthman.ml.drift import deciles
 from tenthman.ml.labels import UNKNOWN, Classes, Mask, average_uniqueness
 from tenthman.ml.manifest import Manifest
@@ -40,9 +40,6 @@ from tenthman.scheduler.signal_model import (
     registry_of,
 )
 from tenthman.scheduler.trainer import Span, Watcher, start_after, with_signal
-
-SPREAD_ON = "dask, rows spread"
-"""How a model of rows that the workers made is told from one of rows that were sent to them."""
 
 LEAD_SESSIONS = 800
 """Sessions that features of a block look back on: the longest window is of 756 and 20, and what recursive features

@@ -61,6 +61,8 @@ def test_a_model_of_rows_that_only_the_workers_hold_is_like_one_trained_here_and
     assert roles.challengers(pool, known.market_id) == (again.version,)
     registry = registry_of(config, pool)
     assert not any(check.passed for check in gate_of(config, registry, again.version))
+    app(["models", "show", again.version], standalone_mode=False)
+    assert "not judged by walk-forward, for which all rows must be in one place" in capsys.readouterr().out
 
     material = training_material(config, known.content_hash, known.history.serve(start_after(UNTIL)))
     here, metrics = train_on(config, material), again.manifest["metrics"]
