@@ -34,6 +34,11 @@ from tenthman.scheduler.state import Ledger, newest_run
 from tenthman.scheduler.storage import open_storage
 
 ACCOUNT = "a1b2c3d4-0000-4000-8000-000000000001"
+FIRST = 340
+"""The session in which the desk begins."""
+
+NAMES = 40
+"""So many of the market's securities are the desk's universe."""
 
 
 @pytest.fixture
@@ -58,20 +63,20 @@ def without_a_language_model(monkeypatch):
 
 @cache
 def _market() -> MarketData:
-    return make_practice_market(3, "planted", sessions_between(*practice_range())[:460])
+    return make_practice_market(3, "planted", sessions_between(*practice_range())[: FIRST + 4])
 
 
 @contextmanager
-def _world(config: Config, log: Path, start_at: int):
+def _world(config: Config, log: Path):
     market = _market()
-    start = market.hours[start_at].open_at - timedelta(hours=12)
+    start = market.hours[FIRST].open_at - timedelta(hours=12)
     cash = Decimal(100_000)
     with ExchangeProcess(market, config.settings.costs, cash, ACCOUNT, start, log) as exchange:
         broker = AlpacaBroker(exchange.rest_url, exchange.key, exchange.secret, config.settings.broker)
         yield World(
             broker=broker,
             source=AlpacaMarketSource(exchange.rest_url, exchange.key, exchange.secret, config.settings.broker),
-            universe=market.universe,
+            universe=replace(market.universe, listings=market.universe.listings[:NAMES]),
             clock=VirtualClock(start, exchange.advance),
             account_id=ACCOUNT,
         )
@@ -80,7 +85,7 @@ def _world(config: Config, log: Path, start_at: int):
 @pytest.mark.usefixtures("without_a_language_model")
 def test_the_live_desk_fetches_history_trades_and_goes_on_where_it_stopped(config, tmp_path):
     said: list[str] = []
-    with _world(config, tmp_path / "exchange.log", 440) as world:
+    with _world(config, tmp_path / "exchange.log") as world:
         trade(config, world, said.append, sessions=2)
         with open_storage(config) as pool:
             run = newest_run(pool, world="paper", account_id=ACCOUNT)
@@ -103,7 +108,7 @@ def test_the_live_desk_fetches_history_trades_and_goes_on_where_it_stopped(confi
 
 @pytest.mark.usefixtures("without_a_language_model")
 def test_a_halt_by_a_person_keeps_a_running_desk_from_entering(config, tmp_path):
-    with _world(config, tmp_path / "exchange.log", 440) as world:
+    with _world(config, tmp_path / "exchange.log") as world:
         trade(config, world, lambda _: None, sessions=1)
         before = {item.ticker for item in world.broker.positions()}
         with open_storage(config) as pool:
@@ -118,7 +123,7 @@ def test_a_halt_by_a_person_keeps_a_running_desk_from_entering(config, tmp_path)
 @pytest.mark.usefixtures("without_a_language_model")
 def test_the_kill_switch_sells_everything_and_taking_the_file_away_re_arms_nothing(config, tmp_path):
     said: list[str] = []
-    with _world(config, tmp_path / "exchange.log", 440) as world:
+    with _world(config, tmp_path / "exchange.log") as world:
         trade(config, world, lambda _: None, sessions=1)
         assert world.broker.positions(), "a session on a planted market opens positions"
         pull(switch_path(config), TradingState.REDUCING, "a test", "person: tester", world.clock.now())
@@ -145,7 +150,7 @@ def _restart(home: Path) -> None:
 @pytest.mark.usefixtures("without_a_language_model")
 def test_a_desk_that_lost_its_run_to_a_restart_of_postgresql_stops_and_leaves_it_to_the_next(own_server, tmp_path):
     taken: list[Ledger] = []
-    with _world(own_server, tmp_path / "exchange.log", 440) as world, open_storage(own_server) as other:
+    with _world(own_server, tmp_path / "exchange.log") as world, open_storage(own_server) as other:
 
         def say(line: str) -> None:
             if line.startswith("next: morning"):
@@ -168,7 +173,7 @@ def test_a_desk_that_lost_its_run_to_a_restart_of_postgresql_stops_and_leaves_it
 @pytest.mark.usefixtures("without_a_language_model")
 def test_a_broker_that_does_not_answer_costs_a_step_and_not_the_desk(config, tmp_path, monkeypatch):
     said: list[str] = []
-    with _world(config, tmp_path / "exchange.log", 440) as world:
+    with _world(config, tmp_path / "exchange.log") as world:
         real, calls = world.broker.account, iter(range(100))
 
         def sometimes():
@@ -196,7 +201,7 @@ def test_a_second_source_that_tells_other_prices_keeps_the_desk_from_entering_an
             raised = [{key: getattr(bar, key) * 1.05 for key in ("open", "high", "low", "close")} for bar in bars]
             return Daily(bars=tuple(replace(bar, **prices) for bar, prices in zip(bars, raised, strict=True)))
 
-    with _world(config, tmp_path / "exchange.log", 440) as plain:
+    with _world(config, tmp_path / "exchange.log") as plain:
         world = replace(plain, second=Other())
         trade(config, world, lambda _: None, sessions=1)
         assert list(world.broker.positions()) == []
