@@ -231,11 +231,11 @@ CREATE TABLE news_vectors (
 );
 CREATE INDEX news_vectors_by_known_at ON news_vectors (market_id, model, known_at);
 CREATE INDEX news_vectors_384 ON news_vectors USING hnsw ((vector::halfvec(384)) halfvec_ip_ops)
-    WITH (m = 16, ef_construction = 128) WHERE dimensions = 384;
+    WITH (m = 24, ef_construction = 200) WHERE dimensions = 384;
 CREATE INDEX news_vectors_768 ON news_vectors USING hnsw ((vector::halfvec(768)) halfvec_ip_ops)
-    WITH (m = 16, ef_construction = 128) WHERE dimensions = 768;
+    WITH (m = 24, ef_construction = 200) WHERE dimensions = 768;
 CREATE INDEX news_vectors_1024 ON news_vectors USING hnsw ((vector::halfvec(1024)) halfvec_ip_ops)
-    WITH (m = 16, ef_construction = 128) WHERE dimensions = 1024;
+    WITH (m = 24, ef_construction = 200) WHERE dimensions = 1024;
 
 -- A vector of length 1 as bits, each number as above -c, 0 and c or not, c being 0.7 of the root mean square: codes differ
 -- in the more bits the farther two vectors lie apart. Of very wide ones the sign alone: an index row holds 2,700 bytes.

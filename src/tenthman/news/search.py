@@ -48,7 +48,7 @@ EXACT_SHARE = 0.16
 EXACT_ALWAYS = 2_000
 """So few are compared one by one in any case."""
 
-EF_SEARCH = 250
+EF_SEARCH = 120
 """How many neighbours the index keeps in view (HNSW, Malkov and Yashunin, 2018)."""
 
 COMPARED = 200

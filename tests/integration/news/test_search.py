@@ -265,6 +265,9 @@ def test_many_vectors_at_once_leave_the_tables_vacuumed(
     pool: Pool, store: NewsStore, embedder: Embedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search_module, "TIDY_FROM", 3)
+    with pool.connection() as connection:
+        # A page is known to be settled only when what was written to it has reached the disk.
+        connection.execute("SET synchronous_commit = on")
     store.save(ITEMS)
     NewsSearch(pool, MARKET, embedder).index(100)
     with pool.connection() as connection:
