@@ -137,7 +137,8 @@ def train_spread(
     known = registry.find(market.market_id, inputs.key)
     if known is None:
         parts = _parts(config, view, eligible, newest)
-        watcher.stage(f"training on {len(parts.training)} blocks of rows")
+        blocks = len(parts.training)
+        watcher.stage(f"training on {blocks} {'block' if blocks == 1 else 'blocks'} of rows")
         horizon = config.risk_rules.stops.horizon_sessions
         done = train_on_cluster(cluster, parts, config.models.signal, horizon, WORKING_ROOMS)
         version = _save(config, registry, market.market_id, inputs, done)
