@@ -381,7 +381,11 @@ def test_a_cell_that_is_no_number_is_named(tmp_path: Path) -> None:
         (",Beta,", ",,", r"row 2, column `issuer`: must not be empty"),
         ('"Alpha, Inc."', "Alpha, Inc.", r"row 1: must have one cell a column, had more"),
         ("BRK-B,Beta B", "AAA,Beta B", r"AAA: must be one company for all time, was 'Alpha' from .* and 'Beta' from"),
-        ("BRK-B,Beta B,Beta", "AAA,Beta B,Alpha", r"AAA: `member_from` 2019-01-01 must not lie in its other membership"),
+        (
+            "BRK-B,Beta B,Beta",
+            "AAA,Beta B,Alpha",
+            r"AAA: `member_from` 2019-01-01 must not lie in its other membership",
+        ),
     ],
 )
 def test_a_defect_in_the_universe_is_refused_by_row_and_column(
