@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tenthman.cli.output import ConfigOption, say
+from tenthman.cli.output import ConfigOption, JsonOption, say, show_json
 from tenthman.cli.session import start
 from tenthman.domain.errors import ConfigError
 
@@ -22,6 +22,7 @@ def split_command(
     on: OnOption,
     shares: Annotated[str, typer.Option(help="New shares for old ones, such as 2:1 or 1:10.")],
     config_directory: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Tell the desk of a split that its market does not tell; it counts once the account shows it.
 
@@ -46,7 +47,10 @@ def split_command(
             raise ConfigError(f"`ticker` must be of the universe or held by the record, was {ticker!r}")
         told = CorporateAction(ticker=name, ex_date=on.date(), kind=ActionKind.SPLIT, value=new / old)
         FlagStore(pool, MARKET_ID).save_actions([told], "person", now)
-    say(f"{told.ticker}: {new} for {old} from {told.ex_date} on; it counts once the account shows it")
+    if as_json:
+        show_json({"ticker": told.ticker, "on": told.ex_date, "new_shares": new, "old_shares": old})
+    else:
+        say(f"{told.ticker}: {new} for {old} from {told.ex_date} on; it counts once the account shows it")
 
 
 def paid_out_command(
@@ -54,6 +58,7 @@ def paid_out_command(
     on: OnOption,
     price: Annotated[str, typer.Option(help="What was paid, USD a share.")],
     config_directory: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Close a trade whose shares the broker took away for cash, as in a take-over. The account must hold none."""
     from tenthman.data.universe import sp100
@@ -75,7 +80,10 @@ def paid_out_command(
             raise ConfigError(f"there is no paper run of account {account} yet")
         name, there = _in_our_names(pool, ticker), in_our_names(broker, pool, sp100())
         closed = enter_payout(Ledger.attach(pool, run), there, name, on.date(), paid, wall_now())
-    say(f"{name}: {closed} shares closed at {paid} USD")
+    if as_json:
+        show_json({"ticker": name, "on": on.date(), "shares": closed, "price_usd": paid})
+    else:
+        say(f"{name}: {closed} shares closed at {paid} USD")
 
 
 def _in_our_names(pool: "Pool", ticker: str) -> str:

@@ -26,6 +26,7 @@ from tenthman.scheduler.kill_switch import asked_by, switch_path
 from tenthman.scheduler.live import paper_keys
 from tenthman.scheduler.storage import open_storage
 
+DATABASE, CHAIN = "database", "audit chain"
 OPENMP = "libgomp.so.1"
 MIN_FREE_BYTES = 2 * 1024**3
 NEARBY = timedelta(days=14)
@@ -44,23 +45,30 @@ class Finding:
 
 
 def examine(config: Config) -> Iterator[Finding]:
-    """Examine every part in turn; a part that fails does not keep the next from being looked at."""
+    """Examine every part in turn; a part that fails does not keep the next from being looked at.
+
+    What stands in a database that does not answer is left out: nothing is known of it.
+    """
     yield Finding(
         part="configuration", well=True, found="; ".join((f"hash {config.hash[:12]}", *notes(config))), mend=""
     )
     parts: tuple[tuple[str, Callable[[Config], str], str], ...] = (
         ("disk", _disk, "free some space, or point TENTHMAN_HOME at a larger disk"),
         ("libraries", _libraries, "install the package that holds it: `libgomp1` on Debian and Ubuntu"),
-        ("database", _database, "unset DATABASE_URL to use the embedded server, or start the server it names"),
-        ("audit chain", _chain, 'read docs/runbook.md, "The audit chain is broken", before you trade'),
+        (DATABASE, _database, "unset DATABASE_URL to use the embedded server, or start the server it names"),
+        (CHAIN, _chain, 'read docs/runbook.md, "The audit chain is broken", before you trade'),
         ("language model", _language_model, "see `language` in models.yaml; for Ollama: `ollama pull` the model"),
         ("embedding model", _embedding_model, "install again from requirements.lock"),
         ("broker and calendar", _broker, "see `broker` in settings.yaml, and the keys in the environment"),
     )
+    unwell = set()
     for part, look, mend in parts:
+        if part == CHAIN and DATABASE in unwell:
+            continue
         try:
             yield Finding(part=part, well=True, found=look(config), mend="")
         except (TenthManError, OSError) as error:
+            unwell.add(part)
             yield Finding(part=part, well=False, found=str(error) or type(error).__name__, mend=mend)
 
 

@@ -1,5 +1,6 @@
 """What a person tells the desk of a holding: refused where it makes no sense, and stored where the desk looks."""
 
+import json
 from datetime import date
 from pathlib import Path
 
@@ -62,6 +63,8 @@ def test_a_split_is_stored_where_the_desk_looks_for_it(
     BarStore(pool, MARKET_ID).save_market(live_provenance(), sp100())
     begin(pool, at_wall=MORNING, world="paper", account="a").close()
     assert "AAPL: 4 for 1 from 2020-08-31 on" in said(*words)
+    answer = json.loads(said(*words, "--json"))
+    assert answer == {"ticker": "AAPL", "on": "2020-08-31", "new_shares": 4, "old_shares": 1}
     day = date(2020, 8, 31)
     assert FlagStore(pool, MARKET_ID).actions(["AAPL"], day, day) == (
         CorporateAction(ticker="AAPL", ex_date=day, kind=ActionKind.SPLIT, value=4.0),

@@ -9,7 +9,7 @@ from tenthman_training import signal_settings
 
 from tenthman.config import SignalModelSettings
 from tenthman.domain.errors import DataMissing
-from tenthman.ml.training import _split
+from tenthman.ml.training import split
 from tenthman.ml.walk_forward import blocks
 
 SESSIONS, TICKERS = 160, 4
@@ -59,7 +59,7 @@ def test_no_window_of_a_row_that_is_learnt_from_touches_the_test_block_or_its_em
         assert np.all(end_row[known] + embargo < block.test_from)
         assert block.train_from >= block.test_from - 90 or window == "expanding"
         try:
-            training, stopping, validation = _split(known, wanted, horizon)
+            training, stopping, validation = split(known, wanted, horizon)
         except DataMissing:
             continue
         for earlier, later in ((training, stopping), (stopping, validation)):
