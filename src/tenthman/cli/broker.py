@@ -8,10 +8,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from tenthman.cli.output import ConfigOption, JsonOption, results, say, show_json, show_table
+from tenthman.cli.paper_run import newest_paper_run
 from tenthman.cli.session import start
 from tenthman.cli.slippage import slippage_line, with_points
 from tenthman.cli.split import paid_out_command, split_command
-from tenthman.domain.errors import ConfigError
 
 if TYPE_CHECKING:
     from tenthman.scheduler.broker_check import Verdict
@@ -61,22 +61,10 @@ def reconcile_command(config_directory: ConfigOption = None, as_json: JsonOption
 
     Nothing is changed. A running desk settles by itself; between two checks it may be behind its broker.
     """
-    from tenthman.data.universe import sp100
-    from tenthman.execution.client import AlpacaBroker
-    from tenthman.scheduler.live import in_our_names, paper_keys
     from tenthman.scheduler.reconcile import reconcile
-    from tenthman.scheduler.state import newest_run
-    from tenthman.scheduler.storage import open_storage
 
-    config = start(config_directory)
-    key, secret = paper_keys(config)
-    broker = AlpacaBroker(None, key, secret, config.settings.broker)
-    account = broker.account().id
-    with open_storage(config) as pool:
-        run = newest_run(pool, world="paper", account_id=account)
-        if run is None:
-            raise ConfigError(f"there is no paper run of account {account} yet")
-        found = reconcile(pool, run, in_our_names(broker, pool, sp100()))
+    with newest_paper_run(start(config_directory)) as (pool, run, broker):
+        found = reconcile(pool, run, broker)
     if as_json:
         slippage = [with_points(item) for item in found.slippage]
         show_json({"run": run, "agrees": found.agrees, **asdict(found), "slippage": slippage})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tenthman.cli.output import ConfigOption, JsonOption, say, show_json
+from tenthman.cli.paper_run import newest_paper_run
 from tenthman.cli.session import start
 from tenthman.domain.errors import ConfigError
 
@@ -61,24 +62,13 @@ def paid_out_command(
     as_json: JsonOption = False,
 ) -> None:
     """Close a trade whose shares the broker took away for cash, as in a take-over. The account must hold none."""
-    from tenthman.data.universe import sp100
-    from tenthman.execution.client import AlpacaBroker
     from tenthman.scheduler.clock import wall_now
-    from tenthman.scheduler.live import in_our_names, paper_keys
     from tenthman.scheduler.paid_out import enter_payout
-    from tenthman.scheduler.state import Ledger, newest_run
-    from tenthman.scheduler.storage import open_storage
+    from tenthman.scheduler.state import Ledger
 
     paid = _price(price)
-    config = start(config_directory)
-    key, secret = paper_keys(config)
-    broker = AlpacaBroker(None, key, secret, config.settings.broker)
-    account = broker.account().id
-    with open_storage(config) as pool:
-        run = newest_run(pool, world="paper", account_id=account)
-        if run is None:
-            raise ConfigError(f"there is no paper run of account {account} yet")
-        name, there = _in_our_names(pool, ticker), in_our_names(broker, pool, sp100())
+    with newest_paper_run(start(config_directory)) as (pool, run, there):
+        name = _in_our_names(pool, ticker)
         closed = enter_payout(Ledger.attach(pool, run), there, name, on.date(), paid, wall_now())
     if as_json:
         show_json({"ticker": name, "on": on.date(), "shares": closed, "price_usd": paid})

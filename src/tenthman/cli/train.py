@@ -153,15 +153,7 @@ def _report_spread(known: "KnownMarket", span: "Span", done: "Spread", as_json: 
     if as_json:
         show_json(
             {
-                "version": done.version,
-                "known_before": done.known_before,
-                "market": known.headline,
-                "market_id": known.market_id,
-                "first": span.first,
-                "last": span.last,
-                "sessions": span.count,
-                "expires": done.manifest["expires"],
-                "metrics": metrics,
+                **_of_model(known, span, done),
                 "shortfalls": done.manifest["shortfalls"],
                 "evaluation": None,
             }
@@ -238,9 +230,8 @@ def _loss(scores: dict[str, Any]) -> float:
     return float("inf") if scores["mlogloss"] is None else float(scores["mlogloss"])
 
 
-def _told(known: "KnownMarket", span: "Span", done: "Trained", promoted: bool) -> dict[str, Any]:
-    from tenthman.scheduler.trainer import deflated
-
+def _of_model(known: "KnownMarket", span: "Span", done: "Trained | Spread") -> dict[str, Any]:
+    """What is told of every model: whose it is, of what, and how it did on its own rows."""
     return {
         "version": done.version,
         "known_before": done.known_before,
@@ -251,6 +242,14 @@ def _told(known: "KnownMarket", span: "Span", done: "Trained", promoted: bool) -
         "sessions": span.count,
         "expires": done.manifest["expires"],
         "metrics": done.manifest["metrics"],
+    }
+
+
+def _told(known: "KnownMarket", span: "Span", done: "Trained", promoted: bool) -> dict[str, Any]:
+    from tenthman.scheduler.trainer import deflated
+
+    return {
+        **_of_model(known, span, done),
         "evaluation": done.evaluation,
         "no_better": no_better(done.evaluation),
         "trials": done.trials.n,
