@@ -12,6 +12,7 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
+from tenthman.data.bar_panels import panel_of, present_cells
 from tenthman.db.copy import Cursor, Text, copy_binary, read_binary
 from tenthman.db.pool import Pool
 from tenthman.db.sql import load_queries
@@ -177,7 +178,7 @@ class BarStore:
             raise ValueError(f"`known_at` must have shape {panel.sessions.shape}, was {known_at.shape}")
         # Rows in the order of the primary key go to the end of its index, which halves the cost of keeping it.
         panel = panel.select(tuple(sorted(panel.tickers)))
-        present = _present(panel)
+        present = present_cells(panel)
         with self._pool.connection() as connection, connection.cursor() as cursor:
             cursor.execute(_SQL["lock_market"], [self._market_id])
             stored = cursor.execute(_SQL["sessions"], [self._market_id]).fetchall()
@@ -311,7 +312,7 @@ class BarStore:
             tickers = tuple(sorted(str(row[0]) for row in found))
             asked = [list(tickers), self._market_id, until]
             rows = read_binary(cursor, _SQL["read"], asked, _COLUMNS, block="place")
-        return _panel(tickers, rows)
+        return panel_of(tickers, rows)
 
 
 def begin_fetch(cursor: Cursor, market_id: str, fetch: Fetch | None, fetched_at: datetime | None = None) -> int:
@@ -326,38 +327,3 @@ def begin_fetch(cursor: Cursor, market_id: str, fetch: Fetch | None, fetched_at:
     if row is None:
         raise DataCorrupt(f"market {market_id!r} must be stored before its bars, was not")
     return int(row[0])
-
-
-def _present(panel: Panel) -> NDArray[np.bool_]:
-    """Cells that hold a bar; DataCorrupt where only some of the five fields are NaN."""
-    missing = np.stack([np.isnan(getattr(panel, name)) for name in FIELDS])
-    torn = missing.any(axis=0) & ~missing.all(axis=0)
-    if bool(torn.any()):
-        row, column = np.argwhere(torn)[0]
-        raise DataCorrupt(f"{panel.tickers[column]} {panel.sessions[row]}: some of the bar's fields are NaN")
-    present: NDArray[np.bool_] = ~missing[0]
-    return present
-
-
-def _days_and_places(days: Sessions) -> tuple[Sessions, NDArray[np.intp]]:
-    """The distinct days in order, and each day's place among them: `np.unique` without its sort of every row."""
-    if len(days) == 0:
-        return days, np.zeros(0, dtype=np.intp)
-    first = days.min()
-    offset = (days - first).astype(np.intp)
-    there = np.zeros(int(offset.max()) + 1, dtype=np.bool_)
-    there[offset] = True
-    distinct = np.flatnonzero(there)
-    place = np.cumsum(there, dtype=np.intp) - 1
-    return first + distinct.astype("timedelta64[D]"), place[offset]
-
-
-def _panel(tickers: tuple[str, ...], rows: dict[str, NDArray[Any]]) -> tuple[Panel, Instants]:
-    sessions, row = _days_and_places(rows["session"])
-    shape, column = (len(sessions), len(tickers)), rows["place"] - 1
-    fields = {name: np.full(shape, np.nan) for name in FIELDS}
-    for name, values in fields.items():
-        values[row, column] = rows[name]
-    known_at = np.full(shape, np.datetime64("NaT"), dtype="datetime64[us]")
-    known_at[row, column] = rows["known_at"]
-    return Panel(sessions=sessions.astype("datetime64[D]"), tickers=tickers, **fields), known_at
