@@ -21,8 +21,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from tenthman.data.pack_building import build_pack
 from tenthman.data.pack_tables import universe_text
-from tenthman.data.packs import build_pack, open_pack
+from tenthman.data.packs import open_pack
 from tenthman.data.universe import companies
 from tenthman.domain.market import Listing, Period
 

@@ -39,7 +39,8 @@ def build(
     as_json: JsonOption = False,
 ) -> None:
     """Build a pack from your files; nothing is left behind when anything in them is wrong."""
-    from tenthman.data.packs import build_pack, open_pack
+    from tenthman.data.pack_building import build_pack
+    from tenthman.data.packs import open_pack
 
     config = start(config_directory)
     folder = build_pack(

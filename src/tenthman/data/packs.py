@@ -1,34 +1,20 @@
 """Data packs: a market in a folder that anyone can build from their own files. The format: docs/packs.md."""
 
 import hashlib
-import shutil
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import pyarrow.parquet as pq
 import structlog
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tenthman.data.calendar import extend, sessions_between
-from tenthman.data.pack_tables import (
-    dividends_from,
-    headlines_from,
-    listings_from,
-    no_headlines,
-    panel_from,
-    typed_bars,
-    typed_dividends,
-    typed_headlines,
-    universe_text,
-)
+from tenthman.data.pack_tables import dividends_from, headlines_from, listings_from, panel_from
 from tenthman.data.renames import renames_from
-from tenthman.data.tables import parquet_of, read_bytes, read_table, text_of
+from tenthman.data.tables import parquet_of, read_bytes, text_of
 from tenthman.domain.canonical import content_hash
 from tenthman.domain.errors import ConfigError, DataCorrupt
 from tenthman.domain.market import (
@@ -59,8 +45,6 @@ DEFAULT_SESSIONS = 20
 CRASH_HISTORY = 500
 FOLLOWING_SESSIONS = 20
 
-DERIVED = "The universe was derived from the bars: every ticker counts as a member throughout (survivorship)."
-
 _log = structlog.get_logger(__name__)
 
 
@@ -82,7 +66,7 @@ class Manifest(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class _Labels:
+class Labels:
     """What messages call the files: the pack's own, or those a pack is being built from."""
 
     manifest: str
@@ -100,83 +84,12 @@ def open_pack(folder: Path, archive_lag_minutes: int) -> MarketData:
     known. Listings without bars are left out, with a warning. Raises ConfigError when the folder or its pack.yaml
     cannot be used, DataCorrupt naming file, row, column and value when the data cannot.
     """
-    labels = _Labels(*(str(folder / name) for name in (MANIFEST, *FILES, *OPTIONAL)))
-    return _opened(folder, archive_lag_minutes, labels)
+    labels = Labels(*(str(folder / name) for name in (MANIFEST, *FILES, *OPTIONAL)))
+    return open_named(folder, archive_lag_minutes, labels)
 
 
-def build_pack(
-    out: Path,
-    *,
-    bars: Path,
-    headlines: Path | None,
-    universe: Path | None,
-    dividends: Path | None = None,
-    renames: Path | None = None,
-    name: str,
-    description: str,
-    source: str,
-    licence: str,
-    price_basis: str,
-    index_ticker: str,
-    scenarios: Mapping[str, Period] | None = None,
-    overwrite: bool = False,
-) -> Path:
-    """Build a pack in `out` from tables (parquet or csv) with the pack's columns, and open it once as a check.
-
-    Without `universe` every ticker of the bars counts as a member throughout, and the description says so. Without
-    `dividends` the pack says nothing of them, which is not the same as a table without rows. With `renames` the other
-    tables may call a security by the name of the day. `out` appears whole or not at all. Raises ConfigError when `out`
-    may not be written or an input is missing, DataCorrupt naming input file, row, column and value when an input
-    cannot be used.
-    """
-    _check_target(out, overwrite)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    named = [*FILES]
-    try:
-        table = typed_bars(read_table(bars), str(bars))
-        pq.write_table(table, building / BARS, compression="zstd")
-        news = no_headlines() if headlines is None else typed_headlines(read_table(headlines), str(headlines))
-        pq.write_table(news, building / HEADLINES, compression="zstd")
-        if universe is None:
-            known = _renames(renames)
-            listings = _everyone(panel_from(table, str(bars), index_ticker, known), index_ticker)
-            (building / UNIVERSE).write_text(universe_text(listings), encoding="utf-8")
-            description = f"{description} {DERIVED}".strip()
-        else:
-            (building / UNIVERSE).write_bytes(read_bytes(universe))
-        if dividends is not None:
-            paid = typed_dividends(read_table(dividends), str(dividends))
-            pq.write_table(paid, building / DIVIDENDS, compression="zstd")
-            named.append(DIVIDENDS)
-        if renames is not None:
-            (building / RENAMES).write_bytes(read_bytes(renames))
-            named.append(RENAMES)
-        manifest: dict[str, object] = {
-            "format": 1,
-            "name": name,
-            "description": description,
-            "source": source,
-            "licence": licence,
-            "price_basis": price_basis,
-            "calendar": "XNYS",
-            "index_ticker": index_ticker,
-            "scenarios": {key: [span.first, span.last] for key, span in (scenarios or {}).items()},
-            "files": {file: _sha256((building / file).read_bytes()) for file in named},
-        }
-        (building / MANIFEST).write_text(
-            yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True, width=120), encoding="utf-8"
-        )
-        inputs = (out / MANIFEST, bars, headlines, universe, dividends, renames)
-        _opened(building, 0, _Labels(*map(str, inputs)))
-        building.chmod(0o755)
-        _put_in_place(building, out)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-    return out
-
-
-def _opened(folder: Path, lag_minutes: int, labels: _Labels) -> MarketData:
+def open_named(folder: Path, lag_minutes: int, labels: Labels) -> MarketData:
+    """As `open_pack`; messages call the files by `labels`."""
     manifest = _manifest(folder, labels.manifest)
     raw = {name: _verified(folder / name, manifest.files[name]) for name in manifest.files}
     renames: tuple[Rename, ...] = ()
@@ -235,34 +148,13 @@ def _manifest(folder: Path, label: str) -> Manifest:
 def _verified(path: Path, sha256: str) -> bytes:
     """The file's bytes, read once, so that what was checked is what is parsed."""
     raw = read_bytes(path)
-    found = _sha256(raw)
+    found = sha256_of(raw)
     if found != sha256:
         raise DataCorrupt(
             f"{path}: sha256 must be {sha256} as {MANIFEST} says, was {found}: the file was changed or damaged; "
             "build the pack again"
         )
     return raw
-
-
-def _renames(path: Path | None) -> tuple[Rename, ...]:
-    return () if path is None else renames_from(text_of(read_bytes(path), str(path)), str(path))
-
-
-def _everyone(panel: Panel, index_ticker: str) -> tuple[Listing, ...]:
-    """Every ticker but the index, a member from the first session on."""
-    return tuple(
-        Listing(
-            ticker=ticker,
-            name=ticker,
-            issuer=ticker,
-            sector="Unknown",
-            aliases=(),
-            member_from=_day(panel, 0),
-            member_to=None,
-        )
-        for ticker in panel.tickers
-        if ticker != index_ticker
-    )
 
 
 def _with_bars(listings: Sequence[Listing], panel: Panel, name: str) -> tuple[Listing, ...]:
@@ -341,28 +233,6 @@ def _day(panel: Panel, row: int) -> date:
     return day
 
 
-def _sha256(raw: bytes) -> str:
+def sha256_of(raw: bytes) -> str:
+    """As a manifest names it."""
     return hashlib.sha256(raw).hexdigest()
-
-
-def _check_target(out: Path, overwrite: bool) -> None:
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise ConfigError(f"{out}: must be a folder or not exist yet, is a file")
-    if any(out.iterdir()):
-        if not overwrite:
-            raise ConfigError(f"{out}: the folder is not empty; name another or allow overwriting it")
-        if not (out / MANIFEST).is_file():
-            raise ConfigError(f"{out}: only a data pack may be overwritten, and this folder holds no {MANIFEST}")
-
-
-def _put_in_place(building: Path, out: Path) -> None:
-    """Rename, so that `out` is at no time half a pack; an older one is moved aside first and then removed."""
-    if not out.exists():
-        building.rename(out)
-        return
-    aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
-    out.rename(aside / out.name)
-    building.rename(out)
-    shutil.rmtree(aside)

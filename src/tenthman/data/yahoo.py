@@ -18,8 +18,9 @@ import requests
 import structlog
 
 from tenthman.data.calendar import sessions_between
+from tenthman.data.pack_building import build_pack
 from tenthman.data.pack_tables import universe_text
-from tenthman.data.packs import build_pack, open_pack
+from tenthman.data.packs import open_pack
 from tenthman.data.sources import IMPOSSIBLE, SPLIT_ADJUSTED, ActionKind, CorporateAction, Daily, Flag
 from tenthman.data.universe import sp100
 from tenthman.data.yahoo_wire import LATE, PROBE_TIMEOUT_S, ROUNDING, Answers, gather, history, probe, quiet_yfinance

@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from tenthman.data.calendar import sessions_between
-from tenthman.data.packs import DERIVED, build_pack, open_pack
+from tenthman.data.pack_building import DERIVED, build_pack
+from tenthman.data.packs import open_pack
 from tenthman.domain.errors import ConfigError, DataCorrupt
 from tenthman.domain.market import FIELDS, MarketData, MarketKind, Period
 from tenthman.domain.news import TimePrecision

@@ -11,7 +11,7 @@ from tenthman_markets import small_market
 
 from tenthman.config import Config, load_config
 from tenthman.data.calendar import sessions_between
-from tenthman.data.packs import build_pack
+from tenthman.data.pack_building import build_pack
 from tenthman.domain.errors import ConfigError, DataMissing
 from tenthman.domain.market import MarketData, MarketKind, Period
 from tenthman.scheduler import markets
