@@ -19,6 +19,11 @@ def own_name(changes: Sequence[SymbolChange], symbol: str) -> str:
     return next((item.symbol for item in reversed(changes) if item.new == symbol), symbol)
 
 
+def new_names(changes: Sequence[SymbolChange]) -> dict[str, str]:
+    """What the wire calls the market's own symbols now, of those that were renamed."""
+    return {item.symbol: to_wire(item.new) for item in changes}
+
+
 def given_up(changes: Sequence[SymbolChange]) -> frozenset[str]:
     """Every name that something was given or has given up."""
     return frozenset(name for item in changes for name in (item.old, item.new))
@@ -51,7 +56,7 @@ def outward(changes: Sequence[SymbolChange], body: object) -> object:
     """An answer with the names that the wire has now."""
     if not changes:
         return body
-    return _spelled({to_wire(item.symbol): to_wire(item.new) for item in changes}, body, is_list=True)
+    return _spelled({to_wire(symbol): new for symbol, new in new_names(changes).items()}, body, is_list=True)
 
 
 def outward_message(changes: Sequence[SymbolChange], message: Json) -> Json:

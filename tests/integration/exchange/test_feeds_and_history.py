@@ -135,6 +135,38 @@ def test_news_comes_over_the_stream_when_it_becomes_known(server: Running) -> No
     assert heard[0].created_at == OPENED + timedelta(minutes=10)
 
 
+def test_the_feeds_speak_the_new_name_of_what_was_renamed_and_nothing_goes_by_the_old_one(server: Running) -> None:
+    key, secret = _keys(server)
+    wanted = {"trades": ["*"], "bars": ["AAA", "NEW.A"], "dailyBars": ["NEW.A"], "statuses": ["NEW.H", "HHH"]}
+
+    async def hear() -> list[dict[str, Any]]:
+        async with connect(server.told["market_data"]) as market, connect(server.told["news"]) as news:
+            for socket, asked in ((market, wanted), (news, {"news": ["AAA", "NEW.A"]})):
+                for message in ({"action": "auth", "key": key, "secret": secret}, {"action": "subscribe", **asked}):
+                    await socket.recv()
+                    await socket.send(json.dumps(message))
+                await socket.recv()
+            await asyncio.to_thread(_advance, server, OPENED + timedelta(minutes=1))
+            for old, new in (("AAA", "MID"), ("MID", "NEW.A"), ("HHH", "NEW.H")):
+                incident = {"kind": "rename", "symbol": old, "to": new}
+                await asyncio.to_thread(server.control, "POST", "incidents", incident)
+            await asyncio.to_thread(_advance, server, MARKET.hours[1].open_at)
+            heard: list[dict[str, Any]] = []
+            while sum(item["T"] in ("s", "d") for item in heard) < 2:
+                heard += json.loads(await market.recv())
+            for _ in range(2):
+                heard += json.loads(await news.recv())
+            return heard
+
+    heard = asyncio.run(asyncio.wait_for(hear(), 20))
+    by_kind = {kind: [item for item in heard if item["T"] == kind] for kind in "btdsn"}
+    assert [item["S"] for item in by_kind["b"]] == ["AAA", *["NEW.A"] * 389]
+    assert [item["S"] for item in by_kind["t"] if item["S"] not in ("BRK.B", "SPY")] == ["AAA", "HHH", "NEW.A"]
+    assert [item["S"] for item in (*by_kind["d"], *by_kind["s"])] == ["NEW.A", "NEW.H"]
+    assert [item["symbols"] for item in by_kind["n"]] == [["NEW.A"], ["NEW.A"]]
+    assert by_kind["n"][0]["headline"] == "Headline 2"
+
+
 async def _talk(url: str, *messages: object, packed: bool = False) -> list[Any]:
     """What a websocket answers to each message, and its greeting where it has one."""
     headers = {"Content-Type": "application/msgpack"} if packed else {}
