@@ -147,13 +147,14 @@ class BarStore:
     def carry_over(self, renames: Sequence[Rename]) -> int:
         """Put stored bars, daily and inside the session, and corporate actions under their security's latest name.
 
+        `renames` are carried out one after the other, as they stand.
         What the new name has from before its day already stays as it is, and so does what the old name has then.
         Returns how many daily bars went over.
         """
         moved = 0
         with self._pool.connection() as connection, connection.cursor() as cursor:
             cursor.execute(_SQL["lock_market"], [self._market_id])
-            for item in sorted(renames, key=lambda item: item.on):
+            for item in renames:
                 told = {"market_id": self._market_id, "old": item.old, "new": item.new, "on": item.on}
                 moved += cursor.execute(_SQL["rename_bars"], told).rowcount
                 cursor.execute(_SQL["rename_intraday_bars"], told)

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import cache
@@ -39,7 +39,31 @@ def renames_from(text: str, label: str) -> tuple[Rename, ...]:
         if (item.old, item.on) in seen:
             raise DataCorrupt(f"{label}: row {number}, column `old`: {item.old} must have one new name on {item.on}")
         seen.add((item.old, item.on))
+    try:
+        in_order(found)
+    except ValueError as error:
+        raise DataCorrupt(f"{label}: column `new`: {error}") from None
     return tuple(sorted(found, key=lambda item: (item.on, item.old)))
+
+
+def in_order(renames: Iterable[Rename]) -> list[Rename]:
+    """`renames` by day, each to be carried out after those before it.
+
+    Where a name is taken on the day on which it is given up, it passes from one security to another: who gives it up
+    goes first. A security that got two names on one day is to be told by the last. ValueError for names that go round
+    in a ring on one day: no order can be right.
+    """
+    left, found = sorted(renames, key=lambda item: (item.on, item.old)), list[Rename]()
+    while left:
+        day = [item for item in left if item.on == left[0].on]
+        given_up = {item.old for item in day}
+        free = next((item for item in day if item.new not in given_up), None)
+        if free is None:
+            ring = ", ".join(f"{item.old} to {item.new}" for item in day)
+            raise ValueError(f"names must not go round in a ring on one day, on {day[0].on} went {ring}")
+        left.remove(free)
+        found.append(free)
+    return found
 
 
 def under_latest_names(
@@ -52,7 +76,7 @@ def under_latest_names(
     """
     names, place = list(tickers), {name: code for code, name in enumerate(tickers)}
     moved = codes.copy()
-    for item in sorted(renames, key=lambda item: item.on):
+    for item in in_order(renames):
         if item.old not in place:
             continue
         early = days < np.datetime64(item.on, "D")

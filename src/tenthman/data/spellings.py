@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Protocol
 
+from tenthman.data.renames import in_order
 from tenthman.db.pool import Pool
 from tenthman.db.sql import load_queries
-from tenthman.domain.market import Rename, Universe
+from tenthman.domain.market import NEW_YORK, Rename, Universe
 from tenthman.domain.spelling import Spellings
 
 _SQL = load_queries("tenthman.data", "spellings.sql")
@@ -45,11 +46,14 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learned:
-    """What came of the renames that a source told: `spellings` in all, those that are new, those refused."""
+    """What came of the renames that a source told: `spellings` in all, those that are new or have another day than
+    before, those refused, and those that were to come and are told no more.
+    """
 
     spellings: Spellings
     fresh: tuple[Rename, ...] = ()
     refused: tuple[Refused, ...] = ()
+    withdrawn: tuple[Rename, ...] = ()
 
 
 class SpellingStore:
@@ -74,7 +78,8 @@ class SpellingStore:
             rows = connection.execute(_SQL["load"], [self._market_id]).fetchall()
         learned = {(row[0], row[1]) for row in rows}
         return tuple(
-            replace(item, on=date.max) if (item.old, item.new) in learned else item for item in universe.renames
+            replace(item, on=date.max) if (item.old, item.new) in learned else item
+            for item in in_order(universe.renames)
         )
 
     def give_over(self, universe: Universe) -> None:
@@ -86,13 +91,17 @@ class SpellingStore:
                 connection.execute(_SQL["give_over"], [self._market_id, item.old, item.new])
 
     def learn(self, universe: Universe, told: Sequence[Rename], source: str, at: datetime) -> Learned:
-        """Judge what `source` told, and store what is taken over."""
-        known = self.load(universe)
+        """Judge what `source` told of the days from some past one to some coming one, and store what is taken over."""
         names = {name for item in told for name in (item.old, item.new)} | house_of(universe)
         with self._pool.connection() as connection:
+            connection.execute(_SQL["lock_market"], [self._market_id])
+            stored = connection.execute(_SQL["load"], [self._market_id]).fetchall()
+            known = _of_house([Rename(old=row[0], new=row[1], on=row[2]) for row in stored], house_of(universe))
             rows = connection.execute(_SQL["held"], [sorted(names), self._market_id]).fetchall()
             spans = {str(row[0]): (row[1], row[2]) for row in rows}
-            found = judged(told, known, universe, spans)
+            found = judged(told, known, universe, spans, at.astimezone(NEW_YORK).date())
+            for item in found.withdrawn:
+                connection.execute(_SQL["give_over"], [self._market_id, item.old, item.new])
             for item in found.fresh:
                 connection.execute(_SQL["learn"], [self._market_id, item.old, item.new, item.on, source, at])
         return found
@@ -103,39 +112,66 @@ def house_of(universe: Universe) -> frozenset[str]:
     return frozenset({universe.index_ticker, *(item.ticker for item in universe.listings)})
 
 
-def judged(told: Iterable[Rename], known: Spellings, universe: Universe, spans: Spans) -> Learned:
+def judged(told: Iterable[Rename], known: Spellings, universe: Universe, spans: Spans, today: date) -> Learned:
     """Which of the renames that were `told` are ours, and which of those can be taken over. Pure.
 
-    Refused is what would make one history of two: a new name that is or was another's here, or that the store has
-    bars of; bars of the old name after its end; two new names for one on one day.
+    The newest word counts: a rename that is `known` goes over to the day that is told now, of several the last, and one
+    from `today` on that is told no more is withdrawn. Refused is what would make one history of two: a new name that is
+    or was another's here, that the store has bars of, or that is given up on that very day; bars of the old name after
+    its end; two new names for one on one day.
     """
     house, released = house_of(universe), {(item.old, item.new) for item in universe.renames}
-    spellings, fresh, refused = known, list[Rename](), list[Refused]()
-    every = sorted(set(told), key=lambda item: (item.on, item.old, item.new))
-    for item in every:
-        if (item.old, item.new) in released or any((old.old, old.new) == (item.old, item.new) for old in fresh):
-            continue
+    days = {(item.old, item.new): item.on for item in sorted(told, key=lambda item: item.on)}
+    every = [Rename(old=old, new=new, on=on) for (old, new), on in days.items()]
+    spellings = _without_withdrawn(known, days, house, today)
+    withdrawn = tuple(item for item in known.renames if item not in spellings.renames)
+    fresh, refused = list[Rename](), list[Refused]()
+    for item in sorted(every, key=lambda item: (item.on, item.old, item.new)):
         ours = spellings.owner(item.old)
-        if ours not in house or (item.old, item.new) in {(old.old, old.new) for old in spellings.renames}:
+        if (item.old, item.new) in released or ours not in house or item in spellings.renames:
             continue
-        if spellings.ever(ours)[-1] != item.old:
+        before = next((old for old in spellings.renames if (old.old, old.new) == (item.old, item.new)), None)
+        if before is None and spellings.ever(ours)[-1] != item.old:
             continue
-        others = [other.new for other in every if (other.old, other.on) == (item.old, item.on) and other != item]
-        reason = _collision(item, ours, others, spellings, house, spans)
+        reason = _disorder(item, spellings) or (
+            "" if before else _collision(item, ours, every, spellings, house, spans)
+        )
         if reason:
             refused.append(Refused(ticker=ours, rename=item, reason=reason))
         else:
             fresh.append(item)
-            spellings = spellings.with_renames((item,))
-    return Learned(spellings=spellings, fresh=tuple(fresh), refused=tuple(refused))
+            kept = (old for old in spellings.renames if old != before)
+            spellings = Spellings().with_renames((*kept, item))
+    return Learned(spellings=spellings, fresh=tuple(fresh), refused=tuple(refused), withdrawn=withdrawn)
+
+
+def _without_withdrawn(
+    known: Spellings, told: Collection[tuple[str, str]], house: Collection[str], today: date
+) -> Spellings:
+    """`known` without what was to come and is told no more, and without what was to follow that."""
+    return _of_house([item for item in known.renames if item.on < today or (item.old, item.new) in told], house)
+
+
+def _disorder(item: Rename, known: Spellings) -> str:
+    """Why `item` cannot have its day by the names before and after it; "" where it can."""
+    for other in known.renames:
+        if (other.new == item.old and other.on >= item.on) or (other.old == item.new and other.on <= item.on):
+            return f"since {other.old} is said to be {other.new} from {other.on} on"
+    return ""
 
 
 def _collision(
-    item: Rename, ours: str, others: Collection[str], known: Spellings, house: Collection[str], spans: Spans
+    item: Rename, ours: str, every: Iterable[Rename], known: Spellings, house: Collection[str], spans: Spans
 ) -> str:
     """Why `item`, a rename of `ours`, would mix histories; "" where it would not."""
-    if others:
+    of_day = [other for other in every if other.on == item.on and other != item]
+    if others := sorted(other.new for other in of_day if other.old == item.old):
         return f"since it is said to be {', '.join(others)} too"
+    if onward := [other.new for other in of_day if other.old == item.new]:
+        return (
+            f"since {item.new} is said to be {onward[0]} from that day on too: a source that names no companies cannot "
+            "tell whether that is one or two"
+        )
     if item.new in house or known.owner(item.new) != item.new:
         return f"since {item.new} is another company's name here"
     if item.new in spans:

@@ -1,6 +1,7 @@
 """Learned renames in the store: kept for the security's ticker, and given over to a release that knows them."""
 
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime, time
 
 import pytest
 from tenthman_decision import a_listing
@@ -74,3 +75,16 @@ def test_a_rename_to_a_name_that_the_store_has_bars_of_is_refused_and_not_kept(p
     )
     assert store.load(BEFORE) == Spellings()
     assert store.learn(BEFORE, [Rename(old="BBB", new="B2", on=date(2020, 1, 8))], "s", AT).refused == ()
+
+
+def test_a_rename_that_is_put_off_is_kept_with_its_newest_day_and_one_that_is_told_no_more_is_forgotten(
+    pool: Pool, bars: BarStore
+) -> None:
+    store, day_before = SpellingStore(pool, MARKET), datetime.combine(DAYS[4], time(15), UTC)
+    later = replace(TOLD, on=DAYS[8])
+    for told in (TOLD, later):
+        assert store.learn(BEFORE, [told], "s", day_before).fresh == (told,)
+        assert store.load(BEFORE) == Spellings((told,))
+    assert store.learn(BEFORE, [later], "s", day_before).fresh == ()
+    assert store.learn(BEFORE, [], "s", day_before).withdrawn == (later,)
+    assert store.load(BEFORE) == Spellings()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tenthman.data.renames import (
+    in_order,
     known_renames,
     listings_under_latest_names,
     renames_from,
@@ -65,6 +66,25 @@ def test_a_security_with_two_renames_goes_under_its_last_name() -> None:
 def test_a_table_that_carried_the_new_name_back_is_left_as_it_stands() -> None:
     told = [("FB", "2022-06-08"), ("META", "2022-06-08"), ("META", "2022-06-09")]
     assert _spelled(*told) == ["FB", "META", "META"]
+
+
+HANDED_ON = (Rename(old="A", new="B", on=date(2015, 1, 2)), Rename(old="B", new="C", on=date(2015, 1, 2)))
+
+
+def test_a_name_that_is_given_up_and_taken_on_one_day_passes_from_one_security_to_another() -> None:
+    assert [item.old for item in in_order(HANDED_ON)] == ["B", "A"]
+    told = [("A", "2015-01-01"), ("B", "2015-01-01"), ("B", "2015-01-02"), ("C", "2015-01-02")]
+    codes, tickers = under_latest_names(HANDED_ON, *_rows(*told))
+    assert [tickers[code] for code in codes] == ["B", "C", "B", "C"]
+    assert [latest_name(HANDED_ON, *row) for row in (("A", date(2015, 1, 1)), ("B", date(2015, 1, 1)))] == ["B", "C"]
+
+
+def test_names_that_go_round_in_a_ring_on_one_day_are_refused() -> None:
+    text = "old,new,on\nA,B,2015-01-02\nB,A,2015-01-02\n"
+    with pytest.raises(
+        DataCorrupt, match=r"r\.csv: column `new`: .*ring on one day, on 2015-01-02 went A to B, B to A"
+    ):
+        renames_from(text, "r.csv")
 
 
 LEARNED = Spellings((Rename(old="AAA", new="NEW", on=date(2026, 9, 1)),))

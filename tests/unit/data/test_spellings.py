@@ -18,14 +18,16 @@ UNIVERSE = Universe(
 )
 NEW = Rename(old="AAA", new="NEW", on=DAY)
 BEFORE = (date(2026, 1, 2), date(2026, 8, 31))
+TODAY, AFTER = date(2026, 8, 31), date(2026, 9, 2)
+CHAINED = Rename(old="NEW", new="END", on=LATER)
 
 
 def test_a_rename_of_ours_is_taken_over_and_so_is_the_one_after_it() -> None:
     next_one = Rename(old="NEW", new="NEWER", on=LATER)
-    found = judged([next_one, NEW, NEW], Spellings(), UNIVERSE, {"AAA": BEFORE})
+    found = judged([next_one, NEW, NEW], Spellings(), UNIVERSE, {"AAA": BEFORE}, AFTER)
     assert (found.fresh, found.refused) == ((NEW, next_one), ())
-    assert judged([NEW], Spellings((NEW,)), UNIVERSE, {}).fresh == ()
-    assert judged([next_one], Spellings((NEW,)), UNIVERSE, {}).fresh == (next_one,)
+    assert judged([NEW], Spellings((NEW,)), UNIVERSE, {}, AFTER).fresh == ()
+    assert judged([next_one], Spellings((NEW,)), UNIVERSE, {}, AFTER).fresh == (next_one,)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +39,7 @@ def test_a_rename_of_ours_is_taken_over_and_so_is_the_one_after_it() -> None:
     ],
 )
 def test_renames_of_others_and_those_that_the_release_knows_are_passed_over(told: Rename) -> None:
-    found = judged([told], Spellings(), UNIVERSE, {})
+    found = judged([told], Spellings(), UNIVERSE, {}, AFTER)
     assert (found.fresh, found.refused) == ((), ())
 
 
@@ -54,15 +56,35 @@ def test_renames_of_others_and_those_that_the_release_knows_are_passed_over(told
             "since NEW is another company's name here",
         ),
         ([NEW, Rename(old="AAA", new="OTHER", on=DAY)], (), {}, "since it is said to be OTHER too"),
+        ([NEW, Rename(old="NEW", new="END", on=DAY)], (), {}, "cannot tell whether that is one or two"),
+        ([NEW, Rename(old="NEW", new="END", on=DAY)], (NEW,), {}, f"since AAA is said to be NEW from {DAY} on"),
+        ([Rename(old="AAA", new="NEW", on=LATER), CHAINED], (NEW, CHAINED), {}, f"said to be END from {LATER} on"),
     ],
 )
 def test_a_rename_that_would_mix_two_histories_is_refused_with_the_reason(
     told: list[Rename], known: tuple[Rename, ...], spans: dict[str, tuple[date, date]], reason: str
 ) -> None:
-    found = judged(told, Spellings(known), UNIVERSE, spans)
+    found = judged(told, Spellings(known), UNIVERSE, spans, AFTER)
     assert found.fresh == ()
     assert found.refused[0].text.endswith(reason)
     assert found.spellings == Spellings(known)
+
+
+@pytest.mark.parametrize("told", [[LATER], [DAY, LATER], [LATER, DAY]])
+def test_a_rename_that_is_put_off_goes_over_to_the_newest_day(told: list[date]) -> None:
+    found = judged([Rename(old="AAA", new="NEW", on=on) for on in told], Spellings((NEW,)), UNIVERSE, {}, TODAY)
+    later = Rename(old="AAA", new="NEW", on=LATER)
+    assert (found.fresh, found.refused, found.withdrawn) == ((later,), (), ())
+    assert found.spellings == Spellings((later,))
+
+
+def test_a_rename_to_come_that_is_told_no_more_is_withdrawn_with_what_was_to_follow_and_a_past_one_stays() -> None:
+    known = Spellings((NEW, CHAINED))
+    for today in (TODAY, DAY):
+        found = judged([CHAINED], known, UNIVERSE, {}, today)
+        assert (found.spellings, found.fresh, found.withdrawn) == (Spellings(), (), (NEW, CHAINED))
+    found = judged([], known, UNIVERSE, {}, AFTER)
+    assert (found.spellings, found.withdrawn) == (Spellings((NEW,)), (CHAINED,))
 
 
 def test_a_name_is_read_by_its_day_and_one_that_was_given_up_is_a_strangers() -> None:
