@@ -25,9 +25,9 @@ from tenthman.domain.market import MarketData
 from tenthman.domain.order import BrokerOrder, SizedOrder
 from tenthman.exchange.process import ExchangeProcess
 from tenthman.execution.client import AlpacaBroker
-from tenthman.scheduler.orchestrator import act, settle
-from tenthman.scheduler.state import Ledger
-from tenthman.scheduler.timeline import Step, StepKind
+from tenthman.scheduler.desk.orchestrator import act, settle
+from tenthman.scheduler.desk.timeline import Step, StepKind
+from tenthman.scheduler.state.ledger import Ledger
 
 ORDERS = (10, 1_000)
 A_SESSION = 50

@@ -22,8 +22,14 @@ from tenthman.exchange import practice_templates as practice
 from tenthman.features.sentiment_classifier import CLASSES, name_of, opened
 from tenthman.features.sentiment_training import Labelled, without_repeats
 from tenthman.news.embedder import Embedder
-from tenthman.scheduler.scoring import SHIPPED
-from tenthman.scheduler.sentiment_lab import LabelledFile, cross_figures, model_figures, read_labelled, train_on_all
+from tenthman.scheduler.gathering.scoring import SHIPPED
+from tenthman.scheduler.models.sentiment_lab import (
+    LabelledFile,
+    cross_figures,
+    model_figures,
+    read_labelled,
+    train_on_all,
+)
 
 OWN = "own sentences"
 PRACTICE = "practice market"

@@ -13,7 +13,7 @@ from tenthman.backtest.inputs import Inputs
 from tenthman.backtest.memory import MemoryRecord
 from tenthman.config import Config, RiskRules
 from tenthman.domain.order import Book, Purpose, SizedOrder, TradingState
-from tenthman.scheduler.timeline import Step, StepKind
+from tenthman.scheduler.desk.timeline import Step, StepKind
 
 NEVER_STOPPED = 10**6
 

@@ -38,7 +38,7 @@ from tenthman.domain.market import MarketData, Period
 from tenthman.domain.order import BrokerOrder
 from tenthman.exchange.serve import Addresses, serve
 from tenthman.execution.client import AlpacaBroker
-from tenthman.scheduler.state import Ledger
+from tenthman.scheduler.state.ledger import Ledger
 
 CASH = Decimal(100_000)
 TICKERS = ("AAA", "BBB", "CCC", "DDD", "EEE", "FFF")

@@ -32,9 +32,9 @@ from tenthman.domain.market import Listing, Universe
 from tenthman.domain.opinion import Enter, Exit
 from tenthman.domain.order import Broker, OrderType, Purpose, Side, SizedOrder, TimeInForce
 from tenthman.execution.client import AlpacaBroker
-from tenthman.scheduler.orchestrator import Desk, act, cancel_entries, settle
-from tenthman.scheduler.state import Ledger
-from tenthman.scheduler.timeline import Step, StepKind
+from tenthman.scheduler.desk.orchestrator import Desk, act, cancel_entries, settle
+from tenthman.scheduler.desk.timeline import Step, StepKind
+from tenthman.scheduler.state.ledger import Ledger
 
 PASSED = (Check(rule="crash", observed="1", limit="1", passed=True),)
 BROKER = BrokerSettings(endpoint="exchange", connect_timeout_s=2, read_timeout_s=1.0, answer_timeout_s=10)

@@ -26,15 +26,15 @@ from tenthman.exchange.in_process import InProcessBroker
 from tenthman.exchange.market import ReplayExchange
 from tenthman.exchange.practice import make_practice_market
 from tenthman.news.storage import NewsStore
-from tenthman.scheduler import rehearsal
 from tenthman.scheduler.clock import VirtualClock
-from tenthman.scheduler.gather import Gatherer
-from tenthman.scheduler.holes import CycleHoles, quote_from, rules_alone
-from tenthman.scheduler.orchestrator import Desk
-from tenthman.scheduler.sight import GatheredSight
-from tenthman.scheduler.signal_model import trained_model
+from tenthman.scheduler.committee.holes import CycleHoles, quote_from, rules_alone
+from tenthman.scheduler.desk.orchestrator import Desk
+from tenthman.scheduler.desk.timeline import Step
+from tenthman.scheduler.gathering.gather import Gatherer
+from tenthman.scheduler.gathering.sight import GatheredSight
+from tenthman.scheduler.models.signal_model import trained_model
+from tenthman.scheduler.rehearsal import run as rehearsal
 from tenthman.scheduler.storage import open_storage
-from tenthman.scheduler.timeline import Step
 
 CONFIG_FOLDER = Path(__file__).resolve().parents[2] / "config"
 PERIOD = Period(first=date(2020, 2, 18), last=date(2020, 2, 20))

@@ -31,7 +31,7 @@ from tenthman.domain.opinion import (
     Veto,
 )
 from tenthman.domain.order import BrokerOrder, Denial, OrderType, Side, SizedOrder, TradingState
-from tenthman.scheduler.state import Ledger
+from tenthman.scheduler.state.ledger import Ledger
 
 AS_OF = MORNING
 CLOSE = datetime(2020, 1, 6, 21, 5, tzinfo=UTC)

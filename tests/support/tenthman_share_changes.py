@@ -22,11 +22,11 @@ from tenthman.exchange.in_process import InProcessBroker
 from tenthman.exchange.market import ReplayExchange
 from tenthman.exchange.stage import Gap, SplitShares, Stage
 from tenthman.execution.trial import TrialBroker
-from tenthman.scheduler.market_shares import MarketShares, splits_of
-from tenthman.scheduler.orchestrator import Desk, act, settle
-from tenthman.scheduler.share_watch import ShareWatch, Tells, nothing_changes
-from tenthman.scheduler.state import Ledger
-from tenthman.scheduler.timeline import Step, StepKind
+from tenthman.scheduler.account.market_shares import MarketShares, splits_of
+from tenthman.scheduler.account.share_watch import ShareWatch, Tells, nothing_changes
+from tenthman.scheduler.desk.orchestrator import Desk, act, settle
+from tenthman.scheduler.desk.timeline import Step, StepKind
+from tenthman.scheduler.state.ledger import Ledger
 
 CASH = Decimal(100_000)
 MARKET = small_market({"AAA": [(100.0, 101.0, 99.0, 100.0)] * 6, "BBB": [(50.0, 50.5, 49.5, 50.0)] * 6})

@@ -12,7 +12,7 @@ from tenthman.domain.features import FeaturePanel
 from tenthman.domain.market import MarketData, Period
 from tenthman.ml.calibration import Calibration
 from tenthman.ml.inference import SignalModel
-from tenthman.scheduler.signal_model import ModelFrom
+from tenthman.scheduler.models.signal_model import ModelFrom
 
 HISTORY, TRADED = 70, 60
 

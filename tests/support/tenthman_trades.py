@@ -11,7 +11,7 @@ from tenthman.domain.findings import Check
 from tenthman.domain.market import Period
 from tenthman.domain.opinion import Action, Case, Critique, Enter, ReplyState, Role, Signal, Stance
 from tenthman.domain.order import BrokerOrder, Fill, OrderStatus, OrderType, Purpose, Side, SizedOrder, TimeInForce
-from tenthman.scheduler.state import Ledger
+from tenthman.scheduler.state.ledger import Ledger
 
 MORNING = datetime(2020, 1, 6, 14, 0, tzinfo=UTC)
 SESSION = date(2020, 1, 6)

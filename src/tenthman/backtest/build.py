@@ -34,11 +34,11 @@ from tenthman.risk.blackout import barred_on
 from tenthman.risk.clusters import moves_of
 from tenthman.risk.quality import Faults, faults_of
 from tenthman.risk.structure import lows_of
-from tenthman.scheduler.gather import link_items
-from tenthman.scheduler.rehearsal import require_history, sessions_of
-from tenthman.scheduler.scoring import Score, lexicon_scores
-from tenthman.scheduler.signal_model import ModelFrom, start_of
-from tenthman.scheduler.timeline import StepKind, session_steps
+from tenthman.scheduler.desk.timeline import StepKind, session_steps
+from tenthman.scheduler.gathering.gather import link_items
+from tenthman.scheduler.gathering.scoring import Score, lexicon_scores
+from tenthman.scheduler.models.signal_model import ModelFrom, start_of
+from tenthman.scheduler.rehearsal.run import require_history, sessions_of
 
 LOOKS = (StepKind.MORNING, StepKind.AFTERNOON, StepKind.CLOSE)
 """Steps at which the desk asks for news."""

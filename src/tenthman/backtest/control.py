@@ -36,8 +36,8 @@ from tenthman.exchange.practice_edge import HORIZON
 from tenthman.ml import labels, training
 from tenthman.ml.inference import open_model
 from tenthman.ml.information import session_rank_ic
-from tenthman.scheduler.scoring import open_scorer
-from tenthman.scheduler.signal_model import ModelFrom, start_of, train_on, training_material
+from tenthman.scheduler.gathering.scoring import open_scorer
+from tenthman.scheduler.models.signal_model import ModelFrom, start_of, train_on, training_material
 
 Which = Literal["null", "planted", "both"]
 CODE = "control-1"

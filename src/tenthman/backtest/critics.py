@@ -11,9 +11,9 @@ from tenthman.agents.tape import tape_only, taped
 from tenthman.backtest.build import Study
 from tenthman.config import Config
 from tenthman.scheduler.clock import wall_now
-from tenthman.scheduler.debates import Rungs
-from tenthman.scheduler.holes import CycleHoles, asks_a_model, committee, quote_from, replayed, rules_alone
-from tenthman.scheduler.rehearsal import Stores
+from tenthman.scheduler.committee.debates import Rungs
+from tenthman.scheduler.committee.holes import CycleHoles, asks_a_model, committee, quote_from, replayed, rules_alone
+from tenthman.scheduler.rehearsal.run import Stores
 
 Committee = Literal["off", "tape", "on"]
 

@@ -10,7 +10,7 @@ from tenthman.domain.market import NEW_YORK
 from tenthman.domain.opinion import Case
 from tenthman.domain.order import BrokerOrder, Fill, Purpose, Side, SizedOrder, TradingState
 from tenthman.domain.shares import ShareChange, split_quantity
-from tenthman.scheduler.demotion import evidence_of
+from tenthman.scheduler.committee.demotion import evidence_of
 from tenthman.scheduler.record import (
     CommitteeKey,
     Ending,
@@ -24,8 +24,8 @@ from tenthman.scheduler.record import (
     Unfinished,
     by_ticker,
 )
-from tenthman.scheduler.rows import shadow_of
-from tenthman.scheduler.share_changes import cash_of, fill_of_fraction
+from tenthman.scheduler.state.rows import shadow_of
+from tenthman.scheduler.state.share_changes import cash_of, fill_of_fraction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

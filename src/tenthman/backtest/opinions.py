@@ -11,10 +11,11 @@ from tenthman.domain.audit import Decision
 from tenthman.domain.market import MarketData
 from tenthman.domain.opinion import Critique
 from tenthman.domain.order import SizedOrder
-from tenthman.scheduler.rows import bracket_of
-from tenthman.scheduler.scorecard import Scorecard, scorecard_of, twin_of
-from tenthman.scheduler.shadows import ShadowMarket, dividends_of, no_dividends, shadow_market
-from tenthman.scheduler.worth import AgentKey, Opinion, Twin
+from tenthman.scheduler.outcomes.corporate_actions import dividends_of, no_dividends
+from tenthman.scheduler.outcomes.scorecard import Scorecard, scorecard_of, twin_of
+from tenthman.scheduler.outcomes.shadows import ShadowMarket, shadow_market
+from tenthman.scheduler.outcomes.worth import AgentKey, Opinion, Twin
+from tenthman.scheduler.state.rows import bracket_of
 
 RUN = "backtest"
 

@@ -35,9 +35,9 @@ from tenthman.config import Config
 from tenthman.db.pool import Pool
 from tenthman.domain.market import MarketData, Period
 from tenthman.news.storage import NewsStore
-from tenthman.scheduler.gather import Gatherer
-from tenthman.scheduler.holes import CycleHoles, nobody
-from tenthman.scheduler.rehearsal import open_stores, rehearse
+from tenthman.scheduler.committee.holes import CycleHoles, nobody
+from tenthman.scheduler.gathering.gather import Gatherer
+from tenthman.scheduler.rehearsal.run import open_stores, rehearse
 from tenthman.scheduler.storage import open_storage
 
 INSTANT = 1e-9

@@ -24,11 +24,11 @@ from tenthman.domain.order import Book
 from tenthman.ml.sharpe import sharpe_ratio
 from tenthman.ml.trials import record_look, record_trial
 from tenthman.scheduler.clock import wall_now
-from tenthman.scheduler.rehearsal import Stopwatch, Stores, open_stores, require_fresh_models, sessions_of
-from tenthman.scheduler.scoring import open_scorer
-from tenthman.scheduler.signal_model import ModelFrom, scheduled_models
+from tenthman.scheduler.desk.timeline import Step
+from tenthman.scheduler.gathering.scoring import open_scorer
+from tenthman.scheduler.models.signal_model import ModelFrom, scheduled_models
+from tenthman.scheduler.rehearsal.run import Stopwatch, Stores, open_stores, require_fresh_models, sessions_of
 from tenthman.scheduler.storage import open_storage
-from tenthman.scheduler.timeline import Step
 
 
 class Watcher(Protocol):

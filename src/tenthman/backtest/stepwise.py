@@ -22,13 +22,14 @@ from tenthman.domain.order import Account, Book
 from tenthman.exchange.in_process import InProcessBroker
 from tenthman.exchange.market import ReplayExchange
 from tenthman.ml.inference import SignalModel
-from tenthman.scheduler.holes import CycleHoles
-from tenthman.scheduler.intraday import run_step
-from tenthman.scheduler.market_shares import splits_of
-from tenthman.scheduler.orchestrator import Desk
-from tenthman.scheduler.shadows import dividends_of, no_dividends, settle_shadows, shadow_market
-from tenthman.scheduler.share_watch import ShareWatch
-from tenthman.scheduler.timeline import Step, StepKind, session_steps
+from tenthman.scheduler.account.market_shares import splits_of
+from tenthman.scheduler.account.share_watch import ShareWatch
+from tenthman.scheduler.committee.holes import CycleHoles
+from tenthman.scheduler.desk.intraday import run_step
+from tenthman.scheduler.desk.orchestrator import Desk
+from tenthman.scheduler.desk.timeline import Step, StepKind, session_steps
+from tenthman.scheduler.outcomes.corporate_actions import dividends_of, no_dividends
+from tenthman.scheduler.outcomes.shadows import settle_shadows, shadow_market
 
 ACCOUNT = "backtest"
 

@@ -26,7 +26,7 @@ from tenthman.domain.market import NEW_YORK, Floats, Sessions
 from tenthman.domain.opinion import Abstain, Enter, Exit, Veto
 from tenthman.domain.order import Account, Denial, OrderStatus, Purpose
 from tenthman.exchange.orders import DividendPayment
-from tenthman.scheduler.timeline import session_steps
+from tenthman.scheduler.desk.timeline import session_steps
 
 _PURPOSES = {
     Purpose.ENTRY: PurposeCode.ENTRY,

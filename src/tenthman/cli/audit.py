@@ -100,8 +100,8 @@ def trade_command(
     as_json: JsonOption = False,
 ) -> None:
     """Print a trade's whole story: headlines, features, model, prompts and replies, checks, orders, fills, P&L."""
+    from tenthman.scheduler.outcomes.story import find_trade, story_lines, trade_story
     from tenthman.scheduler.storage import open_storage
-    from tenthman.scheduler.story import find_trade, story_lines, trade_story
 
     config = start(config_directory)
     with open_storage(config) as pool:
@@ -120,8 +120,8 @@ def trades_command(
     as_json: JsonOption = False,
 ) -> None:
     """List a run's trades with their ids."""
+    from tenthman.scheduler.outcomes.story import list_trades
     from tenthman.scheduler.storage import open_storage
-    from tenthman.scheduler.story import list_trades
 
     config = start(config_directory)
     with open_storage(config) as pool:

@@ -26,7 +26,7 @@ from tenthman.scheduler.clock import wall_now
 if TYPE_CHECKING:
     from tenthman.dashboard.backtest_summary import BacktestReport, Estimate
     from tenthman.domain.market import MarketData, Period
-    from tenthman.scheduler.markets import Source
+    from tenthman.scheduler.gathering.markets import Source
 
 MOST_COSTS = 10.0
 
@@ -92,8 +92,8 @@ def chosen_history(
     config: Config, market: "Source | None", pack: Path | None, first: date | None, last: date | None, scenario: str
 ) -> "tuple[MarketData, Period]":
     """The market and the period that the options name, refused here if no model could be trained before it."""
-    from tenthman.scheduler.markets import choose_market, choose_period
-    from tenthman.scheduler.rehearsal import require_fresh_models, require_history
+    from tenthman.scheduler.gathering.markets import choose_market, choose_period
+    from tenthman.scheduler.rehearsal.run import require_fresh_models, require_history
 
     if scenario != "default" and (first or last):
         raise ConfigError("`--scenario` names a period by itself; leave out --from and --to")

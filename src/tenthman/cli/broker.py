@@ -14,8 +14,8 @@ from tenthman.cli.slippage import slippage_line, with_points
 from tenthman.cli.split import paid_out_command, split_command
 
 if TYPE_CHECKING:
-    from tenthman.scheduler.broker_check import Verdict
-    from tenthman.scheduler.reconcile import Reconciliation
+    from tenthman.scheduler.account.reconcile import Reconciliation
+    from tenthman.scheduler.live.broker_check import Verdict
 
 app = typer.Typer(no_args_is_help=True, help="Try a broker with small orders, and hold the record against the account.")
 
@@ -40,7 +40,7 @@ def check_command(
 
     Buys two shares and sells them again; all other orders are far from the market and are cancelled.
     """
-    from tenthman.scheduler.broker_check import broker_on_trial, check_broker
+    from tenthman.scheduler.live.broker_check import broker_on_trial, check_broker
 
     config = start(config_directory)
     chosen = endpoint or config.settings.broker.endpoint
@@ -61,7 +61,7 @@ def reconcile_command(config_directory: ConfigOption = None, as_json: JsonOption
 
     Nothing is changed. A running desk settles by itself; between two checks it may be behind its broker.
     """
-    from tenthman.scheduler.reconcile import reconcile
+    from tenthman.scheduler.account.reconcile import reconcile
 
     with newest_paper_run(start(config_directory)) as (pool, run, broker):
         found = reconcile(pool, run, broker)

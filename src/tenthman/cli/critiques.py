@@ -24,7 +24,7 @@ from tenthman.domain.errors import ConfigError
 from tenthman.scheduler.clock import wall_now
 
 if TYPE_CHECKING:
-    from tenthman.scheduler.critiques import StoredCritique
+    from tenthman.scheduler.committee.critiques import StoredCritique
 
 app = typer.Typer(
     help="See which committees lost their veto by their own record, and give it back.", no_args_is_help=True
@@ -42,7 +42,7 @@ def critique_command(
     as_json: JsonOption = False,
 ) -> None:
     """Hold one debate of the committee over a name, print it with its sources and keep it; nothing is decided."""
-    from tenthman.scheduler.critique import debate_lines, hold_debate, keep_debate
+    from tenthman.scheduler.committee.critique import debate_lines, hold_debate, keep_debate
     from tenthman.scheduler.storage import open_storage
 
     config = start(config_directory)
@@ -78,7 +78,7 @@ def critiques_command(
     as_json: JsonOption = False,
 ) -> None:
     """List stored critiques by ticker, agent, stance, verdict, date and run, the newest first."""
-    from tenthman.scheduler.critiques import Search, count_critiques, find_critiques
+    from tenthman.scheduler.committee.critiques import Search, count_critiques, find_critiques
     from tenthman.scheduler.storage import open_storage
 
     if first and last and last < first:
@@ -109,7 +109,7 @@ def status_command(
     run: PaperRunOption = None, config_directory: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
     """Show every demotion and reinstatement of a run or, where it trades an account, of the account."""
-    from tenthman.scheduler.standings import standings
+    from tenthman.scheduler.committee.standings import standings
     from tenthman.scheduler.storage import open_storage
 
     config = start(config_directory)
@@ -136,7 +136,7 @@ def reinstate_command(
     as_json: JsonOption = False,
 ) -> None:
     """Let demoted committees bind again as their examination says; their record begins anew."""
-    from tenthman.scheduler.standings import reinstate
+    from tenthman.scheduler.committee.standings import reinstate
     from tenthman.scheduler.storage import open_storage
 
     config = start(config_directory)

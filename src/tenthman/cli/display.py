@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tenthman.cli.output import errors, say
 from tenthman.domain.errors import ConfigError
 from tenthman.domain.order import Book
-from tenthman.scheduler.timeline import Step
+from tenthman.scheduler.desk.timeline import Step
 
 
 class StageDisplay:

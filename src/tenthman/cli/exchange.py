@@ -123,7 +123,7 @@ def _speed(text: str) -> float | None:
 
 
 def _market(config: Config, source: Literal["pack", "practice"] | None, pack: Path | None) -> "MarketData":
-    from tenthman.scheduler.markets import choose_market
+    from tenthman.scheduler.gathering.markets import choose_market
 
     has_pack = pack is not None or config.settings.market.pack is not None
     chosen = choose_market(config, source or ("pack" if has_pack else "practice"), pack, wall_now().date(), say)
@@ -131,7 +131,7 @@ def _market(config: Config, source: Literal["pack", "practice"] | None, pack: Pa
 
 
 def _opening(market: "MarketData", first: date | None) -> datetime:
-    from tenthman.scheduler.markets import choose_period
+    from tenthman.scheduler.gathering.markets import choose_period
 
     period = choose_period(market, first, None, "default", 1)
     return next(item.open_at for item in market.hours if item.session == period.first)

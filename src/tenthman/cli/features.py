@@ -40,7 +40,7 @@ def build_command(
     as_json: JsonOption = False,
 ) -> None:
     """Compute every feature of a market and store the sessions that are not there yet."""
-    from tenthman.scheduler.feature_building import build_features, morning_after
+    from tenthman.scheduler.models.feature_building import build_features, morning_after
     from tenthman.scheduler.storage import open_storage
 
     config = start(config_directory)
@@ -168,7 +168,7 @@ def random_command(
 def _differing(
     config: Config, pool: "Pool", named: "MarketData | None", chosen: "FeatureSet", rows: "Sequence[FeatureRow]"
 ) -> "list[FeatureRow]":
-    from tenthman.scheduler.feature_building import differing, morning_after
+    from tenthman.scheduler.models.feature_building import differing, morning_after
 
     if chosen.last is None:
         return []
@@ -178,7 +178,7 @@ def _differing(
 
 def _store(pool: "Pool", named: "MarketData | None") -> "FeatureStore":
     from tenthman.features.sets import FeatureStore
-    from tenthman.scheduler.live import MARKET_ID
+    from tenthman.scheduler.gathering.live_market import MARKET_ID
 
     return FeatureStore(pool, MARKET_ID if named is None else named.provenance.content_hash[:12])
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tenthman.data.ingest import Span
     from tenthman.data.sources import Flag
     from tenthman.domain.market import Universe
-    from tenthman.scheduler.market_data import BarsReport, IntradayReport
+    from tenthman.scheduler.gathering.market_data import BarsReport, IntradayReport
 
 DEFAULT_DAYS = 30
 MOST_FLAGS_SHOWN = 20
@@ -76,7 +76,7 @@ def bars(
 
 def _from_file(config: Config, file: Path, minutes: int | None, basis: str, as_json: bool) -> None:
     from tenthman.data.universe import sp100
-    from tenthman.scheduler.market_data import bring_in_file, bring_in_intraday_file
+    from tenthman.scheduler.gathering.market_data import bring_in_file, bring_in_intraday_file
     from tenthman.scheduler.storage import open_storage
 
     with open_storage(config) as pool:
@@ -95,7 +95,7 @@ def _from_sources(
     as_json: bool,
 ) -> None:
     from tenthman.data.universe import sp100
-    from tenthman.scheduler.market_data import bring_in, bring_in_intraday, open_alpaca, open_sources
+    from tenthman.scheduler.gathering.market_data import bring_in, bring_in_intraday, open_alpaca, open_sources
     from tenthman.scheduler.storage import open_storage
 
     universe = sp100()

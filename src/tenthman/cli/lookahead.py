@@ -30,7 +30,7 @@ def lookahead_command(
 
     Ends with 1 and names feature, ticker and date when there is one.
     """
-    from tenthman.scheduler.lookahead import look_ahead, own_feature, shipped_features
+    from tenthman.scheduler.models.lookahead import look_ahead, own_feature, shipped_features
 
     config = start(config_directory)
     named = chosen_market(config, market, pack)

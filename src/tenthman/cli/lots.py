@@ -16,9 +16,9 @@ def lots_command(run: RunOption = None, config_directory: ConfigOption = None, a
 
     After fees. Splits that the account went through are in it.
     """
-    from tenthman.scheduler.run_lots import lots_of_run
+    from tenthman.scheduler.account.run_lots import lots_of_run
+    from tenthman.scheduler.outcomes.story import latest_run
     from tenthman.scheduler.storage import open_storage
-    from tenthman.scheduler.story import latest_run
 
     config = start(config_directory)
     with open_storage(config) as pool:

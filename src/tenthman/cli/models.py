@@ -38,7 +38,7 @@ VersionArgument = Annotated[str, typer.Argument(help="A model's version, as `mod
 @app.command("list")
 def list_command(on: OnOption = None, config_directory: ConfigOption = None, as_json: JsonOption = False) -> None:
     """List every model with its role, the oldest first."""
-    from tenthman.scheduler.signal_model import registry_of
+    from tenthman.scheduler.models.signal_model import registry_of
     from tenthman.scheduler.storage import open_storage
 
     config = start(config_directory)
@@ -55,9 +55,9 @@ def show_command(version: VersionArgument, config_directory: ConfigOption = None
     """Show what a model was made of, how it did, what it was to its market, and every look at data kept aside."""
     from tenthman.ml import roles
     from tenthman.ml.trials import looks, trials
-    from tenthman.scheduler.signal_model import registry_of
+    from tenthman.scheduler.models.signal_model import registry_of
+    from tenthman.scheduler.models.trainer import gate_of
     from tenthman.scheduler.storage import open_storage
-    from tenthman.scheduler.trainer import gate_of
 
     config = start(config_directory)
     with open_storage(config) as pool:
@@ -87,9 +87,9 @@ def promote_command(
 ) -> None:
     """Make a model champion of its market, if it passes the gate; exit code 1 if it does not."""
     from tenthman.ml.promotion import passes
-    from tenthman.scheduler.signal_model import registry_of
+    from tenthman.scheduler.models.signal_model import registry_of
+    from tenthman.scheduler.models.trainer import promote
     from tenthman.scheduler.storage import open_storage
-    from tenthman.scheduler.trainer import promote
 
     config = start(config_directory)
     with open_storage(config) as pool:
@@ -137,8 +137,8 @@ def diff_command(
 ) -> None:
     """Show in what two models differ, and how each did live where both were asked."""
     from tenthman.data.bars import BarStore
-    from tenthman.scheduler.challenger import live_rank_ics, newest_run_of
-    from tenthman.scheduler.signal_model import registry_of
+    from tenthman.scheduler.models.challenger import live_rank_ics, newest_run_of
+    from tenthman.scheduler.models.signal_model import registry_of
     from tenthman.scheduler.storage import open_storage
 
     config = start(config_directory)
@@ -175,8 +175,8 @@ def drift_command(
     as_json: JsonOption = False,
 ) -> None:
     """Tell whether a model still reads the world that it was trained on; exit code 1 if it does not."""
-    from tenthman.scheduler.drift import drift_of, require_after_training
-    from tenthman.scheduler.signal_model import registry_of
+    from tenthman.scheduler.models.drift import drift_of, require_after_training
+    from tenthman.scheduler.models.signal_model import registry_of
     from tenthman.scheduler.storage import open_storage
 
     config = start(config_directory)

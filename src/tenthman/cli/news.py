@@ -101,7 +101,7 @@ def index_command(
 @app.command("fetch")
 def fetch_command(config_directory: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Ask every configured feed once (and Alpaca, on paper), store what is new, and show how each of them did."""
-    from tenthman.scheduler.newsroom import fetch_news
+    from tenthman.scheduler.gathering.newsroom import fetch_news
     from tenthman.scheduler.storage import open_storage
 
     config = start(config_directory)
@@ -128,8 +128,8 @@ def fetch_command(config_directory: ConfigOption = None, as_json: JsonOption = F
 def _searcher(config: Config, pool: "Pool", named: "MarketData | None") -> "NewsSearch":
     from tenthman.news.ollama_embedder import open_embedder
     from tenthman.news.search import NewsSearch
-    from tenthman.scheduler.live import MARKET_ID
-    from tenthman.scheduler.newsroom import keep_headlines
+    from tenthman.scheduler.gathering.live_market import MARKET_ID
+    from tenthman.scheduler.gathering.newsroom import keep_headlines
 
     market_id = MARKET_ID if named is None else keep_headlines(pool, named, say)
     return NewsSearch(pool, market_id, open_embedder(config.models.embedding))

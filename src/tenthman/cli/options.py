@@ -16,7 +16,7 @@ from tenthman.scheduler.clock import wall_now
 if TYPE_CHECKING:
     from tenthman.db.pool import Pool
     from tenthman.domain.market import MarketData
-    from tenthman.scheduler.known import KnownMarket
+    from tenthman.scheduler.gathering.known import KnownMarket
 
 DAY = "YYYY-MM-DD"
 FIRST_YEAR, LAST_YEAR = 1900, 2199
@@ -91,7 +91,7 @@ def require_jobs(jobs: int) -> None:
 
 def chosen_market(config: Config, market: MarketName | None, pack: Path | None) -> "MarketData | None":
     """The market that the options name; None for the live one, which only the database holds."""
-    from tenthman.scheduler.markets import choose_market
+    from tenthman.scheduler.gathering.markets import choose_market
 
     name = market or config.settings.market.source
     if name == "live":
@@ -110,8 +110,8 @@ def desk_market(config: Config, market: MarketName | None, pack: Path | None) ->
 
 def market_known(config: Config, pool: "Pool", named: "MarketData | None", until: datetime) -> "KnownMarket":
     """All that was known of the market up to `until`."""
-    from tenthman.scheduler.known import known_market, live_market
-    from tenthman.scheduler.scoring import open_scorer
+    from tenthman.scheduler.gathering.known import known_market, live_market
+    from tenthman.scheduler.gathering.scoring import open_scorer
 
     score = open_scorer(config)
     return live_market(pool, until, score) if named is None else known_market(pool, named, until, score)

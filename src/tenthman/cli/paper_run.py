@@ -9,7 +9,7 @@ from tenthman.domain.errors import ConfigError
 
 if TYPE_CHECKING:
     from tenthman.db.pool import Pool
-    from tenthman.scheduler.spelled import SpelledBroker
+    from tenthman.scheduler.gathering.spelled import SpelledBroker
 
 
 @contextmanager
@@ -17,8 +17,8 @@ def newest_paper_run(config: Config) -> "Iterator[tuple[Pool, str, SpelledBroker
     """The store, the run's id, and its broker in the house's tickers. ConfigError where the account has no run yet."""
     from tenthman.data.universe import sp100
     from tenthman.execution.client import AlpacaBroker
-    from tenthman.scheduler.live import in_our_names, paper_keys
-    from tenthman.scheduler.state import newest_run
+    from tenthman.scheduler.gathering.live_market import in_our_names, paper_keys
+    from tenthman.scheduler.state.ledger import newest_run
     from tenthman.scheduler.storage import open_storage
 
     key, secret = paper_keys(config)

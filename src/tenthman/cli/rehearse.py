@@ -30,8 +30,8 @@ def rehearse_command(
     as_json: JsonOption = False,
 ) -> None:
     """Rehearse trading on stored data: the real desk against our own exchange, at full speed."""
-    from tenthman.scheduler.markets import choose_market, choose_period
-    from tenthman.scheduler.rehearsal import rehearse
+    from tenthman.scheduler.gathering.markets import choose_market, choose_period
+    from tenthman.scheduler.rehearsal.run import rehearse
 
     if scenario != "default" and (first or last):
         raise ConfigError("`--scenario` names a period by itself; leave out --from and --to")
@@ -63,7 +63,7 @@ def report_command(
 
 def _report(config: Config, run: str | None, html: Path | None, seconds: dict[str, float], as_json: bool) -> None:
     from tenthman.dashboard.report import build_report, write_html
-    from tenthman.scheduler.scorecard import scorecard
+    from tenthman.scheduler.outcomes.scorecard import scorecard
     from tenthman.scheduler.storage import open_storage
 
     with open_storage(config) as pool:

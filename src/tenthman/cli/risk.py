@@ -17,7 +17,7 @@ from tenthman.risk.arithmetic import LOST, LOST_MOST, NEAREST, REFERENCES
 from tenthman.risk.explain import Explanation, Size, explain
 from tenthman.risk.figures import STATES, BookFigures, figures_of
 from tenthman.risk.numbers import rule_numbers
-from tenthman.scheduler.book import empty_book
+from tenthman.scheduler.account.book import empty_book
 from tenthman.scheduler.clock import wall_now
 
 app = typer.Typer(help="See which limits of risk bind a book, and why.", no_args_is_help=True)
@@ -56,9 +56,9 @@ def explain_command(
 
 
 def _recorded(config: Config, run: str | None) -> Book | None:
-    from tenthman.scheduler.recorded_book import recorded_book
+    from tenthman.scheduler.account.recorded_book import recorded_book
+    from tenthman.scheduler.outcomes.story import paper_run
     from tenthman.scheduler.storage import open_storage
-    from tenthman.scheduler.story import paper_run
 
     with open_storage(config) as pool:
         found = paper_run(pool, run)

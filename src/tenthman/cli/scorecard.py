@@ -11,8 +11,8 @@ from tenthman.cli.session import start
 from tenthman.domain.errors import ConfigError
 
 if TYPE_CHECKING:
-    from tenthman.scheduler.scorecard import Scorecard
-    from tenthman.scheduler.worth import AgentKey, Card
+    from tenthman.scheduler.outcomes.scorecard import Scorecard
+    from tenthman.scheduler.outcomes.worth import AgentKey, Card
 
 SHORT = 8
 """Characters of a hash that a table shows."""
@@ -29,7 +29,7 @@ def scorecard_command(
     as_json: JsonOption = False,
 ) -> None:
     """Show what each critic was worth: value added with an interval, calibration, agreement, failures, time, tokens."""
-    from tenthman.scheduler.scorecard import scorecard
+    from tenthman.scheduler.outcomes.scorecard import scorecard
     from tenthman.scheduler.storage import open_storage
 
     if run is not None and every:

@@ -14,7 +14,7 @@ from tenthman.cli.session import start
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tenthman.scheduler.sentiment_lab import Figures
+    from tenthman.scheduler.models.sentiment_lab import Figures
 
 DataOption = Annotated[Path, typer.Option(help="CSV or parquet: text, label (negative, neutral, positive)[, dataset].")]
 
@@ -26,8 +26,8 @@ def train_command(data: DataOption, config_directory: ConfigOption = None, as_js
     """Train a classifier on your labelled sentences, measured by cross-validation, and keep it in TENTHMAN_HOME."""
     from tenthman.features.sentiment_classifier import name_of
     from tenthman.news.embedder import Embedder
-    from tenthman.scheduler.scoring import keep_model
-    from tenthman.scheduler.sentiment_lab import cross_figures, read_labelled, train_on_all
+    from tenthman.scheduler.gathering.scoring import keep_model
+    from tenthman.scheduler.models.sentiment_lab import cross_figures, read_labelled, train_on_all
 
     config = start(config_directory)
     embedder = Embedder(config.models.embedding.threads)
@@ -54,8 +54,8 @@ def evaluate_command(
     """Measure a trained classifier, the lexicon and VADER alone on labelled sentences."""
     from tenthman.features.sentiment_classifier import name_of
     from tenthman.news.embedder import Embedder
-    from tenthman.scheduler.scoring import find_model, shipped_archive
-    from tenthman.scheduler.sentiment_lab import model_figures, read_labelled
+    from tenthman.scheduler.gathering.scoring import find_model, shipped_archive
+    from tenthman.scheduler.models.sentiment_lab import model_figures, read_labelled
 
     config = start(config_directory)
     name = model or name_of(shipped_archive())
@@ -76,7 +76,7 @@ def score_command(
     as_json: JsonOption = False,
 ) -> None:
     """Score headlines as the configuration does (`news.sentiment`) and with the lexicon, from -1 to 1."""
-    from tenthman.scheduler.scoring import lexicon_scores, open_scorer
+    from tenthman.scheduler.gathering.scoring import lexicon_scores, open_scorer
 
     config = start(config_directory)
     named = config.settings.news.sentiment

@@ -22,7 +22,7 @@ from tenthman.domain.errors import ConfigError
 if TYPE_CHECKING:
     from tenthman.db.pool import Pool
     from tenthman.domain.opinion import Signal
-    from tenthman.scheduler.forecast import Forecast
+    from tenthman.scheduler.models.forecast import Forecast
 
 SHOWN = 3
 """So many contributions fit a line; JSON holds all that were computed."""
@@ -41,7 +41,7 @@ def signals_command(
     as_json: JsonOption = False,
 ) -> None:
     """Show the model's signals with their reasons, for today or as of a past instant."""
-    from tenthman.scheduler.forecast import forecast
+    from tenthman.scheduler.models.forecast import forecast
     from tenthman.scheduler.storage import open_storage
 
     config = start(config_directory)
@@ -65,7 +65,7 @@ def signals_command(
 
 def _catch_up(config: Config, pool: "Pool", at: datetime) -> None:
     """Ask Alpaca for what came since the last look, where there are keys to ask with."""
-    from tenthman.scheduler.live import catch_up, paper_world
+    from tenthman.scheduler.live.trading import catch_up, paper_world
 
     if config.settings.broker.endpoint != "paper":
         say("`broker.endpoint` is not 'paper': showing what is stored, nothing newer is asked for")

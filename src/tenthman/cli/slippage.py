@@ -8,7 +8,7 @@ from tenthman.cli.output import ConfigOption, JsonOption, show_json, show_lines
 from tenthman.cli.session import start
 
 if TYPE_CHECKING:
-    from tenthman.scheduler.slippage import Slippage, SlippageSum
+    from tenthman.scheduler.outcomes.slippage import Slippage, SlippageSum
 
 
 def slippage_command(run: RunOption = None, config_directory: ConfigOption = None, as_json: JsonOption = False) -> None:
@@ -18,9 +18,9 @@ def slippage_command(run: RunOption = None, config_directory: ConfigOption = Non
     decided; and, for entries and exits, the price at the decision (implementation shortfall). Positive basis points
     are worse; fees are not in it, nor is what never filled.
     """
-    from tenthman.scheduler.slippage import read_fills, slippage_of, sum_up
+    from tenthman.scheduler.outcomes.slippage import read_fills, slippage_of, sum_up
+    from tenthman.scheduler.outcomes.story import latest_run
     from tenthman.scheduler.storage import open_storage
-    from tenthman.scheduler.story import latest_run
 
     config = start(config_directory)
     with open_storage(config) as pool:

@@ -34,10 +34,10 @@ def split_command(
     from tenthman.data.spellings import house_of
     from tenthman.data.universe import sp100
     from tenthman.scheduler.clock import wall_now
-    from tenthman.scheduler.live import MARKET_ID
-    from tenthman.scheduler.state import Ledger
+    from tenthman.scheduler.gathering.live_market import MARKET_ID
+    from tenthman.scheduler.outcomes.story import require_paper_run
+    from tenthman.scheduler.state.ledger import Ledger
     from tenthman.scheduler.storage import open_storage
-    from tenthman.scheduler.story import require_paper_run
 
     new, old = _read(shares)
     config = start(config_directory)
@@ -62,9 +62,9 @@ def paid_out_command(
     as_json: JsonOption = False,
 ) -> None:
     """Close a trade whose shares the broker took away for cash, as in a take-over. The account must hold none."""
+    from tenthman.scheduler.account.paid_out import enter_payout
     from tenthman.scheduler.clock import wall_now
-    from tenthman.scheduler.paid_out import enter_payout
-    from tenthman.scheduler.state import Ledger
+    from tenthman.scheduler.state.ledger import Ledger
 
     paid = _price(price)
     with newest_paper_run(start(config_directory)) as (pool, run, there):
@@ -80,7 +80,7 @@ def _in_our_names(pool: "Pool", ticker: str) -> str:
     """The ticker that the record has for what a person calls `ticker`, which may have been renamed since."""
     from tenthman.data.spellings import SpellingStore
     from tenthman.data.universe import sp100
-    from tenthman.scheduler.live import MARKET_ID
+    from tenthman.scheduler.gathering.live_market import MARKET_ID
 
     return SpellingStore(pool, MARKET_ID).load(sp100()).owner(ticker.upper())
 

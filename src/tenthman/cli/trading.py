@@ -15,10 +15,10 @@ from tenthman.config import Config, load_config
 from tenthman.domain.errors import ConfigError, SetupError
 from tenthman.domain.order import TradingState
 from tenthman.scheduler.clock import wall_now
-from tenthman.scheduler.kill_switch import asked_by, pull, release, switch_path
+from tenthman.scheduler.desk.kill_switch import asked_by, pull, release, switch_path
 
 if TYPE_CHECKING:
-    from tenthman.scheduler.state import Ledger
+    from tenthman.scheduler.state.ledger import Ledger
 
 
 class NoPaperRun(ConfigError):
@@ -30,7 +30,7 @@ def trade_command(
     config_directory: ConfigOption = None,
 ) -> None:
     """Trade an Alpaca paper account until stopped (needs keys in the environment; see docs/deployment.md)."""
-    from tenthman.scheduler.live import paper_world, trade
+    from tenthman.scheduler.live.trading import paper_world, trade
 
     config = start(config_directory)
     trade(config, paper_world(config), say, sessions)
@@ -125,9 +125,9 @@ def _release(path: Path | None) -> bool:
 
 @contextmanager
 def _ledger(config: Config, run: str | None) -> "Iterator[Ledger]":
-    from tenthman.scheduler.state import Ledger
+    from tenthman.scheduler.outcomes.story import paper_run
+    from tenthman.scheduler.state.ledger import Ledger
     from tenthman.scheduler.storage import open_storage
-    from tenthman.scheduler.story import paper_run
 
     with open_storage(config) as pool:
         found = paper_run(pool, run)

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from tenthman.ml.manifest import Manifest
     from tenthman.ml.promotion import GateCheck
     from tenthman.ml.tuning import Trial, Tuned
-    from tenthman.scheduler.known import KnownMarket
-    from tenthman.scheduler.spread import Spread
-    from tenthman.scheduler.trainer import Span, Trained
+    from tenthman.scheduler.gathering.known import KnownMarket
+    from tenthman.scheduler.models.spread import Spread
+    from tenthman.scheduler.models.trainer import Span, Trained
 
 
 class TrainingDisplay(StageDisplay):
@@ -81,11 +81,11 @@ def train_command(
 ) -> None:
     """Train a signal model, judge it beside its baselines, and keep it; training again on the same finds it again."""
     from tenthman.ml.cluster import require_address
-    from tenthman.scheduler.signal_model import registry_of
-    from tenthman.scheduler.spread import train_spread
+    from tenthman.scheduler.models.signal_model import registry_of
+    from tenthman.scheduler.models.spread import train_spread
+    from tenthman.scheduler.models.trainer import promote as promote_model
+    from tenthman.scheduler.models.trainer import span_of, train_market
     from tenthman.scheduler.storage import open_storage
-    from tenthman.scheduler.trainer import promote as promote_model
-    from tenthman.scheduler.trainer import span_of, train_market
 
     config = start(config_directory)
     if cluster is not None:
@@ -246,7 +246,7 @@ def _of_model(known: "KnownMarket", span: "Span", done: "Trained | Spread") -> d
 
 
 def _told(known: "KnownMarket", span: "Span", done: "Trained", promoted: bool) -> dict[str, Any]:
-    from tenthman.scheduler.trainer import deflated
+    from tenthman.scheduler.models.trainer import deflated
 
     return {
         **_of_model(known, span, done),
@@ -267,7 +267,7 @@ def _show(done: "Trained", promoted: bool) -> None:
 
 
 def _lines(done: "Trained", promoted: bool) -> Iterator[str]:
-    from tenthman.scheduler.trainer import deflated
+    from tenthman.scheduler.models.trainer import deflated
 
     for number, fold in enumerate(done.evaluation["walk_forward"]["folds"], start=1):
         said = _rank_ic(fold["model"]["rank_ic"])
@@ -314,6 +314,6 @@ def _stored_sessions(known: "KnownMarket") -> list[date]:
 
 
 def _next_morning(last: date) -> datetime:
-    from tenthman.scheduler.trainer import start_after
+    from tenthman.scheduler.models.trainer import start_after
 
     return start_after(last)

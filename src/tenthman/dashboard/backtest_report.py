@@ -10,7 +10,7 @@ from tenthman.dashboard.backtest_shadows import shadow_facts
 from tenthman.dashboard.backtest_summary import BacktestReport, ModelFacts
 from tenthman.dashboard.backtest_view import Story, build_backtest_report
 from tenthman.dashboard.scorecard_facts import worth_facts
-from tenthman.scheduler.signal_model import ModelFrom
+from tenthman.scheduler.models.signal_model import ModelFrom
 
 
 def report_of(done: Backtested, options: Options) -> BacktestReport:

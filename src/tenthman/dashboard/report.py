@@ -25,7 +25,7 @@ from tenthman.db.audit import verify_anchored
 from tenthman.db.pool import Pool, named_rows
 from tenthman.db.sql import load_queries
 from tenthman.domain.errors import AuditBroken, ConfigError
-from tenthman.scheduler.story import decisions_digest
+from tenthman.scheduler.outcomes.story import decisions_digest
 
 __all__ = ["RunReport", "build_report", "write_html"]
 

@@ -14,8 +14,8 @@ from tenthman.dashboard.scorecard_facts import worth_facts
 from tenthman.dashboard.summary import RoundTripRow, RunReport
 from tenthman.db.pool import Pool
 from tenthman.domain.market import NEW_YORK
-from tenthman.scheduler.scorecard import Scorecard
-from tenthman.scheduler.story import Row, TradeStory, trade_story
+from tenthman.scheduler.outcomes.scorecard import Scorecard
+from tenthman.scheduler.outcomes.story import Row, TradeStory, trade_story
 
 MOST_STORIES = 150
 """Trades told in full, so that the file stays small enough to be mailed; `tenthman audit trade` tells the others."""

@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tenthman.scheduler.scorecard import Scorecard
-from tenthman.scheduler.worth import AgentKey, Agreement, Bin, Card
+from tenthman.scheduler.outcomes.scorecard import Scorecard
+from tenthman.scheduler.outcomes.worth import AgentKey, Agreement, Bin, Card
 
 HASH_CHARACTERS = 8
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from tenthman.dashboard.backtest_summary import Estimate
 from tenthman.dashboard.facts import derived, facts
 from tenthman.domain.market import MarketKind, Provenance
-from tenthman.scheduler.story import TradeRow
+from tenthman.scheduler.outcomes.story import TradeRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

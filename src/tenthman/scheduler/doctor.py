@@ -19,11 +19,11 @@ from tenthman.exchange.practice import make_practice_market, practice_range
 from tenthman.exchange.process import ExchangeProcess
 from tenthman.execution.client import AlpacaBroker
 from tenthman.news.ollama_embedder import open_embedder
-from tenthman.scheduler.anchoring import missing_from_chain
-from tenthman.scheduler.calendar_check import MAX_CLOCK_SKEW, differing_day, disagreement
 from tenthman.scheduler.clock import wall_now
-from tenthman.scheduler.kill_switch import asked_by, switch_path
-from tenthman.scheduler.live import paper_keys
+from tenthman.scheduler.desk.kill_switch import asked_by, switch_path
+from tenthman.scheduler.gathering.live_market import paper_keys
+from tenthman.scheduler.live.anchoring import missing_from_chain
+from tenthman.scheduler.live.calendar_check import MAX_CLOCK_SKEW, differing_day, disagreement
 from tenthman.scheduler.storage import open_storage
 
 DATABASE, CHAIN = "database", "audit chain"

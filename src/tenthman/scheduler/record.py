@@ -130,6 +130,14 @@ class Evidence:
     worth_bp: float
 
 
+def worth_bp(size_fraction: float, shadow: Shadow, ending: Ending) -> float:
+    """Value added in basis points of the entry's notional: above zero a loss was kept away. 0 where never entered."""
+    if ending.entry is None:
+        return 0.0
+    gained = float(ending.gained(shadow.quantity)) / float(ending.entry * shadow.quantity)
+    return -10_000.0 * (1.0 - size_fraction) * gained
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookBack:
     """What the rules ask of the days before (USD).

@@ -16,7 +16,7 @@ from tenthman.backtest.kernel import simulate
 from tenthman.backtest.result import FILL, BacktestResult, OrderEnd, PurposeCode, ReasonCode
 from tenthman.backtest.stepwise import run_stepwise
 from tenthman.config import Config, load_config
-from tenthman.scheduler.holes import nobody
+from tenthman.scheduler.committee.holes import nobody
 
 BASE = with_changes(
     busy(load_config(None, os.environ)),

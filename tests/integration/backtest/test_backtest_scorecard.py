@@ -21,7 +21,7 @@ from tenthman.dashboard.scorecard_facts import worth_facts
 from tenthman.data.bars import BarStore
 from tenthman.db.pool import Pool
 from tenthman.domain.audit import Decision
-from tenthman.scheduler.scorecard import Scorecard, scorecard
+from tenthman.scheduler.outcomes.scorecard import Scorecard, scorecard
 
 CONFIG = load_config(None, {})
 LAST = date(2020, 1, 7)

@@ -12,7 +12,7 @@ from tenthman.config import Config, DemotionSettings, load_config, with_sections
 from tenthman.domain.market import MarketData
 from tenthman.domain.opinion import Prompt, ReplyState, Role
 from tenthman.domain.order import SizedOrder
-from tenthman.scheduler.holes import committee
+from tenthman.scheduler.committee.holes import committee
 
 VETO = '{"reasons":["weak_edge"],"cited":[],"confidence_pct":70,"stance":"veto"}'
 

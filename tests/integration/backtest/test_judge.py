@@ -16,7 +16,7 @@ from tenthman.backtest.variants import at_costs
 from tenthman.config import Config, load_config, with_sections
 from tenthman.domain.errors import TapeMiss
 from tenthman.domain.opinion import Prompt, Reply, ReplyState
-from tenthman.scheduler.holes import committee, rules_alone
+from tenthman.scheduler.committee.holes import committee, rules_alone
 
 VETO = '{"reasons":["weak_edge"],"cited":[],"confidence_pct":70,"stance":"veto"}'
 

@@ -16,10 +16,11 @@ from tenthman.config import load_config
 from tenthman.domain.audit import Decision
 from tenthman.domain.opinion import Exit
 from tenthman.domain.order import Fill, Purpose, Side, SizedOrder
-from tenthman.scheduler.holes import nobody
+from tenthman.scheduler.committee.holes import nobody
+from tenthman.scheduler.outcomes.corporate_actions import dividends_of
+from tenthman.scheduler.outcomes.shadows import ShadowMarket, shadow_market
 from tenthman.scheduler.record import Ending
-from tenthman.scheduler.rows import bracket_of
-from tenthman.scheduler.shadows import ShadowMarket, dividends_of, shadow_market
+from tenthman.scheduler.state.rows import bracket_of
 
 BASE = busy(load_config(Path(__file__).parents[3] / "config", {"TENTHMAN_HOME": "/nonexistent"}))
 ENDS = {Purpose.STOP: "stop", Purpose.TARGET: "target", Purpose.DELISTED: "run_end"}

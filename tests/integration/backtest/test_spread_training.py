@@ -18,9 +18,9 @@ from tenthman.domain.errors import ConfigError
 from tenthman.ml import roles
 from tenthman.ml.inference import open_model
 from tenthman.ml.tuning import Trial
-from tenthman.scheduler.signal_model import registry_of, train_on, training_material
-from tenthman.scheduler.spread import train_spread
-from tenthman.scheduler.trainer import gate_of, span_of, start_after
+from tenthman.scheduler.models.signal_model import registry_of, train_on, training_material
+from tenthman.scheduler.models.spread import train_spread
+from tenthman.scheduler.models.trainer import gate_of, span_of, start_after
 
 UNTIL = date(2020, 3, 31)
 SPREAD = "train", "--until", UNTIL.isoformat(), "--rows", "spread"
@@ -44,7 +44,7 @@ def test_a_model_of_rows_that_only_the_workers_hold_is_like_one_trained_here_and
     monkeypatch.setenv("TENTHMAN_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TENTHMAN_CONFIG", str(write_busy(config_copy(tmp_path / "config"), **QUICK)))
     monkeypatch.setenv("DATABASE_URL", fresh_database_url)
-    monkeypatch.setattr("tenthman.scheduler.spread.BLOCK_SESSIONS", 90)
+    monkeypatch.setattr("tenthman.scheduler.models.spread.BLOCK_SESSIONS", 90)
     folder, pack = write_user_files(tmp_path, user_bars()), tmp_path / "pack"
     app([str(item) for item in build_arguments(folder, pack)], standalone_mode=False)
     app([*SPREAD, "--pack", str(pack), "--cluster", cluster.address], standalone_mode=False)

@@ -15,9 +15,9 @@ from tenthman.db.audit import append, note
 from tenthman.db.pool import Pool
 from tenthman.domain.audit import EventKind
 from tenthman.domain.errors import AuditBroken
-from tenthman.scheduler.anchoring import missing_from_chain, warn_of_misfit
 from tenthman.scheduler.doctor import examine
-from tenthman.scheduler.state import Ledger
+from tenthman.scheduler.live.anchoring import missing_from_chain, warn_of_misfit
+from tenthman.scheduler.state.ledger import Ledger
 
 NOON = datetime(2020, 1, 6, 12, tzinfo=UTC)
 RUN = "00000000-0000-0000-0000-000000000001"

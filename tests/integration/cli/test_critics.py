@@ -12,7 +12,7 @@ from tenthman.cli.app import app
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import ConfigError
 from tenthman.scheduler.record import CommitteeKey
-from tenthman.scheduler.state import Ledger
+from tenthman.scheduler.state.ledger import Ledger
 
 COMMITTEE = CommitteeKey(model="tiny", model_digest="digest", template_hash="t")
 

@@ -11,7 +11,7 @@ from tenthman_command import CONFIG
 from tenthman.cli.app import app
 from tenthman.domain.errors import ConfigError, SetupError
 from tenthman.domain.order import TradingState
-from tenthman.scheduler.kill_switch import asked_by
+from tenthman.scheduler.desk.kill_switch import asked_by
 
 NOWHERE = "postgresql://nobody:nothing@127.0.0.1:1/none"
 

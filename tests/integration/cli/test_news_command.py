@@ -20,8 +20,8 @@ from typer.testing import CliRunner
 from tenthman.cli.app import app
 from tenthman.domain.errors import ConfigError
 from tenthman.news.fetcher import FeedFetcher
-from tenthman.scheduler import feeds
 from tenthman.scheduler.clock import wall_now
+from tenthman.scheduler.gathering import feeds
 
 FEED = "https://news.example.org/rss"
 ITEMS = """<?xml version="1.0"?><rss version="2.0"><channel><title>Wire</title>

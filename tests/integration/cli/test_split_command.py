@@ -18,7 +18,7 @@ from tenthman.data.universe import sp100
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import ConfigError
 from tenthman.domain.market import Rename
-from tenthman.scheduler.live import MARKET_ID, live_provenance
+from tenthman.scheduler.gathering.live_market import MARKET_ID, live_provenance
 
 
 @pytest.fixture(autouse=True)

@@ -17,9 +17,9 @@ from tenthman.dashboard.run_benchmarks import excess_over_equal_weight
 from tenthman.dashboard.summary import BenchmarkPoint, EquityPoint
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import ConfigError
+from tenthman.scheduler.outcomes.scorecard import scorecard
 from tenthman.scheduler.record import CommitteeKey
-from tenthman.scheduler.scorecard import scorecard
-from tenthman.scheduler.state import Ledger
+from tenthman.scheduler.state.ledger import Ledger
 
 
 class Page(HTMLParser):

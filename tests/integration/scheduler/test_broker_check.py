@@ -18,7 +18,7 @@ from tenthman.config import load_config
 from tenthman.domain.errors import ConfigError
 from tenthman.exchange.process import ExchangeProcess
 from tenthman.execution.trial import TrialBroker
-from tenthman.scheduler.broker_check import Verdict, broker_on_trial, check_broker
+from tenthman.scheduler.live.broker_check import Verdict, broker_on_trial, check_broker
 
 
 @contextmanager

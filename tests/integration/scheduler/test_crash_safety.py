@@ -20,9 +20,9 @@ from tenthman.domain.market import Period, SessionHours
 from tenthman.domain.order import BrokerOrder, SizedOrder
 from tenthman.exchange.in_process import InProcessBroker
 from tenthman.exchange.market import ReplayExchange
-from tenthman.scheduler.orchestrator import Desk, act, settle
-from tenthman.scheduler.state import Ledger
-from tenthman.scheduler.timeline import Step, StepKind
+from tenthman.scheduler.desk.orchestrator import Desk, act, settle
+from tenthman.scheduler.desk.timeline import Step, StepKind
+from tenthman.scheduler.state.ledger import Ledger
 
 SEED = 1
 ENTRY = Intent(ticker="AAA", quantity=10, limit=Decimal("101.00"), stop=Decimal("95.00"), target=Decimal("120.00"))

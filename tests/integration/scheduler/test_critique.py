@@ -17,12 +17,12 @@ from tenthman.db.audit import verify
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import ConfigError, DataMissing
 from tenthman.domain.opinion import Critique, ReplyState, Role, Stance, Veto
-from tenthman.scheduler.critique import debate_lines, hold_debate, keep_debate, opinion_lines
-from tenthman.scheduler.critiques import Search, count_critiques, find_critiques
-from tenthman.scheduler.known import KnownMarket, known_market
-from tenthman.scheduler.scorecard import scorecard
+from tenthman.scheduler.committee.critique import debate_lines, hold_debate, keep_debate, opinion_lines
+from tenthman.scheduler.committee.critiques import Search, count_critiques, find_critiques
+from tenthman.scheduler.gathering.known import KnownMarket, known_market
+from tenthman.scheduler.outcomes.scorecard import scorecard
+from tenthman.scheduler.outcomes.story import latest_run
 from tenthman.scheduler.storage import open_storage
-from tenthman.scheduler.story import latest_run
 
 AT = datetime(2020, 2, 19, 14, 0, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ import pytest
 from tenthman_reports import AS_OF, SESSION, begin, decided, seed, vetoed
 
 from tenthman.db.pool import Pool
-from tenthman.scheduler.critiques import Search, count_critiques, find_critiques
+from tenthman.scheduler.committee.critiques import Search, count_critiques, find_critiques
 
 ENTRIES = 70
 

@@ -21,8 +21,8 @@ from tenthman.config import Agents, LadderSettings
 from tenthman.db.pool import Pool
 from tenthman.decision import Holes
 from tenthman.domain.opinion import Abstain, Review
-from tenthman.scheduler.debates import Rungs
-from tenthman.scheduler.holes import Cycle, committee, replayed
+from tenthman.scheduler.committee.debates import Rungs
+from tenthman.scheduler.committee.holes import Cycle, committee, replayed
 
 LADDER = LadderSettings(debate_s=10.0, short_below=0.5, before_open_s=30.0)
 AGENTS = CONFIG.agents.model_copy(update={"cycle_deadline_s": 100.0, "ladder": LADDER})

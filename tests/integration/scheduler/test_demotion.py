@@ -14,9 +14,9 @@ from tenthman.db.audit import verify
 from tenthman.db.pool import Pool
 from tenthman.domain.audit import Decision
 from tenthman.domain.opinion import Role, Stance, Veto
-from tenthman.scheduler.demotion import judge_committees
+from tenthman.scheduler.committee.demotion import judge_committees
 from tenthman.scheduler.record import CommitteeKey, Ending
-from tenthman.scheduler.state import Ledger
+from tenthman.scheduler.state.ledger import Ledger
 
 SETTINGS = DemotionSettings(min_vetoes=10, level=0.9)
 KEY = CommitteeKey(model="tiny", model_digest="digest", template_hash="t")

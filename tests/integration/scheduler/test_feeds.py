@@ -11,7 +11,7 @@ from tenthman.db.pool import Pool
 from tenthman.domain.audit import EventKind
 from tenthman.domain.news import NewsItem, TimePrecision
 from tenthman.news.feeds import Feed, FeedReader
-from tenthman.scheduler.feeds import WithFeeds, user_agent
+from tenthman.scheduler.gathering.feeds import WithFeeds, user_agent
 
 NOW = datetime(2020, 7, 10, 14, 0, tzinfo=UTC)
 ADDRESS = "https://news.example.org/feed"

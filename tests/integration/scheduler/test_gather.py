@@ -13,7 +13,7 @@ from tenthman.domain.market import Bar, Listing, MarketKind, Panel, Provenance, 
 from tenthman.domain.news import NewsItem, TimePrecision
 from tenthman.news.linker import Linker
 from tenthman.news.storage import NewsStore
-from tenthman.scheduler.gather import Gatherer
+from tenthman.scheduler.gathering.gather import Gatherer
 
 BEGUN = datetime(2020, 1, 6, 14, 0, tzinfo=UTC)
 ACME = Listing(

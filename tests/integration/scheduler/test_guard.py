@@ -24,10 +24,10 @@ from tenthman.domain.opinion import Action
 from tenthman.domain.order import Book, BrokerClock
 from tenthman.domain.spelling import AS_RELEASED
 from tenthman.scheduler.clock import VirtualClock
-from tenthman.scheduler.guard import GuardedSight
-from tenthman.scheduler.keeper import BarKeeper
-from tenthman.scheduler.renames import RenameWatch
-from tenthman.scheduler.spelled import Names
+from tenthman.scheduler.gathering.renames import RenameWatch
+from tenthman.scheduler.gathering.spelled import Names
+from tenthman.scheduler.live.guard import GuardedSight
+from tenthman.scheduler.live.keeper import BarKeeper
 
 HOURS = sessions_between(date(2020, 1, 6), date(2020, 3, 31))
 UNIVERSE = Universe(listings=(a_listing("AAA"), a_listing("BBB")), index_ticker="SPY")

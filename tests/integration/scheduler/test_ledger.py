@@ -57,8 +57,8 @@ from tenthman.domain.order import (
     payout_order_id,
 )
 from tenthman.scheduler.record import Ending, OpenTrade, Unfinished
-from tenthman.scheduler.rows import body_hash
-from tenthman.scheduler.state import Ledger
+from tenthman.scheduler.state.ledger import Ledger
+from tenthman.scheduler.state.rows import body_hash
 
 WALL = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 KEY = RunKey(config_hash="c" * 64, model_version="v1", data_hash="d" * 64)
@@ -549,7 +549,7 @@ from tenthman.config import DatabaseSettings
 from tenthman.db.pool import open_pool
 from tenthman.domain.audit import EventKind, RunKey
 from tenthman.domain.market import Period
-from tenthman.scheduler.state import Ledger
+from tenthman.scheduler.state.ledger import Ledger
 
 pool = open_pool(sys.argv[1], DatabaseSettings(pool_size=2, connect_timeout_s=10, statement_timeout_s=60))
 morning = datetime(2020, 1, 6, 14, 0, tzinfo=UTC)

@@ -18,10 +18,10 @@ from tenthman.decision import Decided
 from tenthman.execution.client import AlpacaBroker
 from tenthman.execution.stream import TradeUpdates
 from tenthman.scheduler.clock import Bell
-from tenthman.scheduler.listening import look, wait_for
-from tenthman.scheduler.orchestrator import Desk, act, settle
-from tenthman.scheduler.state import Ledger
-from tenthman.scheduler.timeline import Step, StepKind
+from tenthman.scheduler.desk.orchestrator import Desk, act, settle
+from tenthman.scheduler.desk.timeline import Step, StepKind
+from tenthman.scheduler.live.listening import look, wait_for
+from tenthman.scheduler.state.ledger import Ledger
 
 HOURS = MARKET.hours[0]
 TOUCHED = HOURS.open_at + timedelta(hours=2, minutes=10)

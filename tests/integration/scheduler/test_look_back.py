@@ -21,9 +21,9 @@ from tenthman.domain.order import (
     SizedOrder,
     TradingState,
 )
+from tenthman.scheduler.account.recorded_book import recorded_book
 from tenthman.scheduler.record import Record
-from tenthman.scheduler.recorded_book import recorded_book
-from tenthman.scheduler.state import Ledger
+from tenthman.scheduler.state.ledger import Ledger
 
 MONDAY, NEXT_MONDAY = date(2020, 1, 6), date(2020, 1, 13)
 CASH = Decimal(100_000)

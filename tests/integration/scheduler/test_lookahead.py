@@ -12,7 +12,7 @@ from tenthman.domain.features import FeaturePanel
 from tenthman.domain.market import MarketData
 from tenthman.exchange.practice import make_with_answer
 from tenthman.features.relative import SIGNS
-from tenthman.scheduler.lookahead import Compute, look_ahead, shipped_features
+from tenthman.scheduler.models.lookahead import Compute, look_ahead, shipped_features
 
 LEAKY = "def tomorrow(panel):\n    import numpy\n    return numpy.roll(panel.close, -1, axis=0)\n"
 

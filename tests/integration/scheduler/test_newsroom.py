@@ -13,8 +13,8 @@ from tenthman.db.pool import Pool
 from tenthman.domain.errors import ConfigError
 from tenthman.domain.news import NewsItem, TimePrecision
 from tenthman.news.storage import NewsStore
-from tenthman.scheduler.feeds import configured_feeds
-from tenthman.scheduler.newsroom import fetch_news, keep_headlines
+from tenthman.scheduler.gathering.feeds import configured_feeds
+from tenthman.scheduler.gathering.newsroom import fetch_news, keep_headlines
 
 NOW = datetime(2020, 7, 10, 14, 0, tzinfo=UTC)
 FEED = "https://news.example.org/rss"

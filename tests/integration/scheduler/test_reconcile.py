@@ -17,11 +17,11 @@ from tenthman.decision import Decided
 from tenthman.domain.errors import ConfigError
 from tenthman.exchange.process import ExchangeProcess
 from tenthman.execution.trial import TrialBroker
-from tenthman.scheduler.orchestrator import act, settle
-from tenthman.scheduler.reconcile import reconcile
-from tenthman.scheduler.run_lots import lots_of_run
-from tenthman.scheduler.state import Ledger
-from tenthman.scheduler.timeline import Step, StepKind
+from tenthman.scheduler.account.reconcile import reconcile
+from tenthman.scheduler.account.run_lots import lots_of_run
+from tenthman.scheduler.desk.orchestrator import act, settle
+from tenthman.scheduler.desk.timeline import Step, StepKind
+from tenthman.scheduler.state.ledger import Ledger
 
 MARKET = battery_market()
 AAA = Intent(

@@ -29,13 +29,13 @@ from tenthman.db.pool import Pool
 from tenthman.domain.errors import BrokerUnavailable, OrderOutcomeUnknown
 from tenthman.domain.market import Period
 from tenthman.domain.order import TradingState
-from tenthman.scheduler import rehearsal
 from tenthman.scheduler.clock import wall_now
-from tenthman.scheduler.kill_switch import pull, release, switch_path
-from tenthman.scheduler.rehearsal import Rehearsed, rehearse
+from tenthman.scheduler.desk.kill_switch import pull, release, switch_path
+from tenthman.scheduler.desk.timeline import StepKind
+from tenthman.scheduler.outcomes.story import decisions_digest
+from tenthman.scheduler.rehearsal import run as rehearsal
+from tenthman.scheduler.rehearsal.run import Rehearsed, rehearse
 from tenthman.scheduler.storage import open_storage
-from tenthman.scheduler.story import decisions_digest
-from tenthman.scheduler.timeline import StepKind
 
 CENT = Decimal("0.01")
 Hook = Callable[[int, str], None]

@@ -20,12 +20,13 @@ from tenthman.domain.order import OrderType
 from tenthman.exchange.practice import make_practice_market, practice_range
 from tenthman.exchange.process import ExchangeProcess
 from tenthman.execution.client import AlpacaBroker
-from tenthman.scheduler import live
+from tenthman.scheduler.account.reconcile import reconcile
 from tenthman.scheduler.clock import VirtualClock
-from tenthman.scheduler.holes import quote_from, rules_alone
-from tenthman.scheduler.live import MARKET_ID, World, respelled, trade
-from tenthman.scheduler.reconcile import reconcile
-from tenthman.scheduler.state import Ledger, newest_run
+from tenthman.scheduler.committee.holes import quote_from, rules_alone
+from tenthman.scheduler.gathering.live_market import MARKET_ID
+from tenthman.scheduler.live import trading as live
+from tenthman.scheduler.live.trading import World, respelled, trade
+from tenthman.scheduler.state.ledger import Ledger, newest_run
 from tenthman.scheduler.storage import open_storage
 
 ACCOUNT = "a1b2c3d4-0000-4000-8000-000000000002"

@@ -10,9 +10,9 @@ from tenthman.db.pool import Pool
 from tenthman.domain.opinion import Exit
 from tenthman.domain.order import OrderType, Purpose, Side, TimeInForce
 from tenthman.domain.shares import ShareChange, ratio_of
-from tenthman.scheduler.run_lots import lots_of_run
-from tenthman.scheduler.slippage import read_fills, slippage_of
-from tenthman.scheduler.state import Ledger
+from tenthman.scheduler.account.run_lots import lots_of_run
+from tenthman.scheduler.outcomes.slippage import read_fills, slippage_of
+from tenthman.scheduler.state.ledger import Ledger
 
 CASE = case_of()
 BOUGHT_AT = MORNING + timedelta(minutes=31)

@@ -6,7 +6,7 @@ from tenthman_reports import small_run
 from tenthman.config import load_config
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import ConfigError
-from tenthman.scheduler.scorecard import scorecard
+from tenthman.scheduler.outcomes.scorecard import scorecard
 
 CONFIG = load_config(None, {})
 

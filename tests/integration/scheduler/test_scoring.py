@@ -17,7 +17,7 @@ from tenthman.features.sentiment import score_text, sentiment_features
 from tenthman.features.sentiment_classifier import CLASSES, name_of, opened
 from tenthman.features.sentiment_training import macro_f1
 from tenthman.news.embedder import Embedder
-from tenthman.scheduler.scoring import open_scorer, rescored, shipped_archive
+from tenthman.scheduler.gathering.scoring import open_scorer, rescored, shipped_archive
 
 SHIPPED = name_of(shipped_archive())
 GOOD, BAD = "Arvid profit rose to 13 mn from 8 mn, shares jump", "Arvid issues profit warning, shares tumble"

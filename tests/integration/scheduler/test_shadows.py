@@ -11,8 +11,8 @@ from tenthman.config import CostSettings
 from tenthman.db.audit import verify
 from tenthman.db.pool import Pool
 from tenthman.domain.order import TradingState
+from tenthman.scheduler.outcomes.shadows import ShadowMarket, settle_shadows
 from tenthman.scheduler.record import Sales
-from tenthman.scheduler.shadows import ShadowMarket, settle_shadows
 
 COSTS = CostSettings(half_spread_bp=1.0, slippage_bp=1.0, open_slippage_bp=3.0, stop_slippage_bp=9.0)
 QUIET = [(74, 75, 73, 74), (74, 75, 73, 74), (74, 75, 73, 74)]

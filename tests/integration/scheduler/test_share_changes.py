@@ -8,9 +8,9 @@ from tenthman_share_changes import CASH, Scene, bought, inside_scene, served_sce
 
 from tenthman.db.pool import Pool
 from tenthman.domain.shares import ShareChange
-from tenthman.scheduler.reconcile import reconcile
-from tenthman.scheduler.run_lots import lots_of_run
-from tenthman.scheduler.story import list_trades, story_lines, trade_story
+from tenthman.scheduler.account.reconcile import reconcile
+from tenthman.scheduler.account.run_lots import lots_of_run
+from tenthman.scheduler.outcomes.story import list_trades, story_lines, trade_story
 
 
 def _by_stop(scene: Scene) -> None:

@@ -18,14 +18,14 @@ from tenthman.domain.errors import BrokerUnavailable, ConfigError
 from tenthman.domain.market import Rename
 from tenthman.domain.order import PriceChange
 from tenthman.domain.shares import ShareChange, ratio_of
-from tenthman.scheduler.book import flatten
-from tenthman.scheduler.market_shares import MarketShares
-from tenthman.scheduler.paid_out import enter_payout
-from tenthman.scheduler.reconcile import reconcile
-from tenthman.scheduler.run_lots import lots_of_run
-from tenthman.scheduler.share_watch import ShareWatch
-from tenthman.scheduler.state import Ledger
-from tenthman.scheduler.timeline import StepKind
+from tenthman.scheduler.account.book import flatten
+from tenthman.scheduler.account.market_shares import MarketShares
+from tenthman.scheduler.account.paid_out import enter_payout
+from tenthman.scheduler.account.reconcile import reconcile
+from tenthman.scheduler.account.run_lots import lots_of_run
+from tenthman.scheduler.account.share_watch import ShareWatch
+from tenthman.scheduler.desk.timeline import StepKind
+from tenthman.scheduler.state.ledger import Ledger
 
 EX_DATE = MARKET.hours[1].session
 SPLIT = ShareChange(ticker="AAA", on=EX_DATE, ratio=ratio_of(2), becomes="AAA")

@@ -36,11 +36,11 @@ from tenthman.ml.promotion import passes
 from tenthman.ml.roles import Change, ModelRole
 from tenthman.ml.trials import trials
 from tenthman.ml.tuning import Trial
-from tenthman.scheduler.challenger import LiveModels, WatchedSight, live_models, live_rank_ics, newest_run_of
-from tenthman.scheduler.drift import drift_of, require_after_training
-from tenthman.scheduler.forecast import forecast, last_closes
-from tenthman.scheduler.known import KnownMarket, known_market, live_market
-from tenthman.scheduler.signal_model import (
+from tenthman.scheduler.gathering.known import KnownMarket, known_market, live_market
+from tenthman.scheduler.models.challenger import LiveModels, WatchedSight, live_models, live_rank_ics, newest_run_of
+from tenthman.scheduler.models.drift import drift_of, require_after_training
+from tenthman.scheduler.models.forecast import forecast, last_closes
+from tenthman.scheduler.models.signal_model import (
     expiry_of,
     registry_of,
     scheduled_models,
@@ -49,8 +49,8 @@ from tenthman.scheduler.signal_model import (
     trained_model,
     training_material,
 )
-from tenthman.scheduler.state import Ledger
-from tenthman.scheduler.trainer import Trained, gate_of, promote, span_of, train_market
+from tenthman.scheduler.models.trainer import Trained, gate_of, promote, span_of, train_market
+from tenthman.scheduler.state.ledger import Ledger
 
 UNTIL = date(2019, 11, 29)
 NEXT = date(2019, 12, 2)

@@ -15,7 +15,7 @@ from tenthman.domain.market import Rename
 from tenthman.domain.order import Side
 from tenthman.domain.spelling import Spellings
 from tenthman.execution.client import AlpacaBroker
-from tenthman.scheduler.spelled import Names, SpelledBroker, SpelledSource
+from tenthman.scheduler.gathering.spelled import Names, SpelledBroker, SpelledSource
 
 RENAMED = Spellings((Rename(old="AAA", new="NEW", on=date(2020, 1, 7)),))
 

@@ -29,7 +29,7 @@ from tenthman.domain.order import (
     OrderType,
     Side,
 )
-from tenthman.scheduler.story import (
+from tenthman.scheduler.outcomes.story import (
     decisions_digest,
     find_trade,
     latest_run,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenthman.config import LadderSettings
-from tenthman.scheduler.ladder import QUESTIONS, SHORT_QUESTIONS, Ladder, Rung
+from tenthman.scheduler.committee.ladder import QUESTIONS, SHORT_QUESTIONS, Ladder, Rung
 
 DEBATE_S = 10.0
 TAKES = {Rung.FULL: DEBATE_S, Rung.SHORT: DEBATE_S * SHORT_QUESTIONS / QUESTIONS, Rung.UNREVIEWED: 0.0}

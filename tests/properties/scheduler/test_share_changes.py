@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tenthman.domain.order import Fill, Side
 from tenthman.domain.shares import ShareChange, split_quantity
 from tenthman.execution.lots import lots_of
-from tenthman.scheduler.round_trip import Execution, RoundTrip, replayed
-from tenthman.scheduler.share_changes import cash_of, explanation, fill_of_fraction
+from tenthman.scheduler.state.round_trip import Execution, RoundTrip, replayed
+from tenthman.scheduler.state.share_changes import cash_of, explanation, fill_of_fraction
 
 FIRST = date(2020, 1, 6)
 RATIOS = st.sampled_from([Fraction(2), Fraction(3, 2), Fraction(1, 10), Fraction(7), Fraction(1, 3), Fraction(20)])

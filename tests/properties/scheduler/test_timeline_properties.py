@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tenthman.config import ScheduleSettings
 from tenthman.data.calendar import sessions_between
 from tenthman.domain.market import SessionHours
-from tenthman.scheduler.timeline import StepKind, session_steps
+from tenthman.scheduler.desk.timeline import StepKind, session_steps
 
 NEW_YORK = ZoneInfo("America/New_York")
 SESSIONS = sessions_between(date(2014, 1, 1), date(2028, 12, 31))

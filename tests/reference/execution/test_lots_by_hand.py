@@ -8,7 +8,7 @@ import pytest
 from tenthman.domain.order import Fill, Side
 from tenthman.domain.shares import ShareChange, ratio_of, split_quantity
 from tenthman.execution.lots import lots_of
-from tenthman.scheduler.share_changes import explanation, group_of, oversold
+from tenthman.scheduler.state.share_changes import explanation, group_of, oversold
 
 
 def _fill(number: int, side: Side, quantity: int, price: str) -> Fill:

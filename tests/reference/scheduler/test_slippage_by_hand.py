@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from tenthman.domain.order import Side
-from tenthman.scheduler.slippage import slippage_of, sum_up, worse_by
+from tenthman.scheduler.outcomes.slippage import slippage_of, sum_up, worse_by
 
 
 def _fill(

@@ -7,7 +7,7 @@ from decimal import Decimal
 from tenthman.cli import lots, slippage
 from tenthman.domain.order import Side
 from tenthman.execution.lots import Lot, Sale
-from tenthman.scheduler.slippage import Slippage, sum_up
+from tenthman.scheduler.outcomes.slippage import Slippage, sum_up
 
 STOPPED = Slippage(
     client_order_id="s",

@@ -12,7 +12,7 @@ from tenthman.config import CostSettings
 from tenthman.dashboard.backtest_shadows import shadow_facts
 from tenthman.domain.audit import Decision
 from tenthman.domain.opinion import Enter
-from tenthman.scheduler.shadows import ShadowMarket, settle_shadows
+from tenthman.scheduler.outcomes.shadows import ShadowMarket, settle_shadows
 
 FREE = CostSettings(half_spread_bp=0.0, slippage_bp=0.0, open_slippage_bp=0.0, stop_slippage_bp=0.0)
 BARS = {"AAPL": [(74, 75, 73, 74), (73, 73, 70, 71)], "MSFT": [(74, 75, 73, 74), (75, 79, 74, 78.5)]}

@@ -88,9 +88,15 @@ def test_the_map_of_rooms_names_every_package_and_no_file_that_is_not_there() ->
     assert [
         room + file for room, files in rooms.items() for file in files if not (package / room / file).exists()
     ] == []
-    places = [place for row in rows if len(row) == 2 for place in re.findall(r"`(\w+/\w+\.py)`", row[1])]
+    places = [place for row in rows if len(row) == 2 for place in re.findall(r"`(\w+/[\w/]+\.py)`", row[1])]
     assert len(places) > 8
     assert [place for place in places if not (package / place).is_file()] == []
+    inner = {row[0].strip("`"): re.findall(r"`([^`]+)`", row[2]) for row in rows if len(row) == 3 and "`" in row[0]}
+    scheduler = package / "scheduler"
+    assert set(inner) == {f"{path.parent.name}/" for path in scheduler.glob("*/__init__.py")}
+    assert [
+        room + file for room, files in inner.items() for file in files if not (scheduler / room / file).is_file()
+    ] == []
 
 
 @pytest.mark.parametrize("name", FILES)

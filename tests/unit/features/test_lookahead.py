@@ -10,7 +10,7 @@ from tenthman.domain.errors import ConfigError
 from tenthman.domain.features import FeaturePanel
 from tenthman.domain.market import FIELDS, Panel
 from tenthman.features.lookahead import Leak, cut_rows, leaks
-from tenthman.scheduler.lookahead import look_ahead, own_feature
+from tenthman.scheduler.models.lookahead import look_ahead, own_feature
 
 SESSIONS = 40
 OWN = """

@@ -20,7 +20,7 @@ from tenthman.domain.order import (
     Side,
     TradingState,
 )
-from tenthman.scheduler.book import BrokerState, Origin, build_book, flatten, sessions_between
+from tenthman.scheduler.account.book import BrokerState, Origin, build_book, flatten, sessions_between
 from tenthman.scheduler.record import LookBack
 
 DAYS = weekdays(20)

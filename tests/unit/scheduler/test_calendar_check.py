@@ -7,7 +7,7 @@ import pytest
 
 from tenthman.data.calendar import sessions_between
 from tenthman.domain.order import BrokerClock
-from tenthman.scheduler.calendar_check import differing_day, disagreement
+from tenthman.scheduler.live.calendar_check import differing_day, disagreement
 
 HOURS = sessions_between(date(2026, 11, 16), date(2026, 12, 4))
 MORNING = datetime(2026, 11, 25, 14, 0, tzinfo=UTC)

@@ -11,7 +11,7 @@ from tenthman.backtest.memory import MemoryRecord
 from tenthman.config import DemotionSettings
 from tenthman.domain.audit import Decision
 from tenthman.domain.opinion import Critique, Role, Stance, Veto
-from tenthman.scheduler.demotion import judge_committees
+from tenthman.scheduler.committee.demotion import judge_committees
 from tenthman.scheduler.record import CommitteeKey, Ending
 
 SETTINGS = DemotionSettings(min_vetoes=20, level=0.9)

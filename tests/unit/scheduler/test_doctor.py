@@ -9,8 +9,8 @@ import pytest
 from tenthman.config import load_config, with_sections
 from tenthman.domain.order import TradingState
 from tenthman.scheduler.clock import wall_now
+from tenthman.scheduler.desk.kill_switch import pull, switch_path
 from tenthman.scheduler.doctor import LASTING_SESSIONS, loaded, notes
-from tenthman.scheduler.kill_switch import pull, switch_path
 
 
 def test_a_horizon_that_outlasts_its_stops_and_a_pulled_switch_are_noted(tmp_path: Path) -> None:

@@ -22,9 +22,9 @@ from tenthman.exchange.market import ReplayExchange
 from tenthman.exchange.orders import OrderRequest
 from tenthman.risk.emergency import next_state
 from tenthman.risk.numbers import rule_numbers
-from tenthman.scheduler.intraday import check
-from tenthman.scheduler.orchestrator import Desk, act, take_over
-from tenthman.scheduler.timeline import Step, StepKind
+from tenthman.scheduler.desk.intraday import check
+from tenthman.scheduler.desk.orchestrator import Desk, act, take_over
+from tenthman.scheduler.desk.timeline import Step, StepKind
 
 FREE = {"half_spread_bp": 0.0, "slippage_bp": 0.0, "open_slippage_bp": 0.0, "stop_slippage_bp": 0.0}
 FALLING = [(100.0, 100.0, 100.0, 100.0)] * 3 + [(100.0, 100.0, 93.0, 93.0), (93.0, 93.0, 93.0, 93.0)] * 2

@@ -9,7 +9,7 @@ from tenthman.agents.base import templates
 from tenthman.config import LadderSettings
 from tenthman.decision import Holes, decide
 from tenthman.domain.opinion import Abstain, Case, Enter, Prompt, Reply, ReplyState, Review
-from tenthman.scheduler.holes import Cycle, committee, nobody
+from tenthman.scheduler.committee.holes import Cycle, committee, nobody
 from tenthman.scheduler.record import CommitteeKey
 
 LADDER = LadderSettings(debate_s=10.0, short_below=0.5, before_open_s=30.0)

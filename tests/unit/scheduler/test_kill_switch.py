@@ -19,8 +19,8 @@ from tenthman.domain.order import SizedOrder, TradingState
 from tenthman.exchange.in_process import InProcessBroker
 from tenthman.exchange.market import ReplayExchange
 from tenthman.risk.controller import exit_order
-from tenthman.scheduler.kill_switch import asked_by, pull, release, switch_path
-from tenthman.scheduler.orchestrator import Desk, act, obey_kill_switch
+from tenthman.scheduler.desk.kill_switch import asked_by, pull, release, switch_path
+from tenthman.scheduler.desk.orchestrator import Desk, act, obey_kill_switch
 
 NOW = datetime(2020, 1, 6, 15, 0, tzinfo=UTC)
 

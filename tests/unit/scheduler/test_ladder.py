@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from tenthman.config import LadderSettings
-from tenthman.scheduler.ladder import Ladder, Rung
+from tenthman.scheduler.committee.ladder import Ladder, Rung
 
 SETTINGS = LadderSettings(debate_s=10.0, short_below=0.5, before_open_s=30.0)
 

@@ -14,8 +14,8 @@ from tenthman.data.calendar import sessions_between
 from tenthman.data.pack_building import build_pack
 from tenthman.domain.errors import ConfigError, DataMissing
 from tenthman.domain.market import MarketData, MarketKind, Period
-from tenthman.scheduler import markets
-from tenthman.scheduler.markets import choose_market, choose_period
+from tenthman.scheduler.gathering import markets
+from tenthman.scheduler.gathering.markets import choose_market, choose_period
 
 TODAY = date(2026, 6, 1)
 

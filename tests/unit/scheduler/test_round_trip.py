@@ -7,7 +7,7 @@ import pytest
 
 from tenthman.domain.errors import DataCorrupt
 from tenthman.domain.order import Fill, Side
-from tenthman.scheduler.round_trip import increased, opened, reduced
+from tenthman.scheduler.state.round_trip import increased, opened, reduced
 
 NOON = datetime(2020, 1, 6, 17, 0, tzinfo=UTC)
 

@@ -10,8 +10,9 @@ from tenthman_markets import HALT, OHLC, at, small_market
 
 from tenthman.config import CostSettings
 from tenthman.domain.market import MarketData
+from tenthman.scheduler.outcomes.corporate_actions import dividends_of
+from tenthman.scheduler.outcomes.shadows import ShadowMarket
 from tenthman.scheduler.record import Ending, Sales, Shadow
-from tenthman.scheduler.shadows import ShadowMarket, dividends_of
 
 FREE = CostSettings(half_spread_bp=0.0, slippage_bp=0.0, open_slippage_bp=0.0, stop_slippage_bp=0.0)
 DEAR = CostSettings(half_spread_bp=10.0, slippage_bp=10.0, open_slippage_bp=40.0, stop_slippage_bp=90.0)

@@ -12,7 +12,7 @@ from tenthman.data.market import MarketHistory, MarketView, known_at_close
 from tenthman.decision import compute_features
 from tenthman.domain.market import MarketData
 from tenthman.domain.news import LinkedItem, NewsItem, TimePrecision
-from tenthman.scheduler.spread import LEAD_SESSIONS, Block, Ground, block_features
+from tenthman.scheduler.models.spread import LEAD_SESSIONS, Block, Ground, block_features
 
 SESSIONS = LEAD_SESSIONS + 60
 

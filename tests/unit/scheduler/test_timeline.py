@@ -8,7 +8,7 @@ import pytest
 from tenthman.config import ScheduleSettings
 from tenthman.data.calendar import sessions_between
 from tenthman.domain.market import SessionHours
-from tenthman.scheduler.timeline import Step, StepKind, session_steps
+from tenthman.scheduler.desk.timeline import Step, StepKind, session_steps
 
 NEW_YORK = ZoneInfo("America/New_York")
 

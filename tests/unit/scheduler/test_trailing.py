@@ -21,10 +21,10 @@ from tenthman.domain.order import BrokerOrder, OrderType, PriceChange, TradingSt
 from tenthman.exchange.in_process import InProcessBroker
 from tenthman.exchange.market import ReplayExchange
 from tenthman.risk.controller import exit_order
-from tenthman.scheduler.book import flatten
-from tenthman.scheduler.orchestrator import Desk, act, settle
-from tenthman.scheduler.timeline import Step, StepKind
-from tenthman.scheduler.trailing import raise_stops
+from tenthman.scheduler.account.book import flatten
+from tenthman.scheduler.desk.orchestrator import Desk, act, settle
+from tenthman.scheduler.desk.timeline import Step, StepKind
+from tenthman.scheduler.desk.trailing import raise_stops
 
 CASH = Decimal(100_000)
 MARKET = small_market({"AAA": [(100.0, 102.0, 98.0, 100.0)] * 3 + [(100.0, 112.0, 100.0, 110.0)] * 3})

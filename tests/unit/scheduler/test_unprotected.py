@@ -16,9 +16,9 @@ from tenthman.domain.order import OrderType, Side, TimeInForce
 from tenthman.exchange.in_process import InProcessBroker
 from tenthman.exchange.market import ReplayExchange
 from tenthman.exchange.orders import OrderRequest
-from tenthman.scheduler.intraday import check
-from tenthman.scheduler.orchestrator import act
-from tenthman.scheduler.timeline import Step, StepKind
+from tenthman.scheduler.desk.intraday import check
+from tenthman.scheduler.desk.orchestrator import act
+from tenthman.scheduler.desk.timeline import Step, StepKind
 
 MARKET = small_market({name: [(100.0, 102.0, 98.0, 100.0)] * 3 for name in ("AAA", "BBB")})
 HOURS = MARKET.hours[0]

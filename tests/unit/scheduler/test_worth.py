@@ -7,7 +7,16 @@ from datetime import date, timedelta
 import pytest
 
 from tenthman.domain.opinion import ReplyState, Stance
-from tenthman.scheduler.worth import AgentKey, Opinion, Twin, agreements, calibration, cards, session_interval, worth
+from tenthman.scheduler.outcomes.worth import (
+    AgentKey,
+    Opinion,
+    Twin,
+    agreements,
+    calibration,
+    cards,
+    session_interval,
+    worth,
+)
 
 DAY = date(2020, 1, 6)
 BEAR = AgentKey(role="bear", model="m", model_digest="d", template_hash="t")

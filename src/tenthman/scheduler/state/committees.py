@@ -12,8 +12,7 @@ from tenthman.domain.audit import EventKind
 from tenthman.domain.canonical import plain
 from tenthman.domain.checks import require_text
 from tenthman.domain.order import TradingState
-from tenthman.scheduler.demotion import worth_bp
-from tenthman.scheduler.record import CommitteeKey, Ending, Evidence, Sales, Shadow, by_ticker
+from tenthman.scheduler.record import CommitteeKey, Ending, Evidence, Sales, Shadow, by_ticker, worth_bp
 from tenthman.scheduler.state.run import RunRecord
 
 _SQL = load_queries("tenthman.scheduler.state", "committees.sql")

@@ -12,7 +12,7 @@ from tenthman.domain.canonical import plain
 from tenthman.domain.opinion import Case
 from tenthman.domain.order import BrokerOrder, OrderStatus, OrderType, Purpose, SizedOrder
 from tenthman.scheduler.record import NEVER_ARRIVED, OrderInDoubt, Unfinished
-from tenthman.scheduler.rows import critique_row, decision_row, shadow_of, shadow_row
+from tenthman.scheduler.state.rows import critique_row, decision_row, shadow_of, shadow_row
 from tenthman.scheduler.state.run import Cursor, RunRecord
 
 _SQL = load_queries("tenthman.scheduler.state", "orders.sql")

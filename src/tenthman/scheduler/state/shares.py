@@ -8,8 +8,8 @@ from tenthman.db.sql import load_queries
 from tenthman.domain.audit import EventKind
 from tenthman.domain.order import Fill
 from tenthman.domain.shares import ShareChange
-from tenthman.scheduler.share_changes import cash_of, fill_of_fraction, group_of
 from tenthman.scheduler.state.run import Cursor
+from tenthman.scheduler.state.share_changes import cash_of, fill_of_fraction, group_of
 from tenthman.scheduler.state.trades import TradeRecord
 
 _SQL = load_queries("tenthman.scheduler.state", "shares.sql")

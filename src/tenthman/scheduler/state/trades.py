@@ -14,9 +14,9 @@ from tenthman.domain.market import NEW_YORK
 from tenthman.domain.order import Fill, OrderStatus, Purpose, Side
 from tenthman.domain.shares import ShareChange
 from tenthman.scheduler.record import Holding, OpenTrade
-from tenthman.scheduler.round_trip import Execution, RoundTrip, increased, opened, replayed, sold_from
-from tenthman.scheduler.share_changes import group_of
+from tenthman.scheduler.state.round_trip import Execution, RoundTrip, increased, opened, replayed, sold_from
 from tenthman.scheduler.state.run import Cursor, RunRecord
+from tenthman.scheduler.state.share_changes import group_of
 
 _SQL = load_queries("tenthman.scheduler.state", "trades.sql")
 _SELL_OLDEST = (Purpose.EXIT.value, Purpose.DELISTED.value, Purpose.FRACTION.value)

@@ -1,0 +1,286 @@
+"""The desk's cycle: gather -> decide -> act -> record.
+
+1. `run_cycle` (twice a session): settle with the broker, gather, prepare, then for each decision: record it, act on
+   it, record what came of it.
+2. `check` in intraday.py (every 30 minutes): settle with the broker, watch the drawdown, close what must be closed.
+3. Settling is also how the desk starts and recovers: the broker is the truth for orders, fills, positions and cash.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+import structlog
+
+from tenthman.config import Config
+from tenthman.decision import Decided, Question, decide
+from tenthman.domain.audit import EventKind, Slot, is_own_entry
+from tenthman.domain.market import SessionHours, Universe
+from tenthman.domain.opinion import Action
+from tenthman.domain.order import (
+    Book,
+    Broker,
+    BrokerOrder,
+    Denial,
+    Fill,
+    Purpose,
+    SizedOrder,
+    TradingState,
+)
+from tenthman.execution.fees import regulatory_fees
+from tenthman.execution.orders import Refused, Sent, Unknown, send
+from tenthman.ml.inference import SignalModel
+from tenthman.risk.figures import STATES
+from tenthman.scheduler.account.book import BrokerState, Origin, build_book, flatten
+from tenthman.scheduler.account.share_watch import ShareWatch, follow, tell_missing, tell_old_prices
+from tenthman.scheduler.committee.holes import Cycle, CycleHoles
+from tenthman.scheduler.desk.timeline import Step, StepKind
+from tenthman.scheduler.gathering.sight import Sight
+from tenthman.scheduler.outcomes.corporate_actions import Dividends, Splits, no_dividends, no_splits
+from tenthman.scheduler.record import NEVER_ARRIVED, Record
+from tenthman.utils.logging import bind
+
+CANCEL_TRIES = 20
+FILLS_LOOK_BACK = timedelta(days=7)
+"""How far before the last settling fills are read again: some come late, and one that is booked counts once."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """The parts one run is made of. Which world it trades in shows only in what was put here.
+
+    `model_of` names the model that decides in a session. `rearm_after_sessions`: how long the desk stays halted where
+    a rule stands in for the person who re-arms; None where it is a person. `lateness`: seconds by which the wall
+    clock is past a step's time; none where the market waits for the desk. `kill_switch`: what it asks for now.
+    `dividends`: what the account is paid, for entries that it was not let to make. `splits`: those
+    that bars are adjusted for later, for the same. `shares`: what is known of splits and new names of what is held.
+    """
+
+    config: Config
+    broker: Broker
+    sight: Sight
+    ledger: Record
+    model_of: Callable[[date], SignalModel]
+    holes: CycleHoles
+    universe: Universe
+    hours: tuple[SessionHours, ...]
+    pause: Callable[[float], None]
+    rearm_after_sessions: int | None
+    lateness: Callable[[datetime], float] = lambda _at: 0.0
+    kill_switch: Callable[[], TradingState] = lambda: TradingState.ACTIVE
+    dividends: Dividends = no_dividends
+    splits: Splits = no_splits
+    shares: ShareWatch = field(default_factory=ShareWatch)
+
+
+def run_cycle(desk: Desk, step: Step) -> Book:
+    """One full decision run; returns the book it started from."""
+    slot = Slot.MORNING if step.kind is StepKind.MORNING else Slot.AFTERNOON
+    desk.ledger.event(EventKind.CYCLE_STARTED, f"{step.session}-{slot.value}", {"kind": step.kind.value}, step.at)
+    book = settle(desk, step)
+    model = desk.model_of(step.session)
+    prepared = desk.sight.prepare(step.at, model, book)
+    question = question_of(desk, step, slot)
+    if book.state is TradingState.ACTIVE:
+        sold = sorted(signal.ticker for signal in prepared.signals if signal.action is Action.SELL)
+        desk.ledger.record_sell_signals(sold, step.at)
+    counts = {"signals": len(prepared.signals), "skipped": len(prepared.skipped), "sent": 0, "decisions": 0}
+    for decided in decide(prepared, book, desk.holes(_cycle(desk, step)), question, desk.config):
+        counts["decisions"] += 1
+        counts["sent"] += act(desk, decided, step.at)
+    desk.ledger.event(EventKind.CYCLE_FINISHED, f"{step.session}-{slot.value}", counts, step.at)
+    log.info("cycle finished", slot=slot.value, session=str(step.session), **counts)
+    return book
+
+
+def act(desk: Desk, decided: Decided, at: datetime) -> bool:
+    """Commit the decision, then send its order if it has one; tells whether an order reached the broker."""
+    decision = decided.decision
+    with bind(decision_id=decision.id):
+        desk.ledger.record_decision(decision, decided.case)
+        match decision.outcome:
+            case SizedOrder() as order:
+                if not _may_leave(desk, order):
+                    desk.ledger.record_refused(order.client_order_id, "the kill switch is pulled", at)
+                    log.warning("order held back by the kill switch", client_order_id=order.client_order_id)
+                    return False
+                if order.purpose is Purpose.EXIT and not _free_shares(desk, order.ticker, at):
+                    desk.ledger.record_refused(order.client_order_id, "resting orders could not be cancelled", at)
+                    return False
+                return _submit(desk, order, at)
+            case Denial() | None:
+                return False
+
+
+def settle(desk: Desk, step: Step) -> Book:
+    """Take over the broker's truth: orders, fills, cash; record equity; return the book as of now."""
+    state, _ = take_over(desk, step.at)
+    if step.kind in (StepKind.MORNING, StepKind.CLOSE):
+        tell_missing(desk.shares, desk.ledger, step.at)
+        tell_old_prices(desk.shares, desk.ledger, flatten(state.orders), step.at)
+    return add_point(desk, state, step)
+
+
+def add_point(desk: Desk, state: BrokerState, step: Step) -> Book:
+    """Record equity as `state` has it; the book as of now."""
+    holdings = {item.ticker: (item.quantity, item.current_price) for item in state.positions}
+    account = state.account
+    peak = desk.ledger.record_equity(step.at, step.session, account.equity, account.cash, account.last_equity, holdings)
+    return _book(desk, state, step, peak)
+
+
+def take_over(desk: Desk, at: datetime) -> tuple[BrokerState, bool]:
+    """Take over orders, splits and fills as the broker has them; what it said, and whether a fill was new."""
+    settle_doubts(desk, at)
+    state = observe(desk)
+    desk.ledger.sync_orders(_changed_orders(desk, state.orders), at)
+    fills = desk.broker.fills(min(at, desk.ledger.settled_at() or at) - FILLS_LOOK_BACK)
+    booked: list[Fill] = []
+
+    def book(some: Sequence[Fill]) -> None:
+        fees = {fill.execution_id: regulatory_fees(fill).total for fill in some}
+        booked.extend(desk.ledger.record_fills(some, fees, at))
+
+    seen = (state.account, state.positions)
+    book(follow(desk.shares, desk.broker, desk.ledger, seen, fills, book, at))
+    for fill in booked:
+        log.info("fill", ticker=fill.ticker, side=fill.side.value, quantity=str(fill.quantity), price=str(fill.price))
+    return state, bool(booked)
+
+
+def settle_doubts(desk: Desk, at: datetime) -> None:
+    """Look up every order that was committed but whose outcome is not known; nothing is ever sent again.
+
+    A request that was still on its way when its desk died may arrive after the first look: see `OrderInDoubt`.
+    """
+    for doubt in desk.ledger.orders_in_doubt():
+        client_order_id = doubt.client_order_id
+        found = desk.broker.find(client_order_id)
+        if found is not None:
+            desk.ledger.record_submitted(client_order_id, found, at)
+        elif not doubt.never_arrived:
+            desk.ledger.record_refused(client_order_id, NEVER_ARRIVED, at)
+
+
+def observe(desk: Desk) -> BrokerState:
+    """One look at the broker; an entry that fills meanwhile is in both, at work and held, and never in neither."""
+    orders = tuple(desk.broker.open_orders())
+    return BrokerState(account=desk.broker.account(), positions=tuple(desk.broker.positions()), orders=orders)
+
+
+def cancel_entries(desk: Desk, reason: str, at: datetime) -> int:
+    """Cancel every entry of the desk's own that has not filled; returns how many.
+
+    The name alone tells whose an order is. Buy orders of other programs and people on the account are left alone.
+    """
+    waiting = [order for order in flatten(desk.broker.open_orders()) if is_own_entry(order.client_order_id)]
+    for order in waiting:
+        desk.ledger.record_cancel_requested(order.client_order_id, reason, at)
+        desk.broker.cancel(order.id)
+    return len(waiting)
+
+
+def obey_kill_switch(desk: Desk, at: datetime) -> None:
+    """Latch what the kill switch asks for, unless the desk stands there already or is more strictly stopped."""
+    asked = desk.kill_switch()
+    if STATES.index(asked) > STATES.index(desk.ledger.trading_state()):
+        set_state(desk, asked, "the kill switch is pulled", "kill switch", at)
+
+
+def set_state(desk: Desk, state: TradingState, reason: str, changed_by: str, at: datetime) -> None:
+    """Move the latch, and say so."""
+    desk.ledger.set_trading_state(state, reason, changed_by, at)
+    log.warning("trading state changed", state=state.value, reason=reason)
+
+
+def question_of(desk: Desk, step: Step, slot: Slot) -> Question:
+    """When and under what the decisions of this step are made."""
+    return Question(
+        session=step.session,
+        slot=slot,
+        as_of=step.at,
+        config_hash=desk.config.hash,
+        model_version=desk.model_of(step.session).version,
+    )
+
+
+def _cycle(desk: Desk, step: Step) -> Cycle:
+    """What the committee is given: the time until the open (the close, in the afternoon), and who may not bind."""
+    hours = next(item for item in desk.hours if item.session == step.session)
+    until = hours.open_at if step.kind is StepKind.MORNING else hours.close_at
+    available = (until - step.at).total_seconds() - desk.lateness(step.at)
+    return Cycle(available_s=available, demoted=desk.ledger.demoted_committees())
+
+
+def _may_leave(desk: Desk, order: SizedOrder) -> bool:
+    """Whether the kill switch lets an order through: asked anew for each, before anything is done for it."""
+    asked = desk.kill_switch()
+    if asked is TradingState.REDUCING:
+        return order.purpose is Purpose.EXIT
+    return asked is TradingState.ACTIVE
+
+
+def _submit(desk: Desk, order: SizedOrder, at: datetime) -> bool:
+    match send(desk.broker, order, pause=desk.pause):
+        case Sent(order=accepted):
+            desk.ledger.record_submitted(order.client_order_id, accepted, at)
+            return True
+        case Refused(reason=reason):
+            desk.ledger.record_refused(order.client_order_id, reason, at)
+            log.warning("order refused", client_order_id=order.client_order_id, reason=reason)
+        case Unknown(reason=reason):
+            desk.ledger.record_unknown(order.client_order_id, reason, at)
+            log.error("order outcome unknown", client_order_id=order.client_order_id, reason=reason)
+    return False
+
+
+def _free_shares(desk: Desk, ticker: str, at: datetime) -> bool:
+    """Cancel what rests on the ticker, also what takes its place meanwhile, and wait until the shares are free."""
+    asked: set[str] = set()
+    for attempt in range(CANCEL_TRIES):
+        resting = [order for order in flatten(desk.broker.open_orders()) if order.ticker == ticker]
+        if not resting:
+            return True
+        if attempt:
+            desk.pause(0.25)
+        for order in resting:
+            if order.id in asked:
+                continue
+            asked.add(order.id)
+            desk.ledger.record_cancel_requested(order.client_order_id, "an exit needs the shares", at)
+            desk.broker.cancel(order.id)
+    return False
+
+
+def _changed_orders(desk: Desk, at_work: Sequence[BrokerOrder]) -> list[BrokerOrder]:
+    """Orders at work, and those that the ledger still thinks so although the broker lists neither them nor a leg."""
+    listed = {order.id for order in at_work}
+    with_legs = {order.parent_id for order in at_work}
+    gone = [
+        order.client_order_id
+        for order in desk.ledger.unfinished_orders()
+        if order.broker_order_id not in (listed | with_legs if order.waits_for_legs else listed)
+    ]
+    found = [order for identity in gone if (order := desk.broker.find(identity)) is not None]
+    return [*at_work, *found]
+
+
+def _book(desk: Desk, state: BrokerState, step: Step, peak: Decimal) -> Book:
+    origins = {
+        ticker: Origin(decision_id=trade.decision_id, opened=trade.opened_session)
+        for ticker, trade in desk.ledger.open_trades().items()
+    }
+    return build_book(
+        state,
+        origins,
+        desk.universe,
+        desk.hours,
+        step.session,
+        step.at,
+        peak,
+        desk.ledger.look_back(step.session),
+        desk.ledger.trading_state(),
+    )

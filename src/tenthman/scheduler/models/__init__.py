@@ -1,0 +1,1 @@
+"""Models: trained, watched as champion and challengers, asked for signals; features and scorers measured."""

@@ -1,0 +1,1 @@
+"""What became of it: shadows of entries not made, scorecards, slippage, and a trade's whole story."""

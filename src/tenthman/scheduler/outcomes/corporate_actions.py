@@ -1,0 +1,56 @@
+"""What a holding is paid and how many shares it becomes: dividends and splits, as a shadow goes through them."""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from fractions import Fraction
+
+import numpy as np
+
+from tenthman.data.flags import FlagStore
+from tenthman.data.sources import ActionKind
+from tenthman.domain.market import MarketData
+from tenthman.domain.shares import ratio_of
+
+Dividends = Callable[[str], Mapping[date, float]]
+"""What a ticker pays, USD a share by ex-date."""
+
+
+def no_dividends(_ticker: str) -> Mapping[date, float]:
+    """Of an account that is paid none."""
+    return {}
+
+
+Splits = Callable[[str, date, date], Fraction]
+"""How many shares of a ticker there are on a day for one on an earlier day."""
+
+
+def no_splits(_ticker: str, _first: date, _last: date) -> Fraction:
+    """Of a market whose bars are as they were when they were traded."""
+    return Fraction(1)
+
+
+def dividends_of(market: MarketData) -> Dividends:
+    """What the market knows of dividends; nothing where it knows none."""
+    columns = {ticker: column for column, ticker in enumerate(market.panel.tickers)}
+
+    def paid(ticker: str) -> Mapping[date, float]:
+        column = columns.get(ticker)
+        if market.dividends is None or column is None:
+            return {}
+        amounts = market.dividends[:, column]
+        return {market.panel.sessions[row].item(): float(amounts[row]) for row in np.flatnonzero(amounts)}
+
+    return paid
+
+
+def stored_splits(flags: FlagStore) -> Splits:
+    """Of a market whose bars are adjusted for every split that is stored of it."""
+
+    def ratio(ticker: str, first: date, last: date) -> Fraction:
+        found = Fraction(1)
+        for item in flags.actions([ticker], first, last):
+            if item.kind is ActionKind.SPLIT and item.ex_date > first:
+                found *= ratio_of(item.value)
+        return found
+
+    return ratio
