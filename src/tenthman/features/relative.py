@@ -13,7 +13,7 @@ import numpy as np
 
 from tenthman.domain.features import FeaturePanel
 from tenthman.domain.market import Floats, Panel
-from tenthman.features.windows import mean, ranks, ratio, rolling, shift, variance
+from tenthman.features.windows import Mask, mean, ranks, ratio, rolling, shift, variance
 
 DEFINITIONS = "relative-1"
 COMPOSITE_DEFINITION = "composite-1"
@@ -33,8 +33,6 @@ SMALLEST_SECTOR = 3
 MONTH, YEAR = 20, 252
 REPORT_SESSIONS = 60
 LARGEST_REACTION = 8.0
-
-Mask = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 
 def relative(panel: Panel, sectors: tuple[str, ...], among: Mask) -> FeaturePanel:
@@ -92,10 +90,12 @@ def composite(features: FeaturePanel, among: Mask) -> FeaturePanel:
         raise ValueError(f"`among` must have shape {features.values.shape[:2]}, was {among.shape}")
     total = np.zeros(among.shape)
     known = np.zeros(among.shape, dtype=np.bool_)
-    for name, sign in SIGNS.items():
+    for name in SIGNS:
         if name not in features.names:
             raise ValueError(f"`features` must hold {name}, held {features.names}")
-        rank = ranks(np.where(among, features.values[:, :, features.names.index(name)], np.nan))
+    ranked = ranks(features.values[:, :, [features.names.index(name) for name in SIGNS]], among)
+    for place, sign in enumerate(SIGNS.values()):
+        rank = ranked[:, :, place]
         total = total + np.where(np.isnan(rank), 0.0, sign * (rank - 0.5))
         known |= ~np.isnan(rank)
     return FeaturePanel(

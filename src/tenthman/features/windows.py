@@ -6,12 +6,18 @@ short gives the very same bits.
 """
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
 from tenthman.domain.market import Floats
 
 Combine = Callable[[Floats, Floats], Floats]
+Mask = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+Array = TypeVar("Array", Floats, Mask)
+
+AT_ONCE = 2**16
+"""So many values are sorted together: they stay near the processor, and need little memory beside the output."""
 
 
 def shift(values: Floats, sessions: int) -> Floats:
@@ -76,14 +82,31 @@ def ratio(numerator: Floats, denominator: Floats) -> Floats:
     return result
 
 
-def ranks(values: Floats) -> Floats:
-    """Rank of each ticker within its row, 0 (lowest) to 1 (highest), among those with a value; ties share their mean.
+def ranks(values: Floats, among: Mask) -> Floats:
+    """Rank of each of `values` (sessions, tickers, features) among the tickers of its session that `among` (sessions,
+    tickers) names: 0 (lowest) to 1 (highest) among those with a value; ties share their mean.
 
-    NaN where the value is NaN, and in a row with a single value.
+    NaN for all others, where the value is NaN, and where only one ticker has one.
     """
     # numba takes half a second to import, which a command that ranks nothing need not wait for.
-    from tenthman.features.ranking import places
+    from tenthman.features.ranking import fill_ranks, places
 
+    values, among = _read_only(values), _read_only(among)
+    tickers, features = values.shape[1:]
     result = np.empty(values.shape)
-    places(np.ascontiguousarray(values), np.sort(values, axis=1), result)
+    left = np.empty(len(values) * features, dtype=np.int64)
+    left = left[: fill_ranks(values, among, result, left)]
+    for first in range(0, len(left), step := max(1, AT_ONCE // max(1, tickers))):
+        sessions, feature = np.divmod(left[first : first + step], features)
+        rows = np.where(among[sessions], values[sessions, :, feature], np.nan)
+        ranked = np.empty(rows.shape)
+        places(rows, np.sort(rows, axis=1), ranked)
+        result[sessions, :, feature] = ranked
     return result
+
+
+def _read_only(array: Array) -> Array:
+    """Contiguous and not to be written to, for which alone the compiled code is made; a view where it is contiguous."""
+    view = np.ascontiguousarray(array)[...]
+    view.flags.writeable = False
+    return view
