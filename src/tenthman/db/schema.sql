@@ -226,6 +226,7 @@ CREATE TABLE news_vectors (
     known_at   timestamptz NOT NULL,
     vector     halfvec NOT NULL,                               -- of length 1
     dimensions integer NOT NULL GENERATED ALWAYS AS (vector_dims(vector)) STORED,
+    number     bigint NOT NULL GENERATED ALWAYS AS IDENTITY UNIQUE,
     PRIMARY KEY (market_id, model, news_id, version),
     FOREIGN KEY (market_id, news_id, version) REFERENCES news_versions (market_id, news_id, version) ON DELETE CASCADE
 );
@@ -246,20 +247,24 @@ RETURN CASE WHEN vector_dims(given) <= 4096 THEN
     || binary_quantize(given - array_fill((0.7 / sqrt(vector_dims(given)))::real, ARRAY[vector_dims(given)])::halfvec)
 ELSE binary_quantize(given)::bit varying END;
 
+-- Where the codes of a market's headlines on a ticker stand: one number in place of three names.
+CREATE TABLE news_shelves (
+    number    integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    market_id text NOT NULL REFERENCES markets (id) ON DELETE CASCADE,
+    model     text NOT NULL CHECK (model <> ''),
+    ticker    text NOT NULL,                               -- '': of any, or of none
+    UNIQUE (market_id, model, ticker)
+);
+
 -- Codes side by side in an index, once for every headline and once for each of its tickers: comparing all reads few pages.
 CREATE TABLE news_codes (
-    market_id  text NOT NULL,
-    model      text NOT NULL,
-    ticker     text NOT NULL,                              -- '': of any, or of none
-    known_at   timestamptz NOT NULL,
-    news_id    text NOT NULL,
-    version    integer NOT NULL,
-    code       bit varying NOT NULL,
-    PRIMARY KEY (market_id, model, news_id, version, ticker),
-    FOREIGN KEY (market_id, model, news_id, version) REFERENCES news_vectors (market_id, model, news_id, version)
-        ON DELETE CASCADE
+    shelf    integer NOT NULL REFERENCES news_shelves (number) ON DELETE CASCADE,
+    known_at timestamptz NOT NULL,
+    vector   bigint NOT NULL REFERENCES news_vectors (number) ON DELETE CASCADE,
+    code     bit varying NOT NULL,
+    PRIMARY KEY (vector, shelf)
 );
-CREATE INDEX news_codes_by_ticker ON news_codes (market_id, model, ticker, known_at) INCLUDE (news_id, version, code);
+CREATE INDEX news_codes_by_shelf ON news_codes (shelf, known_at) INCLUDE (vector, code);
 
 -- What is known of each feed: where it lives now, its validators, its failures, and when it last said something new.
 CREATE TABLE feeds (

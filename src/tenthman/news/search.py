@@ -51,7 +51,7 @@ EXACT_ALWAYS = 2_000
 EF_SEARCH = 120
 """How many neighbours the index keeps in view (HNSW, Malkov and Yashunin, 2018)."""
 
-COMPARED = 200
+COMPARED = 160
 """So many, the nearest by code, are compared in full."""
 
 INDEXED = (384, 768, 1024)
@@ -199,8 +199,9 @@ class NewsSearch:
         if not question.tickers and width in INDEXED and self._many(connection, question.as_of):
             return sql.SQL(SQL["nearest_by_index"]).format(dimensions=width), values
         among = list(question.tickers) or [EVERY_HEADLINE]
-        codes = max(COMPARED * min(len(among), 2), depth * min(len(among), LINKS_OF_AN_ITEM))
-        return sql.SQL(SQL["nearest_by_code"]), {**values, "among": among, "codes": codes, "compared": COMPARED}
+        codes = max(COMPARED * min(len(among), 2), question.limit * min(len(among), LINKS_OF_AN_ITEM), depth)
+        compared = max(COMPARED, depth)
+        return sql.SQL(SQL["nearest_by_code"]), {**values, "among": among, "codes": codes, "compared": compared}
 
     def _many(self, connection: Connection[Row], as_of: datetime) -> bool:
         """Whether more candidates are known by `as_of` than should be compared one by one."""
@@ -214,8 +215,7 @@ class NewsSearch:
         """What each statement finds, all sent at once."""
         scope = {**self._scope, "as_of": question.as_of, "tickers": list(question.tickers)}
         with connection.pipeline():
-            connection.execute(sql.SQL("SET LOCAL hnsw.ef_search = {}").format(EF_SEARCH))
-            connection.execute("SET LOCAL hnsw.iterative_scan = relaxed_order")
+            connection.execute(SQL["walk"], {"in_view": str(EF_SEARCH)})
             # Not prepared: a plan for any values whatever would not know how much these narrow.
             cursors = [connection.execute(text, {**scope, **values}, prepare=False) for text, values in statements]
             return [list(dict.fromkeys((str(row[0]), int(row[1])) for row in cursor)) for cursor in cursors]
@@ -243,6 +243,7 @@ class NewsSearch:
                 for (news_id, version), vector in made.items():
                     copy.write_row((news_id, version, HalfVector(vector)))
             cursor.execute(SQL["share_links"], self._scope)
+            cursor.execute(SQL["open_shelves"], self._scope)
             cursor.execute(SQL["add"], self._scope)
             cursor.execute("DROP TABLE incoming_vectors")
         log.debug("headlines embedded", number=len(made), model=self._embedder.model)

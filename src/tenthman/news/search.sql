@@ -24,6 +24,19 @@ COPY incoming_vectors (news_id, version, vector) FROM STDIN WITH (FORMAT BINARY)
 -- name: share_links
 SELECT pg_advisory_xact_lock_shared(hashtextextended('news links of ' || %(market_id)s, 0));
 
+-- name: open_shelves
+INSERT INTO news_shelves (market_id, model, ticker)
+SELECT DISTINCT v.market_id, %(model)s, named.ticker
+FROM incoming_vectors i
+JOIN news_versions v ON v.market_id = %(market_id)s AND v.news_id = i.news_id AND v.version = i.version,
+unnest(array_append(v.tickers, '')) AS named (ticker)
+WHERE NOT EXISTS (
+    SELECT 1 FROM news_shelves s WHERE (s.market_id, s.model, s.ticker) = (v.market_id, %(model)s, named.ticker)
+)
+-- two who open the same ones wait for each other
+ORDER BY named.ticker
+ON CONFLICT (market_id, model, ticker) DO NOTHING;
+
 -- name: add
 WITH added AS (
     INSERT INTO news_vectors (market_id, model, news_id, version, known_at, vector)
@@ -33,16 +46,16 @@ WITH added AS (
     -- two who add the same ones wait for each other, and never both at once
     ORDER BY i.news_id, i.version
     ON CONFLICT (market_id, model, news_id, version) DO NOTHING
-    RETURNING market_id, model, news_id, version, known_at, news_code(vector) AS code
+    RETURNING market_id, model, news_id, version, known_at, number, news_code(vector) AS code
 )
-INSERT INTO news_codes (market_id, model, ticker, known_at, news_id, version, code)
-SELECT a.market_id, a.model, named.ticker, a.known_at, a.news_id, a.version, a.code
+INSERT INTO news_codes (shelf, known_at, vector, code)
+SELECT s.number, a.known_at, a.number, a.code
 FROM added a
-JOIN news_versions v USING (market_id, news_id, version), unnest(array_append(v.tickers, '')) AS named (ticker)
-ON CONFLICT (market_id, model, news_id, version, ticker) DO NOTHING;
+JOIN news_versions v USING (market_id, news_id, version)
+JOIN news_shelves s ON s.market_id = a.market_id AND s.model = a.model AND s.ticker = ANY (array_append(v.tickers, ''));
 
 -- name: tidy
-VACUUM (ANALYZE) news, news_versions, news_vectors, news_codes;
+VACUUM (ANALYZE) news, news_versions, news_vectors, news_shelves, news_codes;
 
 -- name: known_after
 SELECT known_at FROM news_vectors
@@ -54,18 +67,25 @@ LIMIT 1 OFFSET least(
 
 -- name: nearest_by_code
 WITH coded AS MATERIALIZED (
-    SELECT news_id, version, code <~> news_code(%(vector)b) AS away FROM news_codes
-    WHERE market_id = %(market_id)s AND model = %(model)s AND ticker = ANY(%(among)s) AND known_at <= %(as_of)s
-    ORDER BY away, news_id, version
+    SELECT vector, known_at, code <~> news_code(%(vector)b) AS away FROM news_codes
+    WHERE known_at <= %(as_of)s AND shelf = ANY (ARRAY(
+        SELECT number FROM news_shelves
+        WHERE market_id = %(market_id)s AND model = %(model)s AND ticker = ANY (%(among)s)
+    ))
+    ORDER BY away, known_at DESC, vector
     LIMIT %(codes)s
 ),
 near AS MATERIALIZED (
-    SELECT news_id, version FROM coded GROUP BY news_id, version ORDER BY min(away), news_id, version LIMIT %(compared)s
+    SELECT vector AS number FROM coded GROUP BY vector
+    ORDER BY min(away), min(known_at) DESC, vector
+    LIMIT %(compared)s
 )
-SELECT x.news_id, x.version FROM near JOIN news_vectors x USING (news_id, version)
-WHERE x.market_id = %(market_id)s AND x.model = %(model)s
+SELECT x.news_id, x.version FROM near JOIN news_vectors x USING (number)
 ORDER BY x.vector <#> %(vector)b, x.news_id, x.version
 LIMIT %(depth)s;
+
+-- name: walk
+SELECT set_config('hnsw.ef_search', %(in_view)s, true), set_config('hnsw.iterative_scan', 'relaxed_order', true);
 
 -- name: nearest_by_index
 WITH near AS MATERIALIZED (

@@ -52,6 +52,7 @@ class NewsStore:
                 cursor.execute(SQL["hold_links"], {"market_id": self._market_id})
                 cursor.execute(SQL["relink"], {"market_id": self._market_id})
                 cursor.execute(SQL["unlink_vectors"], {"market_id": self._market_id})
+                cursor.execute(SQL["open_shelves"], {"market_id": self._market_id})
                 cursor.execute(SQL["link_vectors"], {"market_id": self._market_id})
                 cursor.execute(SQL["add_versions"], {"market_id": self._market_id})
                 added += cursor.rowcount

@@ -41,24 +41,35 @@ WHERE v.market_id = %(market_id)s AND v.news_id = i.id AND v.headline = i.headli
   AND (v.tickers, v.weight, v.sentiment) IS DISTINCT FROM (i.tickers, i.weight, i.sentiment);
 
 -- name: unlink_vectors
-DELETE FROM news_codes x
-USING incoming_news i, news_versions v
+DELETE FROM news_codes c
+USING incoming_news i, news_versions v, news_vectors x, news_shelves s
 WHERE v.market_id = %(market_id)s AND v.news_id = i.id
-  AND x.market_id = v.market_id AND x.news_id = v.news_id AND x.version = v.version AND x.ticker <> ALL (array_append(v.tickers, ''));
+  AND x.market_id = v.market_id AND x.news_id = v.news_id AND x.version = v.version
+  AND c.vector = x.number AND s.number = c.shelf AND s.ticker <> ALL (array_append(v.tickers, ''));
 
--- name: link_vectors
-INSERT INTO news_codes (market_id, model, ticker, known_at, news_id, version, code)
-SELECT x.market_id, x.model, named.ticker, x.known_at, x.news_id, x.version, news_code(x.vector)
+-- name: open_shelves
+INSERT INTO news_shelves (market_id, model, ticker)
+SELECT DISTINCT x.market_id, x.model, named.ticker
 FROM incoming_news i
 JOIN news_versions v ON v.market_id = %(market_id)s AND v.news_id = i.id
 JOIN news_vectors x ON x.market_id = v.market_id AND x.news_id = v.news_id AND x.version = v.version,
 unnest(v.tickers) AS named (ticker)
 WHERE NOT EXISTS (
-    SELECT 1 FROM news_codes y
-    WHERE y.market_id = x.market_id AND y.model = x.model AND y.news_id = x.news_id AND y.version = x.version
-      AND y.ticker = named.ticker
+    SELECT 1 FROM news_shelves s WHERE (s.market_id, s.model, s.ticker) = (x.market_id, x.model, named.ticker)
 )
-ON CONFLICT (market_id, model, news_id, version, ticker) DO NOTHING;
+-- two who open the same ones wait for each other
+ORDER BY x.model, named.ticker
+ON CONFLICT (market_id, model, ticker) DO NOTHING;
+
+-- name: link_vectors
+INSERT INTO news_codes (shelf, known_at, vector, code)
+SELECT s.number, x.known_at, x.number, news_code(x.vector)
+FROM incoming_news i
+JOIN news_versions v ON v.market_id = %(market_id)s AND v.news_id = i.id
+JOIN news_vectors x ON x.market_id = v.market_id AND x.news_id = v.news_id AND x.version = v.version
+JOIN news_shelves s ON s.market_id = x.market_id AND s.model = x.model AND s.ticker = ANY (v.tickers)
+WHERE NOT EXISTS (SELECT 1 FROM news_codes c WHERE c.vector = x.number AND c.shelf = s.number)
+ON CONFLICT (vector, shelf) DO NOTHING;
 
 -- name: add_versions
 WITH standing AS (
