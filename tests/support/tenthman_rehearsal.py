@@ -34,6 +34,8 @@ from tenthman.scheduler.gathering.gather import Gatherer
 from tenthman.scheduler.gathering.sight import GatheredSight
 from tenthman.scheduler.models.signal_model import trained_model
 from tenthman.scheduler.rehearsal import run as rehearsal
+from tenthman.scheduler.rehearsal.period import sessions_of
+from tenthman.scheduler.rehearsal.stores import open_stores, store_history
 from tenthman.scheduler.storage import open_storage
 
 CONFIG_FOLDER = Path(__file__).resolve().parents[2] / "config"
@@ -135,8 +137,8 @@ def rehearse_in_process(config: Config, market: MarketData, period: Period) -> s
     cash = Decimal(config.settings.rehearsal.starting_cash_usd)
     exchange = ReplayExchange(market, config.settings.costs, cash, ACCOUNT, start)
     with open_storage(config) as pool:
-        stores = rehearsal.open_stores(pool, market)
-        history = rehearsal.store_history(stores, market, period.first, start)
+        stores = open_stores(pool, market)
+        history = store_history(stores, market, period.first, start)
         content = market.provenance.content_hash
         model = trained_model(config, pool, stores.market_id, content, history.serve(start))
         gatherer = Gatherer(InProcessSource(exchange), history, stores.bars, stores.news, stores.linker, start)
@@ -156,7 +158,7 @@ def rehearse_in_process(config: Config, market: MarketData, period: Period) -> s
                 pause=time.sleep,
                 rearm_after_sessions=config.risk_rules.drawdown.rearm_after_sessions,
             )
-            sessions = rehearsal.sessions_of(market, period)
+            sessions = sessions_of(market, period)
             rehearsal._trade(desk, ledger, VirtualClock(start, exchange.advance), sessions, Notes())
             ledger.finish(start, {})
             return ledger.run_id

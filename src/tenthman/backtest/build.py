@@ -38,7 +38,7 @@ from tenthman.scheduler.desk.timeline import StepKind, session_steps
 from tenthman.scheduler.gathering.gather import link_items
 from tenthman.scheduler.gathering.scoring import Score, lexicon_scores
 from tenthman.scheduler.models.signal_model import ModelFrom, start_of
-from tenthman.scheduler.rehearsal.run import require_history, sessions_of
+from tenthman.scheduler.rehearsal.period import require_history, sessions_of
 
 LOOKS = (StepKind.MORNING, StepKind.AFTERNOON, StepKind.CLOSE)
 """Steps at which the desk asks for news."""

@@ -13,7 +13,7 @@ from tenthman.config import Config
 from tenthman.scheduler.clock import wall_now
 from tenthman.scheduler.committee.debates import Rungs
 from tenthman.scheduler.committee.holes import CycleHoles, asks_a_model, committee, quote_from, replayed, rules_alone
-from tenthman.scheduler.rehearsal.run import Stores
+from tenthman.scheduler.rehearsal.stores import Stores
 
 Committee = Literal["off", "tape", "on"]
 

@@ -37,7 +37,8 @@ from tenthman.domain.market import MarketData, Period
 from tenthman.news.storage import NewsStore
 from tenthman.scheduler.committee.holes import CycleHoles, nobody
 from tenthman.scheduler.gathering.gather import Gatherer
-from tenthman.scheduler.rehearsal.run import open_stores, rehearse
+from tenthman.scheduler.rehearsal.run import rehearse
+from tenthman.scheduler.rehearsal.stores import open_stores
 from tenthman.scheduler.storage import open_storage
 
 INSTANT = 1e-9

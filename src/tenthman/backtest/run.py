@@ -27,7 +27,9 @@ from tenthman.scheduler.clock import wall_now
 from tenthman.scheduler.desk.timeline import Step
 from tenthman.scheduler.gathering.scoring import open_scorer
 from tenthman.scheduler.models.signal_model import ModelFrom, scheduled_models
-from tenthman.scheduler.rehearsal.run import Stopwatch, Stores, open_stores, require_fresh_models, sessions_of
+from tenthman.scheduler.rehearsal.period import require_fresh_models, sessions_of
+from tenthman.scheduler.rehearsal.run import Stopwatch
+from tenthman.scheduler.rehearsal.stores import Stores, open_stores
 from tenthman.scheduler.storage import open_storage
 
 

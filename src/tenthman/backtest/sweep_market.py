@@ -21,7 +21,8 @@ from tenthman.domain.canonical import content_hash
 from tenthman.domain.market import MarketData, Period
 from tenthman.ml.trials import record_look, record_trial, trials
 from tenthman.scheduler.clock import wall_now
-from tenthman.scheduler.rehearsal.run import Stopwatch, Stores, open_stores
+from tenthman.scheduler.rehearsal.run import Stopwatch
+from tenthman.scheduler.rehearsal.stores import Stores, open_stores
 from tenthman.scheduler.storage import open_storage
 
 

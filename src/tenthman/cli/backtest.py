@@ -93,7 +93,7 @@ def chosen_history(
 ) -> "tuple[MarketData, Period]":
     """The market and the period that the options name, refused here if no model could be trained before it."""
     from tenthman.scheduler.gathering.markets import choose_market, choose_period
-    from tenthman.scheduler.rehearsal.run import require_fresh_models, require_history
+    from tenthman.scheduler.rehearsal.period import require_fresh_models, require_history
 
     if scenario != "default" and (first or last):
         raise ConfigError("`--scenario` names a period by itself; leave out --from and --to")

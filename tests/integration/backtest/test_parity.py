@@ -17,7 +17,7 @@ from tenthman.config import Config, DataQualityRules, with_sections
 from tenthman.domain.market import Period
 from tenthman.domain.order import TradingState
 from tenthman.scheduler.committee.holes import nobody
-from tenthman.scheduler.rehearsal.run import open_stores
+from tenthman.scheduler.rehearsal.stores import open_stores
 from tenthman.scheduler.storage import open_storage
 
 LATER = Period(first=date(2020, 3, 16), last=date(2020, 3, 25))

@@ -6,7 +6,7 @@ from tenthman_training import signal_settings
 
 from tenthman.domain.errors import ConfigError
 from tenthman.domain.market import Period
-from tenthman.scheduler.rehearsal.run import require_fresh_models
+from tenthman.scheduler.rehearsal.period import require_fresh_models
 
 MARKET = small_market({"A": [(10.0, 11.0, 9.0, 10.0)] * 30})
 PERIOD = Period(first=weekdays(30)[5], last=weekdays(30)[29])

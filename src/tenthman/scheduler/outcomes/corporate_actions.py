@@ -1,7 +1,9 @@
 """What a holding is paid and how many shares it becomes: dividends and splits, as a shadow goes through them."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -10,6 +12,7 @@ from tenthman.data.flags import FlagStore
 from tenthman.data.sources import ActionKind
 from tenthman.domain.market import MarketData
 from tenthman.domain.shares import ratio_of
+from tenthman.scheduler.record import Ending, Shadow
 
 Dividends = Callable[[str], Mapping[date, float]]
 """What a ticker pays, USD a share by ex-date."""
@@ -54,3 +57,28 @@ def stored_splits(flags: FlagStore) -> Splits:
         return found
 
     return ratio
+
+
+def in_new_shares(shadow: Shadow, ratio: Fraction) -> Shadow:
+    """`shadow` in shares of after a split."""
+    return replace(
+        shadow,
+        quantity=shadow.quantity * ratio.numerator / ratio.denominator,
+        limit_price=_over(shadow.limit_price, ratio),
+        stop_price=_over(shadow.stop_price, ratio),
+        target_price=_over(shadow.target_price, ratio),
+    )
+
+
+def as_decided(ending: Ending, ratio: Fraction) -> Ending:
+    """`ending` in prices of shares before a split."""
+    entry, left = ending.entry, ending.exit
+    return replace(
+        ending,
+        entry=None if entry is None else _over(entry, 1 / ratio),
+        exit=None if left is None else _over(left, 1 / ratio),
+    )
+
+
+def _over(price: Decimal, ratio: Fraction) -> Decimal:
+    return price * ratio.denominator / ratio.numerator

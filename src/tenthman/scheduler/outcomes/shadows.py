@@ -37,7 +37,14 @@ from tenthman.execution.fees import regulatory_fees
 from tenthman.features.technical import atr
 from tenthman.risk.arithmetic import trailed
 from tenthman.risk.numbers import OFF, rule_numbers
-from tenthman.scheduler.outcomes.corporate_actions import Dividends, Splits, no_dividends, no_splits
+from tenthman.scheduler.outcomes.corporate_actions import (
+    Dividends,
+    Splits,
+    as_decided,
+    in_new_shares,
+    no_dividends,
+    no_splits,
+)
 from tenthman.scheduler.record import Ending, Record, Sales, Shadow
 
 SHY = 0.0002
@@ -114,8 +121,8 @@ class ShadowMarket:
         ratio = self._splits(shadow.ticker, shadow.opened_session, self._session(-1)) if len(sessions) else Fraction(1)
         if ratio == 1:
             return self._ending(shadow, final=final)
-        ending = self._ending(_adjusted(shadow, ratio), final=final)
-        return None if ending is None else _as_decided(ending, ratio)
+        ending = self._ending(in_new_shares(shadow, ratio), final=final)
+        return None if ending is None else as_decided(ending, ratio)
 
     def _ending(self, shadow: Shadow, *, final: bool) -> Ending | None:
         sessions = self._panel.sessions
@@ -331,31 +338,6 @@ def settle_shadows(record: Record, market: ShadowMarket, at: datetime, *, final:
             record.end_shadow(shadow.decision_id, end, end.gained(shadow.quantity), at)
             ended += 1
     return ended
-
-
-def _adjusted(shadow: Shadow, ratio: Fraction) -> Shadow:
-    """`shadow` in shares of after a split."""
-    return replace(
-        shadow,
-        quantity=shadow.quantity * ratio.numerator / ratio.denominator,
-        limit_price=_over(shadow.limit_price, ratio),
-        stop_price=_over(shadow.stop_price, ratio),
-        target_price=_over(shadow.target_price, ratio),
-    )
-
-
-def _as_decided(ending: Ending, ratio: Fraction) -> Ending:
-    """`ending` in prices of shares before a split."""
-    entry, left = ending.entry, ending.exit
-    return replace(
-        ending,
-        entry=None if entry is None else _over(entry, 1 / ratio),
-        exit=None if left is None else _over(left, 1 / ratio),
-    )
-
-
-def _over(price: Decimal, ratio: Fraction) -> Decimal:
-    return price * ratio.denominator / ratio.numerator
 
 
 def _never(shadow: Shadow) -> Ending:

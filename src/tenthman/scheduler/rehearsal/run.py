@@ -18,26 +18,18 @@ from functools import partial
 from typing import Protocol
 from uuid import NAMESPACE_URL, uuid5
 
-import numpy as np
-
-from tenthman.config import Config, SignalModelSettings
+from tenthman.config import Config
 from tenthman.data.alpaca import AlpacaMarketSource
-from tenthman.data.bars import BarStore
 from tenthman.data.flags import FlagStore
-from tenthman.data.market import MarketHistory, known_at_close
-from tenthman.data.sources import ActionKind, CorporateAction
 from tenthman.db.anchors import ANCHORS
 from tenthman.db.pool import Pool
 from tenthman.domain.audit import RunKey
 from tenthman.domain.canonical import content_hash
-from tenthman.domain.errors import ConfigError
 from tenthman.domain.market import NEW_YORK, MarketData, Period, SessionHours
 from tenthman.domain.order import Book, TradingState
 from tenthman.exchange.process import ExchangeProcess
 from tenthman.execution.client import AlpacaBroker
 from tenthman.ml.inference import SignalModel
-from tenthman.ml.trials import record_ground
-from tenthman.news.linker import Linker
 from tenthman.news.storage import NewsStore
 from tenthman.scheduler.account.market_shares import MarketShares
 from tenthman.scheduler.account.share_watch import ShareWatch
@@ -47,12 +39,14 @@ from tenthman.scheduler.desk.intraday import run_step
 from tenthman.scheduler.desk.kill_switch import asked_by, switch_path
 from tenthman.scheduler.desk.orchestrator import Desk
 from tenthman.scheduler.desk.timeline import Step, StepKind, session_steps
-from tenthman.scheduler.gathering.gather import Gatherer, link_items
-from tenthman.scheduler.gathering.scoring import Score, lexicon_scores, open_scorer
+from tenthman.scheduler.gathering.gather import Gatherer
+from tenthman.scheduler.gathering.scoring import open_scorer
 from tenthman.scheduler.gathering.sight import GatheredSight
 from tenthman.scheduler.models.signal_model import retraining_sessions, start_of, trained_model
-from tenthman.scheduler.outcomes.corporate_actions import Dividends, dividends_of, no_dividends
+from tenthman.scheduler.outcomes.corporate_actions import Dividends
 from tenthman.scheduler.outcomes.shadows import settle_shadows, shadow_market
+from tenthman.scheduler.rehearsal.period import require_fresh_models, require_history, sessions_of
+from tenthman.scheduler.rehearsal.stores import Stores, open_stores, store_dividends, store_history
 from tenthman.scheduler.state.ledger import Interrupted, Ledger
 from tenthman.scheduler.storage import open_storage
 from tenthman.utils.logging import bind
@@ -73,17 +67,6 @@ class Rehearsed:
     run_id: str
     interrupted_before: tuple[Interrupted, ...]
     seconds: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stores:
-    """Where bars and headlines of one market are kept, and who links them."""
-
-    pool: Pool
-    market_id: str
-    bars: BarStore
-    news: NewsStore
-    linker: Linker
 
 
 @dataclass(slots=True)
@@ -222,7 +205,7 @@ def _parts(
         broker=AlpacaBroker(*address),
         gatherer=gatherer,
         holes=holes,
-        dividends=_dividends(config, stores, market),
+        dividends=store_dividends(config, stores, market),
         shares=MarketShares(FlagStore(stores.pool, stores.market_id), source, (), routine=None),
     )
 
@@ -245,85 +228,6 @@ def _desk(
         kill_switch=partial(asked_by, switch_path(config)),
         shares=ShareWatch(parts.shares),
     )
-
-
-def require_fresh_models(market: MarketData, period: Period, signal: SignalModelSettings) -> None:
-    """ConfigError when a model would expire within the period: then a live desk enters nothing, as no run does."""
-    count, most, every = len(sessions_of(market, period)), signal.expires_after_sessions, signal.retrain_sessions
-    if min(count, every or count) > most:
-        raise ConfigError(
-            f"`signal.retrain_sessions` in models.yaml must be at most {most} (`signal.expires_after_sessions`) for a "
-            f"period of {count} sessions, was {every or 'null'}: an expired model enters nothing"
-        )
-
-
-def sessions_of(market: MarketData, period: Period) -> tuple[SessionHours, ...]:
-    """The sessions of `period`; ConfigError when the market has none there."""
-    inside = tuple(
-        item for item in market.hours[: len(market.panel.sessions)] if period.first <= item.session <= period.last
-    )
-    if not inside:
-        raise ConfigError(f"the market has no session in {period.first}..{period.last}")
-    return inside
-
-
-def require_history(market: MarketData, period: Period, needed: int) -> None:
-    """ConfigError when fewer than `needed` sessions precede the period, so that no model could be trained."""
-    sessions = market.panel.sessions
-    held = int(np.searchsorted(sessions, np.datetime64(period.first, "D")))
-    if held >= needed:
-        return
-    way_out = f"begin after {sessions[needed]}" if needed < len(sessions) else "the whole market is too short"
-    raise ConfigError(
-        f"`--from` must leave at least {needed} sessions before it to train on (`signal.min_history_sessions` in "
-        f"models.yaml), {period.first} leaves {held}: {way_out}"
-    )
-
-
-def open_stores(pool: Pool, market: MarketData) -> Stores:
-    """The stores of `market`, which is entered in the database if it is new there."""
-    market_id = market.provenance.content_hash[:12]
-    bars = BarStore(pool, market_id)
-    bars.save_market(market.provenance, market.universe)
-    record_ground(pool, market_id, market.panel)
-    return Stores(
-        pool=pool,
-        market_id=market_id,
-        bars=bars,
-        news=NewsStore(pool, market_id),
-        linker=Linker(market.universe),
-    )
-
-
-def store_history(
-    stores: Stores, market: MarketData, first: date, start: datetime, score: Score = lexicon_scores
-) -> MarketHistory:
-    """Store bars of the sessions before `first` and headlines known before `start`; return them as history.
-
-    Bars are read back from PostgreSQL; headlines keep the archive's stamps, so that a run's knowledge does not depend
-    on which runs came before it.
-    """
-    rows = int(np.searchsorted(market.panel.sessions, np.datetime64(first, "D")))
-    past = market.panel.rows(0, rows)
-    closes = known_at_close(market)[:rows]
-    stores.bars.load_panel(past, closes)
-    known = link_items(stores.linker, [item for item in market.headlines if item.known_at < start], score)
-    stores.news.save(known)
-    return MarketHistory(past, closes, known, market.universe, market.hours)
-
-
-def _dividends(config: Config, stores: Stores, market: MarketData) -> Dividends:
-    """What the exchange will pay. It is kept with the market, so that a scorecard can be made again from the record."""
-    if not config.settings.rehearsal.dividends:
-        return no_dividends
-    paid = dividends_of(market)
-    actions = [
-        CorporateAction(ticker=ticker, ex_date=ex_date, kind=ActionKind.DIVIDEND, value=amount)
-        for ticker in market.panel.tickers
-        for ex_date, amount in paid(ticker).items()
-    ]
-    FlagStore(stores.pool, stores.market_id).save_actions(actions, "market", wall_now())
-    return paid
 
 
 def _exchange(config: Config, market: MarketData, period: Period, start: datetime) -> ExchangeProcess:
