@@ -58,6 +58,8 @@ def test_a_person_halts_a_run_and_arms_it_again(user_run: dict[str, Any], tenthm
     run_id = user_run["run_id"]
     halted = tenthman.told("halt", "--reason", "a test", "--run", run_id)
     assert halted == {"run": run_id, "state": "halted", "file": None}
+    too_late = tenthman("halt", "--flatten", "--run", run_id)
+    assert (too_late.code, "is halted and sells nothing; `tenthman rearm` comes first" in too_late.err) == (2, True)
     armed = tenthman.told("rearm", "--reason", "the test is over", "--run", run_id)
     assert armed == {"run": run_id, "state": "active", "file": None}
     assert tenthman.told("audit", "verify")["intact"] is True

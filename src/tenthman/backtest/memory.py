@@ -10,6 +10,7 @@ from tenthman.domain.market import NEW_YORK
 from tenthman.domain.opinion import Case
 from tenthman.domain.order import BrokerOrder, Fill, Purpose, Side, SizedOrder, TradingState
 from tenthman.domain.shares import ShareChange, split_quantity
+from tenthman.risk.figures import STATES
 from tenthman.scheduler.committee.demotion import evidence_of
 from tenthman.scheduler.record import (
     CommitteeKey,
@@ -283,8 +284,8 @@ class MemoryRecord:
         return bool(self.points) and self._peak is not None and self.points[-1].equity < self._peak
 
     def set_trading_state(self, state: TradingState, reason: str, changed_by: str, at: datetime) -> bool:
-        """Tighten the latch; False when it stands there already."""
-        if state is self.trading_state():
+        """Tighten the latch; False, and nothing moves, when it stands there already or more strictly."""
+        if STATES.index(state) <= STATES.index(self.trading_state()):
             return False
         self.states.append(StateChange(state=state, reason=reason, at=at))
         return True

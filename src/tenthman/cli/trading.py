@@ -25,6 +25,10 @@ class NoPaperRun(ConfigError):
     """There is no latch: no desk has traded an account yet."""
 
 
+class AlreadyHalted(ConfigError):
+    """The latch is tighter than what was asked for."""
+
+
 def trade_command(
     sessions: Annotated[int | None, typer.Option(min=1, help="Leave after so many sessions.")] = None,
     config_directory: ConfigOption = None,
@@ -55,10 +59,10 @@ def halt_command(
     path = None if run is not None else _pulled(config, state, reason)
     try:
         with _ledger(config, run) as ledger:
-            ledger.set_trading_state(state, reason, person(), wall_now())
+            _latch(ledger, state, reason)
             _show(ledger, as_json, path)
-    except ValueError as error:
-        raise ConfigError(f"{error}; `tenthman rearm` comes first") from error
+    except AlreadyHalted:
+        raise
     except (ConfigError, SetupError) as error:
         if path is None:
             raise
@@ -134,6 +138,13 @@ def _ledger(config: Config, run: str | None) -> "Iterator[Ledger]":
         if found is None:
             raise NoPaperRun("there is no paper run yet; name another run with --run")
         yield Ledger.attach(pool, found)
+
+
+def _latch(ledger: "Ledger", state: TradingState, reason: str) -> None:
+    """Set the latch. Raises AlreadyHalted where positions are to be closed, and nothing may be sold any more."""
+    ledger.set_trading_state(state, reason, person(), wall_now())
+    if state is TradingState.REDUCING and ledger.trading_state() is TradingState.HALTED:
+        raise AlreadyHalted(f"run {ledger.run_id} is halted and sells nothing; `tenthman rearm` comes first")
 
 
 def _show(ledger: "Ledger", as_json: bool, path: Path | None) -> None:

@@ -274,7 +274,7 @@ class Record(Protocol):
         ...
 
     def set_trading_state(self, state: TradingState, reason: str, changed_by: str, at: datetime) -> bool:
-        """Tighten the latch; False when it stands there already."""
+        """Tighten the latch; False, and nothing moves, when it stands there already or more strictly."""
         ...
 
     def rearm(self, reason: str, person: str, at: datetime) -> None:

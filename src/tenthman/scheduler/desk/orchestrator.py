@@ -191,9 +191,9 @@ def obey_kill_switch(desk: Desk, at: datetime) -> None:
 
 
 def set_state(desk: Desk, state: TradingState, reason: str, changed_by: str, at: datetime) -> None:
-    """Move the latch, and say so."""
-    desk.ledger.set_trading_state(state, reason, changed_by, at)
-    log.warning("trading state changed", state=state.value, reason=reason)
+    """Tighten the latch, and say so where it moved."""
+    if desk.ledger.set_trading_state(state, reason, changed_by, at):
+        log.warning("trading state changed", state=state.value, reason=reason)
 
 
 def question_of(desk: Desk, step: Step, slot: Slot) -> Question:

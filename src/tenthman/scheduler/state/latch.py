@@ -7,10 +7,10 @@ from tenthman.db.sql import load_queries
 from tenthman.domain.audit import EventKind
 from tenthman.domain.checks import require_text
 from tenthman.domain.order import TradingState
+from tenthman.risk.figures import STATES
 from tenthman.scheduler.state.run import Cursor, RunRecord
 
 _SQL = load_queries("tenthman.scheduler.state", "latch.sql")
-_STRICTNESS = {TradingState.ACTIVE: 0, TradingState.REDUCING: 1, TradingState.HALTED: 2}
 
 
 class LatchRecord(RunRecord):
@@ -37,13 +37,13 @@ class LatchRecord(RunRecord):
         return TradingState(row[0])
 
     def set_trading_state(self, state: TradingState, reason: str, changed_by: str, at: datetime) -> bool:
-        """Tighten the latch; False when it stands there already. ValueError for loosening it: `rearm` does that."""
+        """Tighten the latch; False, and nothing moves, when it stands there already or more strictly.
+
+        A person may halt at the instant at which a rule wants less. Only `rearm` loosens.
+        """
         with self._recording() as cursor:
             cursor.execute(_SQL["lock_run"], [self.run_id])
-            now = self._state(cursor)
-            if _STRICTNESS[state] < _STRICTNESS[now]:
-                raise ValueError(f"`state` must not be looser than {now.value} without a person, was {state.value}")
-            if state is now:
+            if STATES.index(state) <= STATES.index(self._state(cursor)):
                 return False
             write_state(cursor, self.run_id, state, reason, changed_by, at)
         return True
