@@ -75,10 +75,13 @@ def bars(
 
 
 def _from_file(config: Config, file: Path, minutes: int | None, basis: str, as_json: bool) -> None:
+    from tenthman.data.tables import ends_within_a_row
     from tenthman.data.universe import sp100
     from tenthman.scheduler.gathering.market_data import bring_in_file, bring_in_intraday_file
     from tenthman.scheduler.storage import open_storage
 
+    if ends_within_a_row(file):
+        say(f"{file}: the last row has no end of line; if the file was cut off, its last number is too short")
     with open_storage(config) as pool:
         if minutes is None:
             _show(bring_in_file(config, pool, sp100(), file, basis, wall_now()), as_json)
@@ -146,9 +149,9 @@ def _span(days: int | None, first: date | None, last: date | None) -> "Span":
 def _tickers(text: str, universe: "Universe", last: date) -> list[str]:
     """Tickers in the house's spelling: a share class may be written with a dot, a name be that of the day `last`."""
     from tenthman.data.tables import TICKER, TICKER_RULE
-    from tenthman.utils.symbols import from_wire
+    from tenthman.utils.symbols import from_any
 
-    names = sorted({from_wire(name.strip().upper()) for name in text.split(",") if name.strip()})
+    names = sorted({from_any(name.strip().upper()) for name in text.split(",") if name.strip()})
     strange = [name for name in names if not TICKER.fullmatch(name)]
     if strange or not names:
         raise ConfigError(f"`--tickers` {TICKER_RULE}, was {text!r}")

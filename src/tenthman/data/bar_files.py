@@ -25,6 +25,7 @@ from tenthman.data.tables import (
 from tenthman.domain.errors import DataCorrupt
 from tenthman.domain.market import FIELDS, Floats, Rename
 from tenthman.domain.spelling import AS_RELEASED, Spellings
+from tenthman.utils.symbols import from_any
 
 DAILY_COLUMNS = ("date", "ticker", *FIELDS)
 ADJUSTED = "adj_close"
@@ -47,13 +48,14 @@ def read_daily(
 ) -> DailyFile:
     """Daily bars by ticker (a security's latest name, but for those in `spellings`) and session, known at `seen_at`.
 
-    Columns date, ticker, open, high, low, close[, adj_close], volume; others are passed over, and `adj_close` must be
-    a price where it is there. Raises DataCorrupt naming file, row, column and value for a row that cannot be a bar,
-    a day that is no session, a second bar of a session, and a session that had not closed at `seen_at`.
+    Columns date, ticker (a share class with a dot, a slash or a dash), open, high, low, close[, adj_close], volume;
+    others are passed over, and `adj_close` must be a price where it is there. Raises DataCorrupt naming file, row,
+    column and value for a row that cannot be a bar, a day that is no session, a second bar of a session, and a session
+    that had not closed at `seen_at`.
     """
     source = _source(path, DAILY_COLUMNS)
     days = days_of(source, "date")
-    codes, tickers = under_latest_names(renames, *tickers_of(source), days)
+    codes, tickers = under_latest_names(renames, *tickers_of(source, from_any), days)
     codes, tickers = under_house_names(spellings, codes, tickers, days, str(path))
     fields = {name: floats_of(source, name) for name in FIELDS}
     check_prices(source, fields)
@@ -84,7 +86,7 @@ def read_intraday(
     source = _source(path, INTRADAY_COLUMNS)
     begins = instants_of(source, "time")
     days = (begins - BEHIND_UTC).astype("datetime64[D]")
-    codes, tickers = under_latest_names(renames, *tickers_of(source), days)
+    codes, tickers = under_latest_names(renames, *tickers_of(source, from_any), days)
     codes, tickers = under_house_names(spellings, codes, tickers, days, str(path))
     fields = {name: floats_of(source, name) for name in FIELDS}
     check_prices(source, fields)

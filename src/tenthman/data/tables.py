@@ -25,6 +25,9 @@ PRICES = ("open", "high", "low", "close")
 TICKER = re.compile(r"[A-Z0-9^][A-Z0-9.^-]{0,15}")
 TICKER_RULE = "must be 1 to 16 of A-Z, 0-9, '.', '-' and '^'"
 
+LEAST_PRICE, MOST_PRICE, MOST_VOLUME = 1e-6, 1e9, 1e15
+"""No share and no index lies outside: what does is damaged, and would overflow what is computed from it."""
+
 Mask = NDArray[np.bool_]
 Instants = NDArray[np.datetime64]
 
@@ -54,8 +57,8 @@ class Source:
 def read_table(path: Path) -> pa.Table:
     """A parquet or csv table; a csv's cells come as text, so that one of the wrong kind can be named with its row."""
     raw = read_bytes(path)
-    if path.suffix.lower() != ".csv":
-        return parquet_of(raw, str(path))
+    if (ending := path.suffix.lower()) != ".csv":
+        return parquet_of(raw, str(path) if ending == ".parquet" else f"{path} (a csv table's name must end in .csv)")
     header = next(csv.reader(text_of(raw, str(path)).splitlines()[:1]), [])
     options = pa_csv.ConvertOptions(
         column_types=dict.fromkeys(header, pa.string()), null_values=[""], strings_can_be_null=True
@@ -65,6 +68,11 @@ def read_table(path: Path) -> pa.Table:
         return pa_csv.read_csv(pa.BufferReader(raw), pa_csv.ReadOptions(use_threads=False), parsing, options)
     except pa.ArrowException as error:
         raise DataCorrupt(f"{path}: is not a readable csv table: {error}") from None
+
+
+def ends_within_a_row(path: Path) -> bool:
+    """Whether a csv table's last row has no end of line: it may be whole, or cut off within its last number."""
+    return path.suffix.lower() == ".csv" and not read_bytes(path).endswith((b"\n", b"\r"))
 
 
 def read_bytes(path: Path) -> bytes:
@@ -122,7 +130,9 @@ def instants_of(source: Source, name: str) -> Instants:
 
 
 def floats_of(source: Source, name: str) -> Floats:
-    cast = _cast(source, name, source.column(name), pa.float64(), "be a number")
+    column = source.column(name)
+    source.refuse(np.full(len(column), pa.types.is_boolean(column.type)), name, "be a number")
+    cast = _cast(source, name, column, pa.float64(), "be a number")
     values: Floats = cast.to_numpy(zero_copy_only=False).astype(np.float64)
     return values
 
@@ -160,17 +170,19 @@ def lists_of(source: Source, name: str) -> list[tuple[str, ...]]:
     return [tuple(str(value) for value in values) for values in flat]
 
 
-def tickers_of(source: Source) -> tuple[NDArray[np.intp], tuple[str, ...]]:
-    """Each row's place in the alphabetical tickers, and those."""
+def tickers_of(source: Source, spelled: Callable[[str], str] = str) -> tuple[NDArray[np.intp], tuple[str, ...]]:
+    """Each row's place in the alphabetical tickers, and those; `spelled` makes a ticker of what stands there."""
+    kind = source.column("ticker").type
+    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind)
+    source.refuse(np.full(source.table.num_rows, not (is_text or pa.types.is_null(kind))), "ticker", "be text")
     encoded = strings_of(source, "ticker").dictionary_encode()
-    names: list[str] = encoded.dictionary.to_pylist()
+    names = [spelled(name) for name in encoded.dictionary.to_pylist()]
     codes = encoded.indices.to_numpy(zero_copy_only=False)
     wrong = np.array([not TICKER.fullmatch(name) for name in names], dtype=np.bool_)
     source.refuse(wrong[codes], "ticker", TICKER_RULE.removeprefix("must "))
-    order = np.argsort(np.array(names))
-    place = np.empty(len(names), dtype=np.intp)
-    place[order] = np.arange(len(names))
-    return place[codes], tuple(names[index] for index in order)
+    tickers = sorted(set(names))
+    place = np.array([tickers.index(name) for name in names], dtype=np.intp)
+    return place[codes], tuple(tickers)
 
 
 def check_prices(source: Source, fields: Mapping[str, Floats]) -> None:
@@ -178,7 +190,10 @@ def check_prices(source: Source, fields: Mapping[str, Floats]) -> None:
         source.refuse(~np.isfinite(values), name, "be a finite number")
     for name in PRICES:
         source.refuse(fields[name] <= 0, name, "be above 0")
+        far = (fields[name] < LEAST_PRICE) | (fields[name] > MOST_PRICE)
+        source.refuse(far, name, f"lie in {LEAST_PRICE:g}..{MOST_PRICE:g} USD")
     source.refuse(fields["volume"] < 0, "volume", "be at least 0")
+    source.refuse(fields["volume"] > MOST_VOLUME, "volume", f"be at most {MOST_VOLUME:g}")
     source.refuse(fields["high"] < fields["low"], "high", "not be below `low`")
     for name in ("open", "close"):
         values = fields[name]

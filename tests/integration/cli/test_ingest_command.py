@@ -66,6 +66,9 @@ def test_a_users_file_is_stored_once_with_its_name_and_basis(
     assert "unchanged" in shown
     assert "file mine.csv, split-adjusted" in shown
     assert _stored(database) == 3
+    path.write_text(path.read_text(encoding="utf-8").rstrip(), encoding="utf-8")
+    _run("--file", path, "--json")
+    assert "the last row has no end of line; if the file was cut off" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
