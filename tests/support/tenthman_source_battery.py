@@ -4,12 +4,14 @@ A test class inherits SourceBattery and gives the `source` fixture: a source of 
 """
 
 import json
+import tarfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
@@ -69,7 +71,8 @@ class Wire(ThreadingHTTPServer):
     `nonsense`, where it is not None, is the answer to each question for Alpaca's bars. `turns`: the page after each
     ("" after the first), where pages are empty. `renamed`: old symbol, new symbol and day of Alpaca's name changes.
 
-    `refusals`: so many requests are refused with a 429 first. Alpaca's pages hold `page` rows each.
+    `recorded`: answers as they were recorded, by path. `refusals`: so many requests are refused with a 429 first.
+    Alpaca's pages hold `page` rows each.
     """
 
     daemon_threads = True
@@ -83,6 +86,7 @@ class Wire(ThreadingHTTPServer):
         self.nonsense: object = None
         self.turns: dict[str, str] = {}
         self.renamed: list[tuple[str, str, str]] = []
+        self.recorded: dict[str, object] = {}
         self.asked: list[tuple[str, dict[str, str]]] = []
 
     @property
@@ -92,6 +96,15 @@ class Wire(ThreadingHTTPServer):
     def rows(self, ticker: str, first: date, last: date) -> list[tuple[date, tuple[float, ...]]]:
         told = zip(DAYS, TRUTH.get(ticker, []), strict=False)
         return [(day, self.bend.get((ticker, day), row)) for day, row in told if first <= day <= last]
+
+
+def recorded(shared_data: Path, ending: str) -> Any:
+    """The recorded answer whose name ends so."""
+    with tarfile.open(shared_data / "api_recordings.tar.gz") as archive:
+        opened = archive.extractfile(next(name for name in archive.getnames() if name.endswith(ending)))
+        assert opened is not None
+        told = json.load(opened)
+    return told["response"]["bodyJson"] if "response" in told else told["body"]
 
 
 @contextmanager
@@ -138,6 +151,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.refusals:
             self.server.refusals -= 1
             return self._refuse()
+        if parts.path in self.server.recorded:
+            return self._reply(200, self.server.recorded[parts.path])
         if self.server.turns:
             following = self.server.turns[query.get("page_token", "")]
             empty = "bars" if parts.path == "/v2/stocks/bars" else "corporate_actions"

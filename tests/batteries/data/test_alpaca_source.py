@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from tenthman_exchange import SETTINGS, served
 from tenthman_markets import at, small_market
-from tenthman_source_battery import DAYS, IMPOSSIBLE_ROW, SEEN, TRUTH, SourceBattery, Wire, serving
+from tenthman_source_battery import DAYS, IMPOSSIBLE_ROW, SEEN, TRUTH, SourceBattery, Wire, recorded, serving
 
 from tenthman.data.alpaca import AlpacaMarketSource
 from tenthman.data.sources import ActionKind, CorporateAction
@@ -33,6 +35,7 @@ def wire(running: Wire) -> Iterator[Wire]:
     running.nonsense = None
     running.turns = {}
     running.renamed.clear()
+    running.recorded.clear()
 
 
 class TestAlpacaInRecordedForms(SourceBattery):
@@ -123,6 +126,31 @@ class TestAlpacaInRecordedForms(SourceBattery):
         assert found.tickers == ("AAA", "BRK-B")
         assert found.begins[:2].astype(str).tolist() == ["2020-01-06T14:30:00.000000", "2020-01-07T14:30:00.000000"]
         assert found.close[found.codes == 0].tolist() == [row[3] for row in TRUTH["AAA"]]
+
+    @pytest.mark.shared_data
+    def test_the_bodies_of_alpaca_pys_own_tests_are_read(self, wire: Wire, shared_data: Path) -> None:
+        source, span = _source(wire), (date(2022, 3, 9), date(2023, 12, 29))
+
+        def served_as(path: str, ending: str) -> None:
+            wire.recorded[path] = {**recorded(shared_data, ending), "next_page_token": None}
+
+        served_as("/v2/stocks/bars", "test_historical_stock_data_03.json")
+        bars = source.daily(["AAPL", "TSLA"], *span, SEEN).bars
+        assert [(bar.ticker, bar.session, bar.close) for bar in bars] == [
+            ("AAPL", span[0], 162.95),
+            ("TSLA", span[0], 858.97),
+        ]
+        served_as("/v2/stocks/bars", "test_historical_stock_data_05.json")
+        assert source.daily(["AAPL"], *span, SEEN).bars == ()
+        served_as("/v1/corporate-actions", "test_corporate_actions_01.json")
+        assert {action.kind for action in source.actions(["FCF"], *span)} == set(ActionKind)
+        assert source.renames(*span) == (Rename(old="BSAQ", new="VFS", on=date(2023, 8, 15)),)
+        served_as("/v2/stocks/trades/latest", "test_historical_stock_data_13.json")
+        assert source.latest_prices(["AAPL", "TSLA"]) == {"AAPL": Decimal("161.2958"), "TSLA": Decimal("720.19")}
+        served_as("/v1beta1/news", "test_historical_news_data_02.json")
+        later = datetime(2026, 1, 1, tzinfo=UTC)
+        (story,) = source.news(SEEN, later, later)
+        assert (story.id, story.source) == ("alpaca:41799100", "benzinga")
 
 
 @pytest.fixture(scope="module")

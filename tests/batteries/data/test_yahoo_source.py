@@ -1,11 +1,13 @@
 """Yahoo through yfinance keeps the promise of every source, in recorded forms."""
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
-from tenthman_source_battery import DAYS, IMPOSSIBLE_ROW, SEEN, SourceBattery, Wire, serving, session_to
+from tenthman_source_battery import DAYS, IMPOSSIBLE_ROW, SEEN, SourceBattery, Wire, recorded, serving, session_to
 
+from tenthman.data.calendar import sessions_between
 from tenthman.data.sources import ActionKind, CorporateAction
 from tenthman.data.yahoo import YahooSource
 from tenthman.domain.errors import BrokerUnavailable
@@ -56,6 +58,23 @@ class TestYahooInRecordedForms(SourceBattery):
         assert source.actions(["AAA", "BRK-B"], *DAYS) == (
             CorporateAction(ticker="AAA", ex_date=DAYS[1], kind=ActionKind.SPLIT, value=4.0),
             CorporateAction(ticker="BRK-B", ex_date=DAYS[0], kind=ActionKind.DIVIDEND, value=0.5),
+        )
+
+    @pytest.mark.shared_data
+    def test_an_answer_that_was_recorded_from_yahoo_comes_number_by_number(
+        self, wire: Wire, source: YahooSource, shared_data: Path
+    ) -> None:
+        body = recorded(shared_data, "chart-AAPL-2020-08-31-to-2020-11-07.json")
+        wire.recorded["/v8/finance/chart/AAPL"] = body
+        told = body["chart"]["result"][0]["indicators"]["quote"][0]
+        span = date(2020, 8, 31), date(2020, 11, 6)
+        bars = source.daily(["AAPL"], *span, SEEN).bars
+        assert [bar.session for bar in bars] == [item.session for item in sessions_between(*span)]
+        for name in ("open", "high", "low", "close", "volume"):
+            assert [getattr(bar, name) for bar in bars] == told[name]
+        assert source.actions(["AAPL"], *span) == (
+            CorporateAction(ticker="AAPL", ex_date=span[0], kind=ActionKind.SPLIT, value=4.0),
+            CorporateAction(ticker="AAPL", ex_date=span[1], kind=ActionKind.DIVIDEND, value=0.205),
         )
 
 
