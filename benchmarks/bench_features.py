@@ -1,50 +1,125 @@
-"""CPU seconds and memory of every technical feature of a whole panel, one thread, beside TA-Lib's of the same bars."""
+"""CPU seconds and memory of every technical feature of a whole panel, and of its ranks, one thread, beside TA-Lib's."""
 
 import resource
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import talib
 
+from tenthman.domain.features import FeaturePanel
 from tenthman.domain.market import FIELDS, Floats, Panel
 from tenthman.features.scaling import ranked
 from tenthman.features.technical import technical
+from tenthman.features.windows import Mask
 
-ROUNDS = 5
+ROUNDS = 7
 SESSIONS = 2_520
 FEW, MANY = 100, 1_000
 
+Work = tuple[str, int]
+"""What is done, for how many tickers."""
+
 
 def main() -> None:
-    """Print median seconds of 100 tickers, the ratio to TA-Lib, the cost of 1,000 against 100, and peak memory.
+    """Print seconds of features and their ranks for 100 and for 1,000 tickers, measured in turn so that both see the
+    same machine, what 1,000 cost against 100, the ratio to TA-Lib, and peak memory.
 
-    What is timed has been called before: the first call of a process also reads the machine code, and waits for memory.
+    What is timed has been called before: the first call of a process also reads the machine code. The seconds that the
+    operating system takes to find and clear memory are told apart: they hang on the machine, and on what ran before.
     """
-    panel = made_up(FEW)
-    index = panel.tickers[0]
-    technical(panel, index)
-    features = technical(panel, index)
-    mine = _median(lambda: technical(panel, index))
-    theirs = _median(lambda: talib_loop(panel))
-    cells = SESSIONS * FEW
-    print(f"technical: {FEW} tickers x {SESSIONS} sessions, median {mine:.3f} s, {cells / mine:,.0f} ticker-sessions/s")
-    print(f"TA-Lib, a ticker at a time: {theirs:.3f} s; ratio {mine / theirs:.2f}")
-    among = np.broadcast_to(np.array(panel.tickers) != index, features.values.shape[:2])
-    spent = _median(lambda: ranked(features, among))
-    print(f"ranked: median {spent:.3f} s, {cells / spent:,.0f} ticker-sessions/s")
+    few = made_up(FEW)
+    Market.of(few).ranks()
     large = made_up(MANY)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    output = technical(large, index).values.nbytes
-    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
-    took, waited = _median_and_system(lambda: technical(large, index))
-    wide = technical(large, index)
-    everyone = np.broadcast_to(np.array(large.tickers) != index, wide.values.shape[:2])
-    sorted_in = _median(lambda: ranked(wide, everyone))
+    memory = peak_of(large)
+    sizes = {FEW: Market.of(few), MANY: Market.of(large)}
+    works = {(name, size): work for size, market in sizes.items() for name, work in market.works().items()}
+    works["TA-Lib, a ticker at a time", FEW] = lambda: talib_loop(few)
+    spent = in_turn(works)
+    for (name, size), (own, system) in spent.items():
+        print(
+            f"{name}, {size} tickers: best {min(own):.3f} s, median {np.median(own):.3f} s, "
+            f"{SESSIONS * size / min(own):,.0f} ticker-sessions/s; the operating system {np.median(system):.3f} s more"
+        )
+    for name in sizes[FEW].works():
+        times = _times(spent[name, MANY], spent[name, FEW])
+        print(f"{name}: {MANY} tickers take {times} of {FEW}")
+    print(f"technical takes {_times(spent['technical', FEW], spent['TA-Lib, a ticker at a time', FEW])} of TA-Lib")
     print(
-        f"{MANY} tickers: {took:.3f} s, {took / mine:.1f} times {FEW}, of which {waited:.3f} s are the operating "
-        f"system's for the memory; peak memory {peak / output:.2f} times the output; ranked: {sorted_in:.3f} s, "
-        f"{sorted_in / spent:.1f} times {FEW} (a rank sorts the tickers of its session)"
+        f"peak memory of {MANY} tickers: " + ", ".join(f"{name} {size:.2f} times the output" for name, size in memory)
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Market:
+    """Bars, their features, and who is ranked: all but the index."""
+
+    panel: Panel
+    features: FeaturePanel
+    among: Mask
+
+    @classmethod
+    def of(cls, panel: Panel) -> "Market":
+        """With its features computed."""
+        among = np.broadcast_to(np.array(panel.tickers) != panel.tickers[0], panel.close.shape)
+        return cls(panel=panel, features=technical(panel, panel.tickers[0]), among=among)
+
+    def levels(self) -> FeaturePanel:
+        """The technical features."""
+        return technical(self.panel, self.panel.tickers[0])
+
+    def ranks(self) -> FeaturePanel:
+        """The ranks of features that are there already."""
+        return ranked(self.features, self.among)
+
+    def whole(self) -> tuple[FeaturePanel, FeaturePanel]:
+        """Both."""
+        levels = self.levels()
+        return levels, ranked(levels, self.among)
+
+    def works(self) -> dict[str, Callable[[], object]]:
+        """What is timed."""
+        return {"technical": self.levels, "ranks": self.ranks, "both": self.whole}
+
+
+def in_turn(works: dict[Work, Callable[[], object]]) -> dict[Work, tuple[list[float], list[float]]]:
+    """CPU seconds of each of `works` and of the operating system for it, all of them once a round; few tickers as
+    often as makes them many."""
+    spent: dict[Work, tuple[list[float], list[float]]] = {work: ([], []) for work in works}
+    for _ in range(ROUNDS):
+        for (name, size), work in works.items():
+            calls = MANY // size
+            work()
+            before = resource.getrusage(resource.RUSAGE_SELF)
+            for _ in range(calls):
+                work()
+            after = resource.getrusage(resource.RUSAGE_SELF)
+            own, system = spent[name, size]
+            own.append((after.ru_utime - before.ru_utime) / calls)
+            system.append((after.ru_stime - before.ru_stime) / calls)
+    return spent
+
+
+def _times(these: tuple[list[float], list[float]], those: tuple[list[float], list[float]]) -> str:
+    own = np.median(these[0]) / np.median(those[0])
+    together = np.median(np.add(*these)) / np.median(np.add(*those))
+    return (
+        f"{min(these[0]) / min(those[0]):.2f} times the best (medians {own:.2f}, with the operating system's "
+        f"{together:.2f})"
+    )
+
+
+def peak_of(panel: Panel) -> list[tuple[str, float]]:
+    """By how much the features of `panel`, then these and their ranks, raise peak memory, in sizes of the output."""
+    before = _peak()
+    market = Market.of(panel)
+    technical_only = _peak() - before
+    both = market.features.values.nbytes + market.ranks().values.nbytes
+    return [("technical", technical_only / market.features.values.nbytes), ("with ranks", (_peak() - before) / both)]
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def made_up(count: int) -> Panel:
@@ -63,7 +138,8 @@ def talib_loop(panel: Panel) -> Floats:
     """The same features but for the index's two, a ticker at a time, as (tickers, features, sessions)."""
     made = np.empty((len(panel.tickers), 20, SESSIONS))
     for column, out in enumerate(made):
-        _talib_ticker(*(np.ascontiguousarray(getattr(panel, name)[:, column]) for name in FIELDS), out)
+        opened, high, low, close, volume = (np.ascontiguousarray(getattr(panel, name)[:, column]) for name in FIELDS)
+        _talib_ticker(opened, high, low, close, volume, out)
     return made
 
 
@@ -93,22 +169,6 @@ def _talib_ticker(opened: Floats, high: Floats, low: Floats, close: Floats, volu
     out[18] = close / talib.MAX(high, 252) - 1.0
     lowest = talib.MIN(low, 20)
     out[19] = (close - lowest) / (talib.MAX(high, 20) - lowest)
-
-
-def _median(work: Callable[[], object]) -> float:
-    return _median_and_system(work)[0]
-
-
-def _median_and_system(work: Callable[[], object]) -> tuple[float, float]:
-    """CPU seconds of the middle round, and how many of them were the operating system's."""
-    spent = []
-    for _ in range(ROUNDS):
-        before = resource.getrusage(resource.RUSAGE_SELF)
-        work()
-        after = resource.getrusage(resource.RUSAGE_SELF)
-        system = after.ru_stime - before.ru_stime
-        spent.append((system + after.ru_utime - before.ru_utime, system))
-    return sorted(spent)[ROUNDS // 2]
 
 
 if __name__ == "__main__":

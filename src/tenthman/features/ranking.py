@@ -26,6 +26,7 @@ Bits = NDArray[np.uint64]
 Counts = NDArray[np.int32]
 Flags = NDArray[np.bool_]
 Places = NDArray[np.int64]
+Room = tuple[Bits, Counts, Counts, Places, Counts]
 
 
 @_COMPILER.entrance
@@ -41,23 +42,22 @@ def fill_ranks(values: Floats, among: Flags, out: Floats, left: Places) -> int:
     mine, ends = np.empty((features, tickers // 16 * 16 + 24)), np.empty((2, features))
     words = WORDS_EACH * tickers + 1
     bits, below = np.empty(words, dtype=np.uint64), np.empty(words, dtype=np.int32)
-    cells, twice = np.empty(tickers, dtype=np.int32), np.empty(tickers, dtype=np.int32)
-    met = np.empty(MOST_COMPARED + 1, dtype=np.int64)
+    cells, met = np.empty(tickers, dtype=np.int32), np.empty(MOST_COMPARED + 1, dtype=np.int64)
+    room = bits, below, cells, met, np.empty(MOST_COMPARED, dtype=np.int32)
     count = 0
     for session in range(sessions):
         members = gather(values[session], among[session], mine, ends, held)
         for feature in range(features):
             row = mine[feature, :members]
-            lowest, highest = ends[0, feature], ends[1, feature]
             if held[feature] < 2:
                 row[:] = NAN
-            elif lowest == highest:
+            elif ends[0, feature] == ends[1, feature]:
                 share(row, held[feature])
-            elif not place(row, lowest, highest, bits, below, cells, twice, met):
+            elif not place(row, held[feature], (ends[0, feature], ends[1, feature]), room):
                 left[count] = session * features + feature
                 count += 1
             else:
-                divide(twice, held[feature], row)
+                divide(cells, held[feature], row)
         scatter(mine, among[session], out[session])
     return count
 
@@ -85,13 +85,13 @@ def gather(values: Floats, among: Flags, mine: Floats, ends: Floats, held: Place
 
 
 @_COMPILER.inner
-def place(
-    row: Floats, lowest: float, highest: float, bits: Bits, below: Counts, cells: Counts, twice: Counts, met: Places
-) -> bool:
-    """`twice`: the first and the last place of the value's equals in `row`, added; anything for NaN. False, without
-    an answer, when the span is no number to divide by or too many values meet in one cell.
+def place(row: Floats, held: int, ends: tuple[float, float], room: Room) -> bool:
+    """The first and the last place of each value's equals in `row`, added, in `room`; anything for NaN. False, without
+    an answer, when the span is no number to divide by or too many values meet in one cell. `held`: who is no NaN.
     """
+    bits, below, cells, met, own = room
     words = WORDS_EACH * row.size
+    lowest, highest = ends
     scale = (WORD * words - 1) / (highest - lowest)
     if not scale < np.inf or scale == 0.0:
         return False
@@ -115,24 +115,23 @@ def place(
         total += np.int32(ones(bits[word]))
     for column in range(row.size):
         word, bit = cells[column] >> SHIFT, np.uint64(1) << np.uint64(cells[column] & (WORD - 1))
-        twice[column] = 2 * (below[word] + np.int32(ones(bits[word] & (bit - np.uint64(1)))))
-    compare(row, met[:meeting], cells, twice)
+        cells[column] = 2 * (below[word] + np.int32(ones(bits[word] & (bit - np.uint64(1)))))
+    compare(row, held, met[:meeting], own, cells)
     return True
 
 
 @_COMPILER.inner
-def compare(row: Floats, met: Places, room: Counts, twice: Counts) -> None:
+def compare(row: Floats, held: int, met: Places, room: Counts, twice: Counts) -> None:
     """`twice` made right, where no cell counts for the values of `met`: these were met by another in theirs."""
     for number in range(met.size):
         value = row[met[number]]
-        lower, equal = np.int32(0), np.int32(0)
+        total = np.int32(0)
         for column in range(row.size):
-            other = row[column]
-            same = np.int32(other == value)
-            lower += np.int32(other < value)
-            equal += same
-            twice[column] += 2 * np.int32(value < other) + same
-        room[number] = 2 * lower + equal - 1
+            # Two for a value above, one for an equal: what is missing of two for each is this value's own.
+            above = np.int32(row[column] > value) + np.int32(row[column] >= value)
+            twice[column] += above
+            total += above
+        room[number] = 2 * held - 1 - total
     for number in range(met.size):
         twice[met[number]] = room[number]
 
