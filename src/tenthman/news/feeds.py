@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import structlog
 from psycopg import Connection
@@ -20,8 +19,8 @@ from psycopg_pool import ConnectionPool
 from tenthman.db.sql import load_queries
 from tenthman.domain.errors import DataError
 from tenthman.domain.news import NewsItem
+from tenthman.news.bounded_parser import parse_within
 from tenthman.news.fetcher import FeedFetcher, NotServed
-from tenthman.news.parser import parse_feed
 
 log = structlog.get_logger(__name__)
 
@@ -138,7 +137,7 @@ class FeedReader:
         )
         if answer.body is None:
             return replace(fresh, outcome="unchanged"), ()
-        parsed = parse_feed(answer.body, source=feed.address, seen_at=seen_at, default_zone=ZoneInfo(feed.zone))
+        parsed = parse_within(answer.body, source=feed.address, seen_at=seen_at, zone=feed.zone)
         items = tuple(replace(item, id=f"feed:{item.id}") for item in parsed if item.published_at > seen_at - TOO_OLD)
         outcome = f"{len(parsed)} items" if parsed else "empty: a feed without a single item"
         return replace(fresh, outcome=outcome), items

@@ -6,7 +6,6 @@ and on bytes after decompression, a conditional request when the feed was fetche
 requests to one host.
 """
 
-import ipaddress
 import random
 import socket
 import threading
@@ -20,10 +19,13 @@ from typing import Any, Self
 import httpx
 
 from tenthman.domain.errors import DataCorrupt, DataMissing
-
-Resolver = Callable[[str], Sequence[str]]
+from tenthman.news.addresses import Resolver, is_public, resolve, within
 
 MAX_REDIRECTS = 3
+MAX_ADDRESSES = 3
+VALIDATOR_CAP = 1_000
+GZIP = 16 + zlib.MAX_WBITS
+GZIP_MARK = b"\x1f"
 PERMANENT = frozenset({301, 308})
 MOVED = PERMANENT | {302, 303, 307}
 
@@ -65,12 +67,6 @@ class FetchedFeed:
     last_modified: str | None
 
 
-def resolve(host: str) -> tuple[str, ...]:
-    """The addresses of `host` by the system's resolver; OSError when there are none."""
-    found = socket.getaddrinfo(host, 443, type=socket.SOCK_STREAM)
-    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
 class FeedFetcher:
     """Fetches feeds one at a time. Close it, or use it as a context manager."""
 
@@ -87,11 +83,10 @@ class FeedFetcher:
         self._limits = limits
         self._resolver = resolver
         self._sleep = sleep
-        self._asked: dict[str, float] = {}
+        self._asked: dict[bytes, float] = {}
         self._random = random.Random()  # noqa: S311 -- spreads requests, keeps no secret
         self._client = httpx.Client(
             transport=transport,
-            timeout=httpx.Timeout(limits.read_s, connect=limits.connect_s),
             headers={"User-Agent": user_agent, "Accept-Encoding": "gzip", "Accept": "application/rss+xml, */*;q=0.5"},
             follow_redirects=False,
             trust_env=False,
@@ -117,12 +112,11 @@ class FeedFetcher:
         bytes, an encoding other than gzip).
         """
         conditions = {"If-None-Match": etag, "If-Modified-Since": last_modified}
-        # A validator is the server's own text: what could not be sent back is left out, and the feed comes whole.
-        headers = {name: value for name, value in conditions.items() if value is not None and value.isascii()}
+        headers = {name: value for name, value in conditions.items() if value is not None and _can_be_sent(value)}
         here, home, settled = _parse(url, None), url, True
         deadline = time.monotonic() + self._limits.total_s
         for _ in range(MAX_REDIRECTS + 1):
-            deadline += self._pace(here.host)
+            deadline += self._pace(here.raw_host)
             answer = self._ask(here, headers, deadline)
             if answer.location is None:
                 kept = answer.body is None
@@ -140,29 +134,43 @@ class FeedFetcher:
     def _ask(self, url: httpx.URL, headers: dict[str, str], deadline: float) -> "_Answer":
         if time.monotonic() > deadline:
             raise DataMissing(f"{url}: must answer in {self._limits.total_s} s, was still redirecting")
-        address = self._public_address(url, deadline)
-        pinned = url.copy_with(host=address)
-        name = url.raw_host.decode("ascii")
+        addresses = self._public_addresses(url, deadline)
         watch = _Watch()
         alarm = threading.Timer(max(0.0, deadline - time.monotonic()), watch.shut)
         alarm.daemon = True
         alarm.start()
         try:
-            with self._client.stream(
-                "GET",
-                pinned,
-                headers={**headers, "Host": name},
-                extensions={"sni_hostname": name, "trace": watch.trace},
-            ) as response:
-                return self._read(url, response, deadline)
+            for address in addresses[:-1]:
+                with suppress(httpx.ConnectError, httpx.ConnectTimeout):
+                    return self._ask_at(address, url, headers, deadline, watch)
+            return self._ask_at(addresses[-1], url, headers, deadline, watch)
         except httpx.HTTPError as error:
             if time.monotonic() > deadline:
                 raise DataMissing(f"{url}: must answer in {self._limits.total_s} s, was still sending") from error
             raise DataMissing(f"{url}: did not answer: {type(error).__name__}: {error}") from error
+        except (httpx.InvalidURL, ValueError) as error:  # httpx reads the address that a redirect leads to
+            raise DataCorrupt(f"{url}: must lead on to an address: {error}") from error
         finally:
             alarm.cancel()
 
-    def _pace(self, host: str) -> float:
+    def _ask_at(
+        self, address: str, url: httpx.URL, headers: dict[str, str], deadline: float, watch: "_Watch"
+    ) -> "_Answer":
+        with self._client.stream(
+            "GET",
+            url.copy_with(host=address),
+            headers={**headers, "Host": url.netloc.decode("ascii")},
+            timeout=self._time_left(deadline),
+            extensions={"sni_hostname": url.raw_host.decode("ascii"), "trace": watch.trace},
+        ) as response:
+            return self._read(url, response, deadline, conditional=bool(headers))
+
+    def _time_left(self, deadline: float) -> httpx.Timeout:
+        """No single wait, that of connecting or shaking hands among them, goes beyond the deadline."""
+        left = max(0.01, deadline - time.monotonic())
+        return httpx.Timeout(min(self._limits.read_s, left), connect=min(self._limits.connect_s, left))
+
+    def _pace(self, host: bytes) -> float:
         """Wait until `host` may be asked again; returns the seconds waited, which count against no limit."""
         now = time.monotonic()
         ready = self._asked.get(host, now)
@@ -172,54 +180,56 @@ class FeedFetcher:
         self._asked[host] = max(ready, now) + self._limits.pause_s * (1.0 + 0.5 * self._random.random())
         return waited
 
-    def _read(self, url: httpx.URL, response: httpx.Response, deadline: float) -> "_Answer":
-        validators = (response.headers.get("etag"), response.headers.get("last-modified"))
+    def _read(self, url: httpx.URL, response: httpx.Response, deadline: float, *, conditional: bool) -> "_Answer":
+        validators = (_validator(response, "etag"), _validator(response, "last-modified"))
         status = response.status_code
         if status in MOVED and "location" in response.headers:
             return _Answer(status, response.headers["location"], None, *validators)
-        if status == httpx.codes.NOT_MODIFIED:
+        if status == httpx.codes.NOT_MODIFIED and conditional:
             return _Answer(status, None, None, *validators)
         if status != httpx.codes.OK:
             told = response.headers.get("retry-after")
-            raise NotServed(f"{url}: the status must be 200 or 304, was {status}", status=status, retry_after=told)
+            expected = "200 or 304" if conditional else "200"
+            raise NotServed(f"{url}: the status must be {expected}, was {status}", status=status, retry_after=told)
         body = b"".join(self._bounded(url, response, deadline))
         return _Answer(status, None, body, *validators)
 
     def _bounded(self, url: httpx.URL, response: httpx.Response, deadline: float) -> Iterator[bytes]:
         """The body in pieces, decompressed here, so that a small answer cannot unfold into a large one uncounted."""
-        encoding = response.headers.get("content-encoding", "identity").lower()
+        encoding = response.headers.get("content-encoding", "").lower() or "identity"
         if encoding not in ("identity", "gzip", "x-gzip"):
             raise DataCorrupt(f"{url}: the content encoding must be gzip or none, was {encoding!r}")
-        inflater = None if encoding == "identity" else zlib.decompressobj(wbits=31)
-        room = self._limits.max_bytes
+        inflater = None if encoding == "identity" else _Inflater(url)
+        room = received = self._limits.max_bytes
         for raw in response.iter_raw():
             if time.monotonic() > deadline:
                 raise DataMissing(f"{url}: must answer in {self._limits.total_s} s, was still sending")
-            piece = raw if inflater is None else _inflate(url, inflater, raw, room + 1)
+            piece = raw if inflater is None else inflater.inflate(raw, room)
             room -= len(piece)
-            if room < 0:
+            received -= len(raw)
+            if min(room, received) < 0:
                 raise DataCorrupt(f"{url}: must have at most {self._limits.max_bytes} bytes, had more")
             yield piece
-        if inflater is not None and not inflater.eof:
+        if inflater is not None and not inflater.ended:
             raise DataMissing(f"{url}: the compressed answer was cut off")
 
-    def _public_address(self, url: httpx.URL, deadline: float) -> str:
-        if url.scheme != "https" or url.port not in (None, 443) or url.userinfo or not url.host:
+    def _public_addresses(self, url: httpx.URL, deadline: float) -> Sequence[str]:
+        if url.scheme != "https" or url.port not in (None, 443) or url.userinfo or not url.raw_host:
             raise DataCorrupt(f"{url}: a feed must have an https address without user or port")
         try:
-            addresses = _within(lambda: self._resolver(url.raw_host.decode("ascii")), deadline)
+            addresses = within(lambda: self._resolver(url.raw_host.decode("ascii")), deadline)
         except TimeoutError as error:
             raise DataMissing(
                 f"{url}: must answer in {self._limits.total_s} s, was still looking up the host"
             ) from error
-        except (OSError, UnicodeError) as error:
+        except (OSError, ValueError) as error:
             raise DataMissing(f"{url}: the host has no address: {error}") from error
         if not addresses:
             raise DataMissing(f"{url}: the host has no address")
         for address in addresses:
-            if not _is_public(address):
+            if not is_public(address):
                 raise DataCorrupt(f"{url}: must lead to a public address, leads to {address}")
-        return addresses[0]
+        return addresses[:MAX_ADDRESSES]
 
 
 class _Watch:
@@ -255,27 +265,6 @@ class _Watch:
                 socket.socket.shutdown(opened, socket.SHUT_RDWR)
 
 
-def _within(call: Callable[[], Sequence[str]], deadline: float) -> Sequence[str]:
-    """What `call` returns or raises; TimeoutError when it is not done by `deadline` (the system offers no time-out)."""
-    done: list[Sequence[str]] = []
-    failed: list[OSError | UnicodeError] = []
-
-    def run() -> None:
-        try:
-            done.append(call())
-        except (OSError, UnicodeError) as error:  # the second where a label of the name is too long
-            failed.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(max(0.0, deadline - time.monotonic()))
-    if failed:
-        raise failed[0]
-    if not done:
-        raise TimeoutError("the look-up took too long")
-    return done[0]
-
-
 @dataclass(frozen=True, slots=True)
 class _Answer:
     status: int
@@ -285,11 +274,42 @@ class _Answer:
     last_modified: str | None
 
 
-def _inflate(url: httpx.URL, inflater: "zlib._Decompress", raw: bytes, room: int) -> bytes:
-    try:
-        return inflater.decompress(raw, room)
-    except zlib.error as error:
-        raise DataCorrupt(f"{url}: the compressed answer is damaged: {error}") from error
+def _validator(response: httpx.Response, name: str) -> str | None:
+    told = response.headers.get(name)
+    return told if told is not None and _can_be_sent(told) else None
+
+
+def _can_be_sent(validator: str) -> bool:
+    """It is the server's own text: what could not be sent back is left out, and the feed comes whole."""
+    return validator.isascii() and validator.isprintable() and 0 < len(validator) <= VALIDATOR_CAP
+
+
+class _Inflater:
+    """Unfolds gzip, of one member or several, and never more than is asked for and one byte."""
+
+    def __init__(self, url: httpx.URL) -> None:
+        self._url = url
+        self._member = zlib.decompressobj(wbits=GZIP)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last member is complete."""
+        return self._member.eof
+
+    def inflate(self, raw: bytes, room: int) -> bytes:
+        """What `raw` unfolds to, at most `room` + 1 bytes of it; DataCorrupt when it is damaged."""
+        unfolded = b""
+        try:
+            while raw and len(unfolded) <= room:
+                if self._member.eof:
+                    if not raw.startswith(GZIP_MARK):
+                        break  # padding
+                    self._member = zlib.decompressobj(wbits=GZIP)
+                unfolded += self._member.decompress(raw, room + 1 - len(unfolded))
+                raw = self._member.unused_data
+        except zlib.error as error:
+            raise DataCorrupt(f"{self._url}: the compressed answer is damaged: {error}") from error
+        return unfolded
 
 
 def _parse(text: str, base: httpx.URL | None) -> httpx.URL:
@@ -297,18 +317,3 @@ def _parse(text: str, base: httpx.URL | None) -> httpx.URL:
         return httpx.URL(text) if base is None else base.join(text)
     except (httpx.InvalidURL, ValueError, UnicodeError) as error:
         raise DataCorrupt(f"{text[:200]!r} must be an address: {error}") from None
-
-
-# IPv6 ranges that carry an IPv4 address inside, which could be a private one.
-_TUNNELS = tuple(
-    map(ipaddress.IPv6Network, ("2002::/16", "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "::ffff:0:0/96"))
-)
-
-
-def _is_public(address: str) -> bool:
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    tunnelled = isinstance(parsed, ipaddress.IPv6Address) and any(parsed in network for network in _TUNNELS)
-    return parsed.is_global and not parsed.is_multicast and not tunnelled

@@ -8,19 +8,16 @@ feeds, and the last entry of a feed that was cut off.
 import hashlib
 import io
 import re
-from calendar import timegm
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
-from email.utils import parsedate
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import feedparser
 
 from tenthman.domain.checks import require_aware
 from tenthman.domain.errors import DataCorrupt
-from tenthman.domain.market import NEW_YORK
 from tenthman.domain.news import NewsItem, TimePrecision
+from tenthman.news.dates import instant_of, is_day_only
 from tenthman.news.text import clean, strip_markup
 
 MAX_BYTES = 5_000_000
@@ -29,13 +26,6 @@ HEADLINE_CAP = 300
 SUMMARY_CAP = 1_000
 URL_CAP = 2_000
 TAG_CAP = 20
-
-ZONES: Mapping[str, tzinfo] = {
-    "ET": NEW_YORK,
-    "CT": ZoneInfo("America/Chicago"),
-    "MT": ZoneInfo("America/Denver"),
-    "PT": ZoneInfo("America/Los_Angeles"),
-}
 
 
 def parse_feed(body: bytes, *, source: str, seen_at: datetime, default_zone: tzinfo = UTC) -> tuple[NewsItem, ...]:
@@ -67,7 +57,7 @@ def parse_feed(body: bytes, *, source: str, seen_at: datetime, default_zone: tzi
 def _parsed(body: bytes, source: str) -> Any:
     """What feedparser makes of it. Its loose reading of ill-formed markup trips over itself here and there."""
     try:
-        return feedparser.parse(io.BytesIO(body), resolve_relative_uris=False)
+        return feedparser.parse(io.BytesIO(body), resolve_relative_uris=False, sanitize_html=False)
     except Exception as error:
         # Whatever hostile bytes provoke in the library is the fault of the feed.
         raise DataCorrupt(f"{source}: is not a feed that can be read ({type(error).__name__}: {error})") from error
@@ -170,34 +160,10 @@ def _tickers(entry: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for word in words if _TICKER.fullmatch(word)))[:TAG_CAP]
 
 
-_ZONED = re.compile(r"(?:Z|[+-]\d\d:?\d\d|\b[A-Z]{1,5})\s*$")
-_DAY_ONLY = re.compile(r"\d{4}-?\d\d-?\d\d|(?:[A-Za-z]{3,9},?\s+)?\d{1,2}\s+[A-Za-z]{3,9}\s+\d{4}")
-
-
 def _published(entry: Mapping[str, Any], seen_at: datetime, default_zone: tzinfo) -> tuple[datetime, TimePrecision]:
     raw = (_text(entry, "published") or _text(entry, "updated")).strip()
-    claimed = _instant(raw, entry.get("published_parsed") or entry.get("updated_parsed"), default_zone)
+    claimed = instant_of(raw, entry.get("published_parsed") or entry.get("updated_parsed"), default_zone)
     if claimed is None:
         return seen_at, TimePrecision.INSTANT
-    precision = TimePrecision.DAY if _DAY_ONLY.fullmatch(raw) else TimePrecision.INSTANT
+    precision = TimePrecision.DAY if is_day_only(raw) else TimePrecision.INSTANT
     return min(claimed, seen_at), precision
-
-
-def _instant(raw: str, parsed: Any, default_zone: tzinfo) -> datetime | None:
-    """feedparser takes "ET" for a fixed UTC-5, and a date without a zone for UTC or for none; neither is so."""
-    try:
-        *front, last = raw.split() or [""]
-        if last in ZONES:
-            local, zone = parsedate(" ".join(front)), ZONES[last]
-        elif _ZONED.search(raw):
-            return None if parsed is None else datetime.fromtimestamp(timegm(parsed), tz=UTC)
-        else:
-            local, zone = parsed or parsedate(raw), default_zone
-        return None if local is None else _in_zone(local, zone)
-    except (ValueError, OverflowError, OSError, TypeError):
-        return None
-
-
-def _in_zone(fields: Sequence[int], zone: tzinfo) -> datetime:
-    year, month, day, hour, minute, second = fields[:6]
-    return datetime(year, month, day, hour, minute, min(second, 59), tzinfo=zone).astimezone(UTC)

@@ -38,7 +38,8 @@ def stories(items: Sequence[LinkedItem]) -> tuple[Story, ...]:
 
     Two headlines tell one story when at least 70 % of their words are shared and stand in the same order, they are
     about the same tickers, became known within three days, and agree on every number, unit, day, negation and
-    direction: "raises" and "cuts" are never copies, nor are "profit up, sales down" and "sales up, profit down". A copy
+    direction: "raises" and "cuts" are never copies, nor are "profit up, sales down" and "sales up, profit down". Nor
+    may a word stand in place of another, unless both are light or forms of one word: a copy adds and leaves out. A copy
     joins the story whose lead it is a copy of, so that stories cannot drift.
     """
     leads: dict[tuple[object, ...], list[tuple[_Text, list[LinkedItem]]]] = {}
@@ -63,9 +64,11 @@ class _Text:
     signs: tuple[str, ...]
 
 
-_WORD = re.compile(r"[a-z]+|\d+(?:[.,]\d+)*")
+# A loss stands with a minus or, as accountants have it, in brackets; before it is read, "~" takes the place of either.
+_NEGATIVE = re.compile(r"\((?=\$?\d[\d.,]*\))|(?<![^\s$\u20ac\u00a3\u00a5])[-\u2212](?=[$\u20ac\u00a3\u00a5]?\d)")
+_WORD = re.compile(r"[a-z]+|~?[$]?\d+(?:[.,]\d+)*|[\u20ac\u00a3\u00a5]")
 _SIGN = re.compile(
-    r"\d.*|"
+    r"[^a-z].*|"
     r"hundreds?|thousands?|millions?|billions?|trillions?|mln|bln|bn|percent|pct|bps|one|two|three|four|five|six|seven|"
     r"eight|nine|ten|dozens?|half|double[sd]?|triple[sd]?|twice|first|second|third|fourth|last|next|"
     r"mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun|(?:mon|tues|wednes|thurs|fri|satur|sun)day|"
@@ -85,7 +88,9 @@ _SIGN = re.compile(
     r"q\d|expand(?:s|ed|ing)?|shrink(?:s|ing)?|shrank|grow(?:s|ing|th)?|grew|open(?:s|ed|ing)?|"
     r"halt(?:s|ed|ing)?|resum(?:es?|ed|ing)|start(?:s|ed|ing)?|stop(?:s|ped|ping)?|begin(?:s|ning)?|end(?:s|ed|ing)?|"
     r"hir(?:es?|ed|ing)|fir(?:es?|ed|ing)|add(?:s|ed|ing)?|remov\w*|join(?:s|ed|ing)?|leav(?:es?|ing)|left|"
-    r"before|after|out|off"
+    r"before|after|out|off|against|behind|ahead|hardly|barely|wrong|right|"
+    r"(?:withdr|suspend|abandon|scrap|cancel|delay|postpon|dismiss|toss|withh|overturn|upheld|uphold|disput|exempt)\w*|"
+    r"(?:reaffirm|affirm|maintain|accelerat|decelerat|worsen|eas(?:es|ed|ing)|halv|clear(?:s|ed)|accus|ceas|dump|exit)\w*"
 )
 
 
@@ -93,7 +98,7 @@ def _read(linked: LinkedItem) -> _Text:
     text = unicodedata.normalize("NFKC", linked.item.headline).casefold().replace("\u2019", "'").replace("n't", " not")
     for publisher in (f" - {linked.item.source.casefold()}", f" | {linked.item.source.casefold()}"):
         text = text.removesuffix(publisher)
-    words = tuple(dict.fromkeys(_WORD.findall(text)))
+    words = tuple(dict.fromkeys(word.replace("$", "") for word in _WORD.findall(_NEGATIVE.sub("~", text))))
     return _Text(linked=linked, words=words, signs=tuple(sorted(word for word in words if _SIGN.fullmatch(word))))
 
 
@@ -103,4 +108,58 @@ def _same(one: _Text, other: _Text) -> bool:
     shared = set(one.words) & set(other.words)
     if len(shared) < SAME_STORY_OVERLAP * (len(one.words) + len(other.words) - len(shared)):
         return False
-    return [word for word in one.words if word in shared] == [word for word in other.words if word in shared]
+    ours, theirs = _gaps(one.words, shared), _gaps(other.words, shared)
+    return [word for word in one.words if word in shared] == [word for word in other.words if word in shared] and all(
+        _reworded(mine, yours) for mine, yours in zip(ours, theirs, strict=True)
+    )
+
+
+# Words that may take each other's place; what says where something goes or comes from is not among them.
+_LIGHT = frozenset(
+    {
+        "a",
+        "an",
+        "the",
+        "its",
+        "his",
+        "her",
+        "their",
+        "this",
+        "that",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "has",
+        "have",
+        "had",
+    }
+    | {"of", "in", "on", "at", "by", "as", "and", "with", "to", "will", "would", "s", "u", "us", "it", "who", "which"}
+    | {"say", "says", "said", "saying", "tell", "tells", "told", "source", "sources", "report", "reports", "reported"}
+    | {"reuters", "cnbc", "wsj", "bloomberg", "ap", "exclusive", "update", "breaking", "corp", "inc", "co", "company"}
+)
+_ENDING = re.compile(r"(?:es|ed|ing|s|e|d)$")
+
+
+def _gaps(words: tuple[str, ...], shared: set[str]) -> list[list[str]]:
+    """The words of its own before, between and after those that a headline shares with another."""
+    gaps: list[list[str]] = [[]]
+    for word in words:
+        if word in shared:
+            gaps.append([])
+        else:
+            gaps[-1].append(word)
+    return gaps
+
+
+def _reworded(mine: list[str], yours: list[str]) -> bool:
+    """Whether words in the same place may say the same: one side has none, or they are light, or forms of one word.
+
+    No list of opposites is ever complete: one word in place of another may always be its contrary.
+    """
+    own = [word for word in mine if word not in _LIGHT]
+    others = [word for word in yours if word not in _LIGHT]
+    if not own or not others:
+        return True
+    return [_ENDING.sub("", word) for word in own] == [_ENDING.sub("", word) for word in others]

@@ -1,12 +1,14 @@
 """A real HTTP server on loopback; the transport leads every address there, as the resolver leads hosts to it."""
 
 import gzip
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 
+import httpx
 import pytest
 from tenthman_feeds import PUBLIC, Loopback, Reply, Server, fetcher, reply
 
@@ -56,6 +58,21 @@ def test_a_compressed_feed_is_unfolded(server: Server) -> None:
         assert opened.fetch("https://n.example.org/feed").body == b"<rss/>"
 
 
+def test_gzip_of_several_members_is_unfolded_and_padding_left_out(server: Server) -> None:
+    members = gzip.compress(b"<rss>") + gzip.compress(b"</rss>")
+    server.replies["/feed"] = reply(body=members + b"\0" * 9, Content_Encoding="gzip")
+    with fetcher(server) as opened:
+        assert opened.fetch("https://n.example.org/feed").body == b"<rss></rss>"
+
+
+@pytest.mark.parametrize("begun", [gzip.compress(b"<rss/>"), b"\x1f\x8b\x08\x08" + b"\0" * 6])
+def test_what_unfolds_to_nothing_counts_as_it_comes(server: Server, begun: bytes) -> None:
+    """Bytes behind the end of gzip, and a name in its head that never ends."""
+    server.replies["/feed"] = reply(body=begun + b"n" * 300_000, Content_Encoding="gzip")
+    with fetcher(server) as opened, pytest.raises(DataCorrupt, match="at most 10000 bytes"):
+        opened.fetch("https://n.example.org/feed")
+
+
 def test_only_permanent_redirects_move_the_feed(server: Server) -> None:
     server.replies |= {
         "/old": reply(301, Location="/moved"),
@@ -79,6 +96,8 @@ def test_only_permanent_redirects_move_the_feed(server: Server) -> None:
         ("https://me:secret@n.example.org/feed", "without user or port"),
         ("file:///etc/passwd", "https"),
         ("/loop", "at most 3 redirects"),
+        ("javascript:alert(1)", "must lead on to an address"),
+        ("https://xn--a/feed", "must lead on to an address"),
     ],
 )
 def test_a_redirect_is_checked_like_the_first_address(server: Server, location: str, reason: str) -> None:
@@ -89,10 +108,14 @@ def test_a_redirect_is_checked_like_the_first_address(server: Server, location: 
 
 
 PRIVATE = ("127.0.0.1", "10.1.2.3", "192.168.0.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "224.0.0.1", "not one")
-PRIVATE_6 = ("::1", "fe80::1", "fd00::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::")
+PRIVATE_6 = ("::1", "fe80::1", "fe80::1%eth0", "fd00::1", "fec0::1", "2001:db8::1", "3fff::1", "ff02::1")
+CARRYING_4 = (
+    *("::ffff:10.0.0.1", "::127.0.0.1", "::ffff:0:127.0.0.1", "64:ff9b::a00:1", "64:ff9b:1::1", "2002:a00:1::"),
+    *("2001:0:1::1", "192.88.99.1", "2130706433", "0x7f.1", "127.1"),
+)
 
 
-@pytest.mark.parametrize("address", [*PRIVATE, *PRIVATE_6])
+@pytest.mark.parametrize("address", [*PRIVATE, *PRIVATE_6, *CARRYING_4])
 def test_private_addresses_are_refused_before_anything_is_sent(server: Server, address: str) -> None:
     opened = fetcher(server, addresses={"n.example.org": address})
     with opened, pytest.raises(DataCorrupt, match="public address"):
@@ -118,6 +141,8 @@ def test_a_feed_larger_than_the_bound_is_refused_also_when_it_comes_small(server
         (reply(200, b"abc", Content_Encoding="gzip"), DataCorrupt, "damaged"),
         (reply(200, gzip.compress(b"<rss/>" * 99)[:-12], Content_Encoding="gzip"), DataMissing, "cut off"),
         (reply(302), DataMissing, "was 302"),
+        (reply(304), DataMissing, "must be 200, was 304"),
+        (reply(200, b"abc", Content_Encoding="gzip, gzip"), DataCorrupt, "content encoding"),
     ],
 )
 def test_other_answers_are_named(server: Server, answer: Reply, error: type[Exception], reason: str) -> None:
@@ -173,10 +198,18 @@ def test_a_host_that_no_resolver_takes_has_no_address() -> None:
 def test_a_validator_that_cannot_be_sent_back_is_left_out(server: Server) -> None:
     server.replies["/feed"] = reply(body=b"<rss/>")
     with fetcher(server) as opened:
-        got = opened.fetch("https://n.example.org/feed", etag='"caf\xe9"', last_modified="yesterday")
-    assert got.body == b"<rss/>"
-    assert "if-none-match" not in server.seen[0][1]
-    assert server.seen[0][1]["if-modified-since"] == "yesterday"
+        for unfit in ('"caf\xe9"', "a\nb", "", "a" * 2_000):
+            got = opened.fetch("https://n.example.org/feed", etag=unfit, last_modified="yesterday")
+            assert got.body == b"<rss/>"
+    assert all("if-none-match" not in headers for _, headers in server.seen)
+    assert {headers["if-modified-since"] for _, headers in server.seen} == {"yesterday"}
+
+
+def test_an_unfit_validator_is_not_kept(server: Server) -> None:
+    server.replies["/feed"] = reply(body=b"<rss/>", ETag='W/"' + "a" * 2_000 + '"', Last_Modified="caf\xe9")
+    with fetcher(server) as opened:
+        got = opened.fetch("https://n.example.org/feed")
+    assert (got.etag, got.last_modified) == (None, None)
 
 
 def test_a_host_with_letters_beyond_ascii_is_asked_under_its_ascii_name(server: Server) -> None:
@@ -190,7 +223,8 @@ def test_a_host_with_letters_beyond_ascii_is_asked_under_its_ascii_name(server: 
 
 
 def test_what_is_no_address_is_refused_before_anything_is_sent() -> None:
-    with FeedFetcher(user_agent="t", resolver=lambda _: (PUBLIC,)) as opened:
+    limits = FetchLimits(pause_s=0.0)
+    with FeedFetcher(user_agent="t", limits=limits, resolver=lambda _: (PUBLIC,)) as opened:
         for address in ("https://n.example.org:x/", "feeds.example.org/rss", "https:///rss", "http://n.example.org/"):
             with pytest.raises(DataCorrupt, match="must"):
                 opened.fetch(address)
@@ -278,3 +312,51 @@ def test_what_a_busy_server_asks_for_is_handed_on(server: Server) -> None:
     with fetcher(server) as opened, pytest.raises(NotServed) as caught:
         opened.fetch("https://n.example.org/feed")
     assert (caught.value.status, caught.value.retry_after) == (429, "120")
+
+
+class Tls(Loopback):
+    """Leads every address to the server, and speaks TLS with it."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        request.url = request.url.copy_with(host="127.0.0.1", port=self._port)
+        return self._inner.handle_request(request)
+
+
+def test_a_handshake_that_drips_is_given_up_after_the_total_time() -> None:
+    released = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            with suppress(OSError), listening.accept()[0] as connection:
+                connection.sendall(b"\x16\x03\x03\x10\x00\x02")
+                while not released.wait(0.05):
+                    connection.sendall(b"\x00")
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        limits = FetchLimits(connect_s=5.0, read_s=5.0, total_s=0.3, pause_s=0.0)
+        transport = Tls(listening.getsockname()[1])
+        begun = time.monotonic()
+        opened = FeedFetcher(user_agent="t", limits=limits, resolver=lambda _: (PUBLIC,), transport=transport)
+        with opened, pytest.raises(DataMissing, match=r"must answer in 0\.3 s"):
+            opened.fetch("https://n.example.org/feed")
+        assert time.monotonic() - begun < 2.0
+        released.set()
+        thread.join()
+
+
+def test_a_host_is_asked_at_its_next_address_where_the_first_does_not_answer(server: Server) -> None:
+    dead = "2606:4700::1"
+
+    class Half(Loopback):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            if request.url.host == dead:
+                self.hosts.append(dead)
+                raise httpx.ConnectError("no route to host")
+            return super().handle_request(request)
+
+    server.replies["/feed"] = reply(body=b"<rss/>")
+    transport = Half(server.port)
+    with FeedFetcher(user_agent="t", resolver=lambda _: (dead, PUBLIC), transport=transport) as opened:
+        assert opened.fetch("https://n.example.org/feed").body == b"<rss/>"
+    assert transport.hosts == [dead, PUBLIC]

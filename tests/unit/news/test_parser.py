@@ -72,6 +72,16 @@ def test_atom_is_read_like_rss() -> None:
         ("Fri, 10 Jul 2020 09:30:00 -0400", 13),
         ("Fri, 10 Jul 2020 09:30:00", 9),
         ("2020-07-10T09:30:00Z", 9),
+        ("10 Jul 20 09:30:00 et", 13),
+        ("2020-07-10 09:30 ET", 13),
+        ("2020-07-10T09:30:00-0400", 13),
+        ("Fri, 10 Jul 2020 09:30:00 -0400 (EDT)", 13),
+        ("Fri, 10 Jul 2020 09:30:00 America/New_York", 13),
+        ("Fri, 10 Jul 2020 09:30:00 CEST", 7),
+        ("Fri, 10 Jul 2020 09:30:00 JST", 0),
+        ("July 9, 2020 9:30 p.m. ET", 1),
+        ("July 10, 2020 9:30 AM -0400", 13),
+        ("July 10, 2020 12:30 AM", 0),
     ],
 )
 def test_zones_are_what_they_say(date: str, hour: int) -> None:
@@ -84,7 +94,12 @@ def test_a_date_without_a_zone_is_read_in_the_zone_of_the_feed() -> None:
     assert item.published_at == datetime(2020, 7, 10, 13, 30, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("date", ["yesterday", "", "Sat, 11 Jul 2020 09:30:00 GMT", "Fri, 99 Foo 2020", "0000-00-00"])
+FUTURE = "Sat, 11 Jul 2020 09:30:00 GMT"
+UNKNOWN_ZONES = ("Fri, 10 Jul 2020 09:30:00 IST", "Fri, 10 Jul 2020 09:30:00 XYZ", "Fri, 10 Jul 2020 09:30:00 +9900")
+UNREADABLE = ("yesterday", "", "Fri, 99 Foo 2020", "0000-00-00", "1594373400", "Fri, 10 Jul 1920 09:30:00 GMT")
+
+
+@pytest.mark.parametrize("date", [FUTURE, *UNKNOWN_ZONES, *UNREADABLE])
 def test_missing_unreadable_and_future_dates_become_the_moment_of_sight(date: str) -> None:
     assert dated(date).published_at == SEEN
 
