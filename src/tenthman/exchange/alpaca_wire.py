@@ -6,7 +6,7 @@ Money and quantities are strings; fields that may be null are there and null; ti
 import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
 
@@ -23,6 +23,7 @@ ASSETS = uuid.uuid5(uuid.NAMESPACE_URL, "https://alpaca.markets/assets")
 _VENUE = "NYSE"
 _RATIO = Decimal("0.000001")
 _CENT = Decimal("0.01")
+_AFTER_HOURS = timedelta(hours=4)
 
 
 @lru_cache(maxsize=4096)
@@ -65,13 +66,13 @@ def clock_body(clock: BrokerClock) -> Json:
 
 
 def calendar_row(hours: SessionHours, settlement: date) -> Json:
-    """One row of GET /v2/calendar."""
+    """One row of GET /v2/calendar; trading outside regular hours ends four hours after the close, an early one too."""
     return {
         "date": hours.session.isoformat(),
         "open": f"{hours.open_at.astimezone(NEW_YORK):%H:%M}",
         "close": f"{hours.close_at.astimezone(NEW_YORK):%H:%M}",
         "session_open": "0400",
-        "session_close": "2000",
+        "session_close": f"{(hours.close_at + _AFTER_HOURS).astimezone(NEW_YORK):%H%M}",
         "settlement_date": settlement.isoformat(),
     }
 

@@ -13,6 +13,7 @@ from tenthman.config import CostSettings
 from tenthman.domain.market import MarketData
 from tenthman.domain.news import NewsItem, TimePrecision
 from tenthman.domain.order import OrderStatus, OrderType, Side, TimeInForce
+from tenthman.exchange.alpaca_wire import calendar_row
 from tenthman.exchange.market import OrderRequest, Refusal, ReplayExchange
 
 COSTS = CostSettings(half_spread_bp=1.0, slippage_bp=1.0, open_slippage_bp=3.0, stop_slippage_bp=5.0)
@@ -276,7 +277,10 @@ def test_the_calendar_knows_early_closes_and_the_clock_goes_on_after_the_last_se
     exchange = exchange_on(market)
     exchange.advance(market.hours[1].open_at)
     assert exchange.clock().next_close - exchange.clock().now == timedelta(hours=3, minutes=30)
-    assert [item.session.day for item in exchange.calendar(date(2020, 1, 7), date(2020, 1, 8))] == [7, 8]
+    days = exchange.calendar(date(2020, 1, 7), date(2020, 1, 8))
+    assert [item.session.day for item in days] == [7, 8]
+    told = [calendar_row(item, item.session) for item in days]
+    assert [(row["close"], row["session_close"]) for row in told] == [("13:00", "1700"), ("16:00", "2000")]
     exchange.advance(market.hours[4].close_at)
     clock = exchange.clock()
     assert not clock.is_open
