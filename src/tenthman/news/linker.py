@@ -2,7 +2,8 @@
 
 The order of evidence: tags of the source, then an exchange tag "(NYSE: XYZ)", a cashtag "$XYZ", a full name, and last a
 short or ambiguous name in a sentence about business. A bare upper-case ticker in running text is never evidence:
-"NOW", "ALL" and "SO" are words. Names are only looked for while their listing is a member of the universe.
+"NOW", "ALL" and "SO" are words. Names are only looked for while their listing is a member of the universe and they are
+its names.
 """
 
 import re
@@ -12,7 +13,7 @@ from datetime import date
 
 from tenthman.domain.market import NEW_YORK, Listing, Universe
 from tenthman.domain.news import LinkedItem, NewsItem
-from tenthman.news.mentions import Evidence, Mention, Rule, ambiguous_names, is_short, judge
+from tenthman.news.mentions import Evidence, Mention, Rule, ambiguous_names, is_name_on, is_short, judge
 
 # A list of twenty companies says nothing about any one of them.
 MAX_COMPANIES = 8
@@ -95,7 +96,9 @@ class Linker:
             fitting = {
                 listing.issuer
                 for form, listing in candidates
-                if listing.is_member(day) and _written_like(form, written, text, legal=match["legal"] is not None)
+                if listing.is_member(day)
+                and is_name_on(listing.ticker, form, day)
+                and _written_like(form, written, text, legal=match["legal"] is not None)
             }
             if len(fitting) == 1 and _stands_free(text, match.start()):
                 yield Mention(

@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import Enum
 from functools import cache
 from importlib.resources import files
@@ -75,6 +76,28 @@ def ambiguous_names() -> Mapping[str, Ambiguity]:
             for row in csv.DictReader(text.splitlines())
         }
     )
+
+
+@cache
+def _dated_names() -> Mapping[tuple[str, str], tuple[date, date]]:
+    """From when until before when a name of `dated_names.csv`, in small letters, is one of a ticker's."""
+    text = (files("tenthman.news") / "dated_names.csv").read_text(encoding="utf-8")
+    return MappingProxyType(
+        {
+            (ticker, row["name"]): (
+                date.fromisoformat(row["from"]),
+                date.fromisoformat(row["until"]) if row["until"] else date.max,
+            )
+            for row in csv.DictReader(text.splitlines())
+            for ticker in row["tickers"].split("|")
+        }
+    )
+
+
+def is_name_on(ticker: str, name: str, day: date) -> bool:
+    """Whether the company of `ticker` goes by `name` on `day`: LinkedIn was not Microsoft's before it was bought."""
+    first, until = _dated_names().get((ticker, name.casefold()), (date.min, date.max))
+    return first <= day < until
 
 
 def is_short(name: str) -> bool:

@@ -1,8 +1,12 @@
+import csv
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
+from tenthman.data.universe import companies
 from tenthman.domain.market import Listing, Rename, Universe
 from tenthman.domain.news import NewsItem, TimePrecision
 from tenthman.news.linker import Evidence, Linker, LinkEvidence
@@ -283,3 +287,37 @@ def test_real_headlines_are_linked_without_an_error(shared_data: Path) -> None:
     share = sum(bool(evidence.tickers) for evidence in found) / len(found)
     assert 0.05 < share < 0.5
     assert all(0.0 <= evidence.weight <= 1.0 for evidence in found)
+
+
+@pytest.mark.parametrize(
+    ("headline", "ticker", "day", "theirs"),
+    [
+        ("LinkedIn shares plunge 40% after outlook", "MSFT", date(2016, 12, 7), False),
+        ("LinkedIn adds members faster", "MSFT", date(2016, 12, 8), True),
+        ("WhatsApp to charge businesses", "META", date(2014, 10, 5), False),
+        ("WhatsApp to charge businesses", "META", date(2014, 10, 6), True),
+        ("Facebook raises outlook", "META", date(2012, 5, 18), True),
+        ("WarnerMedia names a new chief", "T", date(2018, 6, 13), False),
+        ("WarnerMedia names a new chief", "T", date(2018, 6, 14), True),
+        ("WarnerMedia names a new chief", "T", date(2022, 4, 7), True),
+        ("WarnerMedia names a new chief", "T", date(2022, 4, 8), False),
+    ],
+)
+def test_a_unit_is_its_owners_from_the_day_it_was_bought_to_the_day_it_was_sold(
+    headline: str, ticker: str, day: date, theirs: bool
+) -> None:
+    company = companies()[ticker]
+    linker = Linker(Universe(listings=(replace(company, member_from=date(2010, 1, 1)),), index_ticker="SPY"))
+    at = datetime(day.year, day.month, day.day, 15, tzinfo=UTC)
+    assert linker.link(item(headline, at=at)).tickers == ((ticker,) if theirs else ())
+
+
+def test_every_dated_name_is_one_that_its_company_has() -> None:
+    rows = list(csv.DictReader((files("tenthman.news") / "dated_names.csv").read_text(encoding="utf-8").splitlines()))
+    known = companies()
+    assert rows
+    for row in rows:
+        owners = [ticker for ticker in row["tickers"].split("|") if ticker in known]
+        names = {alias.casefold() for ticker in owners for alias in known[ticker].aliases}
+        assert row["name"] in names, row
+        assert row["from"] < (row["until"] or "9999"), row
