@@ -10,9 +10,10 @@ from tenthman.domain.features import FeaturePanel
 from tenthman.domain.market import NEW_YORK, Panel, Universe
 from tenthman.features.panel import concat
 from tenthman.features.relative import composite, relative
-from tenthman.features.scaling import Mask, ranked
+from tenthman.features.scaling import ranked
 from tenthman.features.sentiment import sentiment_features
 from tenthman.features.technical import technical
+from tenthman.features.windows import Mask
 
 Instants = np.ndarray[tuple[int], np.dtype[np.datetime64]]
 
