@@ -88,10 +88,11 @@ def test_stored_vectors_are_found_by_their_tickers(pool: Pool) -> None:
     as_before(pool, "0017")
     with pool.connection() as connection:
         connection.execute("INSERT INTO markets VALUES ('p', 'pack', 'n', 'd', 's', 'split', 'l', 'h', 'SPY')")
-        for name, tickers, vector in (
-            ("one", "{A,B}", "[1,0,0]"),
-            ("two", "{B,B}", "[0,1,0]"),
-            ("none", "{}", "[0,0,1]"),
+        for name, tickers, found_by, vector in (
+            ("one", "{A,B}", "{A,B}", "[1,0,0]"),
+            # Linked anew by a desk that did not know of the ticker that vectors have beside them.
+            ("two", "{B,B}", "{C}", "[0,1,0]"),
+            ("none", "{}", "{}", "[0,0,1]"),
         ):
             connection.execute("INSERT INTO news VALUES ('p', %s, 's', 'u')", [name])
             connection.execute(
@@ -99,7 +100,7 @@ def test_stored_vectors_are_found_by_their_tickers(pool: Pool) -> None:
                 [name, BEFORE, BEFORE, tickers],
             )
             connection.execute(
-                "INSERT INTO news_vectors VALUES ('p', 'm', %s, 1, %s, %s, %s)", [name, BEFORE, tickers, vector]
+                "INSERT INTO news_vectors VALUES ('p', 'm', %s, 1, %s, %s, %s)", [name, BEFORE, found_by, vector]
             )
     migrate(pool)
     searcher = NewsSearch(pool, "p", Nobody())
@@ -109,4 +110,4 @@ def test_stored_vectors_are_found_by_their_tickers(pool: Pool) -> None:
         return [name for name, _ in searcher.nearest(Question(text="h", as_of=AFTER, tickers=tickers), asked)]
 
     assert (found("A"), found("B"), found("A", "B")) == (["one"], ["two", "one"], ["two", "one"])
-    assert found() == ["two", "one", "none"]
+    assert (found("C"), found()) == ([], ["two", "one", "none"])
