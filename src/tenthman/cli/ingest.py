@@ -195,6 +195,7 @@ def _show_intraday(report: "IntradayReport", as_json: bool) -> None:
         "source": f"{report.fetch.source}, {report.fetch.price_basis}",
         "tickers": str(report.tickers),
         "bars": f"{report.bars:,}, {report.new:,} of them new or changed",
+        "left to another source": f"{report.others:,}",
         "from": str(report.first),
         "to": str(report.last),
         "beside daily bars": f"{report.compared:,} sessions, {len(report.apart):,} of them apart",

@@ -8,7 +8,7 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
-from tenthman.data.bars import BarTable, Fetch, Instants, begin_fetch
+from tenthman.data.bars import BarTable, Fetch, Instants, Merged, begin_fetch
 from tenthman.data.calendar import FIRST_DAY, LAST_DAY, sessions_between
 from tenthman.db.copy import Text, copy_binary, read_binary
 from tenthman.db.pool import Pool
@@ -62,16 +62,18 @@ class IntradayStore:
         self._pool = pool
         self._market_id = market_id
 
-    def merge(self, table: IntradayTable, minutes: int, fetch: Fetch) -> int:
-        """Bring `table` in, all of it or nothing; returns how many bars are new or differ from what was there.
+    def merge(self, table: IntradayTable, minutes: int, fetch: Fetch) -> Merged:
+        """Bring `table` in, all of it or nothing.
 
-        DataCorrupt for an impossible bar, ValueError for bars of no minutes or more than 30.
+        A bar of another source stays, and one of the same source is replaced, as with daily bars. DataCorrupt for an
+        impossible bar, ValueError for bars of no minutes or more than 30.
         """
         if not 1 <= minutes <= MOST_MINUTES:
             raise ValueError(f"`minutes` must lie in 1..{MOST_MINUTES}, was {minutes}")
         if len(table) == 0:
-            return 0
+            return Merged(new=0, revised=0, others=0, same=0)
         with self._pool.connection() as connection, connection.cursor() as cursor:
+            cursor.execute(_SQL["lock_market"], [self._market_id])
             cursor.execute(_SQL["stage"])
             laid = {
                 "market_id": Text(labels=(self._market_id,), codes=np.zeros(len(table), dtype=np.intp)),
@@ -81,13 +83,17 @@ class IntradayStore:
                 **{name: getattr(table, name) for name in FIELDS},
                 "fetch_id": np.full(len(table), begin_fetch(cursor, self._market_id, fetch), dtype=np.int64),
             }
-            copy_binary(cursor, "incoming_intraday", laid)
+            staged = copy_binary(cursor, "incoming_intraday", laid)
+            row = cursor.execute(_SQL["count_others"], [fetch.source]).fetchone()
+            others = 0 if row is None else int(row[0])
             try:
-                return cursor.execute(_SQL["upsert"]).rowcount
+                revised = cursor.execute(_SQL["revise"], [fetch.source]).rowcount
+                new = cursor.execute(_SQL["add_new"]).rowcount
             except psycopg.errors.CheckViolation as error:
                 raise DataCorrupt(
                     f"market {self._market_id!r}: an impossible bar: {error.diag.message_detail}"
                 ) from None
+        return Merged(new=new, revised=revised, others=others, same=staged - new - revised - others)
 
     def bars(self, tickers: tuple[str, ...], minutes: int, since: datetime, until: datetime) -> IntradayTable:
         """Stored bars of `minutes` that begin in `since`..`until` (until excluded), by ticker and time."""

@@ -119,6 +119,15 @@ def test_minutes_of_a_file_go_into_the_same_store(
     assert "close 104 here, 100 there: 400 bp apart" in told["apart"][0]["detail"]
     _run("--file", path, "--minutes", "5")
     assert "2, 0 of them new or changed" in capsys.readouterr().out
+    other = path.with_name("other.csv")
+    other.write_text(path.read_text(encoding="utf-8").replace(",103,10", ",102,10"), encoding="utf-8")
+    _run("--file", other, "--minutes", "5", "--json")
+    told = json.loads(capsys.readouterr().out)
+    assert (told["new"], told["others"]) == (0, 2), "what one file has stored another does not overwrite"
+    path.write_text(other.read_text(encoding="utf-8"), encoding="utf-8")
+    _run("--file", path, "--minutes", "5", "--json")
+    told = json.loads(capsys.readouterr().out)
+    assert (told["new"], told["others"]) == (2, 0), "it corrects its own"
     assert _stored(database, "intraday_bars") == 2
     with pytest.raises(DataCorrupt, match="row 3, column `time`: AAPL must have one bar a time"):
         _run("--file", _file(tmp_path, *rows, rows[0], header=header), "--minutes", "5")

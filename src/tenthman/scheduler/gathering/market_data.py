@@ -84,8 +84,8 @@ class BarsReport:
 class IntradayReport:
     """What an import of bars inside the session did.
 
-    `compared` sessions have a stored daily bar too, and `apart` says where the two differ beyond the tolerance.
-    `renamed` as in BarsReport.
+    `new` or changed bars; `others` were left as another source has them. `compared` sessions have a stored daily bar
+    too, and `apart` says where the two differ beyond the tolerance. `renamed` as in BarsReport.
     """
 
     fetch: Fetch
@@ -93,6 +93,7 @@ class IntradayReport:
     tickers: int
     bars: int
     new: int
+    others: int
     first: datetime | None
     last: datetime | None
     compared: int
@@ -257,7 +258,7 @@ def _store_intraday(
     config: Config, pool: Pool, universe: Universe, table: IntradayTable, minutes: int, fetch: Fetch
 ) -> IntradayReport:
     store, settings = _stored(pool, universe), config.settings.data
-    new = IntradayStore(pool, MARKET_ID).merge(table, minutes, fetch)
+    merged = IntradayStore(pool, MARKET_ID).merge(table, minutes, fetch)
     days = to_daily(table)
     summed = prices_in(days)
     stored: Prices = {}
@@ -269,7 +270,8 @@ def _store_intraday(
         minutes=minutes,
         tickers=len(set(table.codes.tolist())),
         bars=len(table),
-        new=new,
+        new=merged.new + merged.revised,
+        others=merged.others,
         first=table.begins.min().item() if len(table) else None,
         last=table.begins.max().item() if len(table) else None,
         compared=len(set(summed) & set(stored)),
