@@ -53,6 +53,10 @@ class FlagStore:
             rows = connection.execute(_SQL["standing"], [self._market_id, first, last]).fetchall()
         return [_flag(row) for row in rows]
 
+    def doubted(self, last: date) -> frozenset[tuple[str, date]]:
+        """Ticker and session of every bar up to `last` with a flag that is not cleared, whatever its rule."""
+        return frozenset((flag.ticker, flag.session) for flag in self.standing(date.min, last))
+
     def save_actions(self, actions: Sequence[CorporateAction], source: str, at: datetime) -> None:
         """Store what `source` says companies did; its newest word on an ex-date counts."""
         rows = [

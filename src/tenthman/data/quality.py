@@ -1,6 +1,6 @@
 """Bars that cannot be trusted, found by arithmetic: against themselves, the calendar and a second source. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -34,6 +34,8 @@ LEAST_SPLIT = 0.7
 
 Prices = Mapping[tuple[str, date], tuple[float, float, float, float]]
 Series = Mapping[str, Floats]
+Cell = tuple[str, date]
+"""A ticker's bar of a session."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,9 +127,18 @@ def suspects(panel: Panel, stale_sessions: int, since: int = 0) -> NDArray[np.bo
     return found
 
 
-def trusted_closes(panel: Panel, stale_sessions: int) -> Floats:
-    """Closes (sessions, tickers; USD), NaN where there is no bar or where `suspects` doubts it."""
-    return np.where(suspects(panel, stale_sessions), np.nan, panel.close)
+def trusted_closes(panel: Panel, stale_sessions: int, doubted: Collection[Cell] = ()) -> Floats:
+    """Closes (sessions, tickers; USD), NaN without a bar, where `suspects` doubts it, and where it is `doubted`.
+
+    The latter are bars that something else speaks against than the panel's own numbers, such as a second source.
+    """
+    closes = np.where(suspects(panel, stale_sessions), np.nan, panel.close)
+    rows = {session: row for row, session in enumerate(panel.sessions.tolist())}
+    columns = {ticker: column for column, ticker in enumerate(panel.tickers)}
+    for ticker, session in doubted:
+        if ticker in columns and session in rows:
+            closes[rows[session], columns[ticker]] = np.nan
+    return closes
 
 
 def compare(ours: Prices, theirs: Prices, tolerances: Tolerances) -> list[Flag]:

@@ -12,6 +12,7 @@ from tenthman_written_source import AT, DAYS, SETTINGS, Written, rising
 
 from tenthman.data.bars import BarStore
 from tenthman.data.calendar import sessions_between
+from tenthman.data.flags import FlagStore
 from tenthman.data.market import MarketHistory, MarketView
 from tenthman.data.sources import CorporateAction, Daily
 from tenthman.data.spellings import SpellingStore
@@ -167,6 +168,8 @@ def test_a_bar_that_two_sources_tell_differently_is_flagged_and_a_silent_second_
     desk.sight.after_close(AT)
     assert desk.actions() == {"AAA": "buy", "BBB": "hold", "CCC": "sell"}
     assert [subject for subject, _ in desk.told.alerts] == ["bars flagged", "sits out"]
+    flags = FlagStore(pool, "m")
+    assert (flags.doubted(DAYS[-1]), flags.doubted(DAYS[-2])) == ({("BBB", DAYS[-1])}, frozenset())
     other.silent_after = 0
     desk.sight.after_close(AT)
     assert desk.told.alerts[-1] == ("second source silent", {"cause": "no answer"})

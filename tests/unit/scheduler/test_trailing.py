@@ -122,6 +122,22 @@ def test_a_bar_that_cannot_be_trusted_raises_no_stop_neither_then_nor_later() ->
     assert desk.ledger.alerts == []
 
 
+def test_a_bar_that_only_a_second_source_contradicts_raises_no_stop_neither_then_nor_later() -> None:
+    calm, spiked = (100.0, 102.0, 98.0, 100.0), (100.0, 112.0, 100.0, 110.0)
+    market = small_market({"AAA": [calm, calm, spiked, calm, calm, calm]})
+    flagged = market.hours[2].session
+    stops = []
+    for told in (frozenset({("AAA", flagged), ("ZZZ", flagged)}), frozenset()):
+        exchange = ReplayExchange(market, COSTS, CASH, "account", MARKET.hours[2].open_at)
+        desk = replace(_desk(exchange, InProcessBroker(exchange)), doubted=lambda _last, told=told: told)
+        for row in (2, 3):
+            _close(desk, exchange, row, market)
+            stops.append(_stop(exchange))
+    assert stops[0] == Decimal("90.00"), "nothing is known but the close of 110"
+    assert stops[1] <= Decimal("92.00"), "100 less 2 ATR; the close of 110 does not count"
+    assert stops[2:] == [Decimal("94.00")] * 2, "110 less 2 ATR of 8"
+
+
 @pytest.mark.parametrize("answer", [OrderRejected, OrderOutcomeUnknown])
 def test_a_stop_that_the_broker_does_not_move_is_an_alert(exchange: ReplayExchange, answer: type[Exception]) -> None:
     broker = Unwilling(exchange)

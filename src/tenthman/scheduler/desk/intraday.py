@@ -61,7 +61,8 @@ def _close(desk: Desk, step: Step) -> Book:
     book = settle(desk, step)
     view = desk.sight.after_close(step.at)
     raise_stops(desk, book, view, step)
-    market = shadow_market(desk.config, view.panel, desk.hours, desk.ledger.sales(), desk.dividends, desk.splits)
+    sales, doubted = desk.ledger.sales(), desk.doubted(step.session)
+    market = shadow_market(desk.config, view.panel, desk.hours, sales, desk.dividends, desk.splits, doubted)
     if settle_shadows(desk.ledger, market, step.at, final=False):
         horizon = desk.config.risk_rules.stops.horizon_sessions
         judge_committees(desk.ledger, desk.config.agents.demotion, horizon, step.at)

@@ -57,6 +57,7 @@ class Desk:
     clock is past a step's time; none where the market waits for the desk. `kill_switch`: what it asks for now.
     `dividends`: what the account is paid, for entries that it was not let to make. `splits`: those
     that bars are adjusted for later, for the same. `shares`: what is known of splits and new names of what is held.
+    `doubted`: ticker and session of the bars up to a day that are flagged; none where nobody flags any.
     """
 
     config: Config
@@ -74,6 +75,7 @@ class Desk:
     dividends: Dividends = no_dividends
     splits: Splits = no_splits
     shares: ShareWatch = field(default_factory=ShareWatch)
+    doubted: Callable[[date], frozenset[tuple[str, date]]] = lambda _last: frozenset()
 
 
 def run_cycle(desk: Desk, step: Step) -> Book:

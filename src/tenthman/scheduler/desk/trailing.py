@@ -1,11 +1,10 @@
 """Stops that follow the highest close: after a session, the resting stop of a holding is replaced by a higher one."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 import structlog
 
-from tenthman.config import Config
 from tenthman.data.market import MarketView
 from tenthman.data.quality import trusted_closes
 from tenthman.domain.audit import EventKind, client_order_id
@@ -26,15 +25,15 @@ log = structlog.get_logger(__name__)
 def raise_stops(desk: Desk, book: Book, view: MarketView, step: Step) -> None:
     """Replace every stop of the desk's own holdings that `trailing_stop_atr` would have higher; off: none.
 
-    `view` must hold the session's bars; one that its own numbers make doubtful raises no stop, neither then nor later.
-    A stop that the broker will not replace, or that has gone since `book` was
+    `view` must hold the session's bars; one that its own numbers make doubtful, or that is flagged, raises no stop,
+    neither then nor later. A stop that the broker will not replace, or that has gone since `book` was
     drawn up, is an alert; one whose answer is lost is found by the next settling.
     """
     trailing = rule_numbers(desk.config.risk_rules).trailing_atr
     if trailing == OFF or desk.kill_switch() is not TradingState.ACTIVE:
         return
     ours = [item for item in book.positions if item.decision_id != EXTERNAL and item.stop_price is not None]
-    levels = _levels(ours, view.panel, desk.config, trailing) if ours else {}
+    levels = _levels(ours, view.panel, desk, step.session, trailing) if ours else {}
     if not levels:
         return
     at_work = flatten(desk.broker.open_orders())
@@ -50,10 +49,10 @@ def raise_stops(desk: Desk, book: Book, view: MarketView, step: Step) -> None:
     settle(desk, step)
 
 
-def _levels(held: list[Position], panel: Panel, config: Config, trailing: int) -> dict[str, int]:
+def _levels(held: list[Position], panel: Panel, desk: Desk, last: date, trailing: int) -> dict[str, int]:
     """Where the stops of those holdings whose stop is to be higher belong, 1/10,000 USD."""
-    ranges, levels = atr(panel, config.risk_rules.stops.atr_sessions)[-1], {}
-    trusted = trusted_closes(panel, config.settings.data.stale_sessions)
+    ranges, levels = atr(panel, desk.config.risk_rules.stops.atr_sessions)[-1], {}
+    trusted = trusted_closes(panel, desk.config.settings.data.stale_sessions, desk.doubted(last))
     for position in held:
         if position.ticker not in panel.tickers or position.stop_price is None:
             continue

@@ -180,6 +180,7 @@ def _open_desk(
         kill_switch=partial(asked_by, switch_path(config)),
         splits=stored_splits(FlagStore(pool, MARKET_ID)),
         shares=ShareWatch(MarketShares(FlagStore(pool, MARKET_ID), world.source, world.universe.renames)),
+        doubted=FlagStore(pool, MARKET_ID).doubted,
     )
     return ledger, guarded, desk
 

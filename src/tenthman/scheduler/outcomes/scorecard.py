@@ -80,8 +80,10 @@ def _opinions(config: Config, pool: Pool, run: Row) -> list[Opinion]:
     final = run["status"] != "running"
     panel, _ = BarStore(pool, run["market_id"]).panel_until(run["last_session"])
     dividends = _dividends(config, pool, run, sorted({row["ticker"] for row in entries}))
-    splits = stored_splits(FlagStore(pool, run["market_id"])) if run["world"] == "paper" else no_splits
-    market = shadow_market(config, panel, _hours(panel), Ledger.attach(pool, run["run_id"]).sales(), dividends, splits)
+    flags, sales = FlagStore(pool, run["market_id"]), Ledger.attach(pool, run["run_id"]).sales()
+    splits = stored_splits(flags) if run["world"] == "paper" else no_splits
+    doubted = flags.doubted(run["last_session"])
+    market = shadow_market(config, panel, _hours(panel), sales, dividends, splits, doubted)
     twins = {row["decision_id"]: _followed(row, market, final=final) for row in entries}
     sessions = {row["decision_id"]: row["session"] for row in entries}
     said = _rows(pool, "opinions", run=run["run_id"])

@@ -16,7 +16,7 @@ on to what it has beyond its horizon; its shadows end in time.
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -316,13 +316,14 @@ def shadow_market(
     sales: Sales,
     dividends: Dividends,
     splits: Splits = no_splits,
+    doubted: Collection[tuple[str, date]] = (),
 ) -> ShadowMarket:
-    """What the shadows of a desk that runs under `config` are walked over."""
+    """What the shadows of a desk that runs under `config` are walked over; `doubted`: bars that raise no stop."""
     rules = config.risk_rules
     multiple = rule_numbers(rules).trailing_atr
     trailing = None
     if multiple != OFF:
-        closes = trusted_closes(panel, config.settings.data.stale_sessions)
+        closes = trusted_closes(panel, config.settings.data.stale_sessions, doubted)
         trailing = Trailing(ranges=atr(panel, rules.stops.atr_sessions), closes=closes, multiple=multiple)
     return ShadowMarket(
         panel, hours, config.settings.costs, sales=sales, dividends=dividends, splits=splits, trailing=trailing
