@@ -2,10 +2,11 @@
 
 A feed that fails is left alone for a while, longer each time; after five failures in a row for an hour and more (a
 circuit breaker), then one request decides. `Retry-After` is obeyed. All of it is stored, so that starting the desk
-again asks no publisher more often.
+again asks no publisher more often. A round ends after two minutes; who was not asked then comes first in the next.
 """
 
 import random
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -37,6 +38,11 @@ BROKEN_REST = timedelta(hours=1)
 LONGEST_REST = timedelta(hours=24)
 JITTER = 0.25
 """Rests are longer by up to this share, so that feeds which failed together are not asked together."""
+
+ROUND_S = 120.0
+"""Who trades waits for the feeds: many that hang must not cost it half an hour."""
+
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 WHOLE_AGAIN = timedelta(hours=24)
 """Validators are forgotten when a feed has said nothing new for so long: a cache may answer 304 for ever."""
@@ -87,32 +93,46 @@ class FeedReader:
         feeds: Sequence[Feed],
         known: Callable[[Sequence[str]], set[str]],
         generator: random.Random | None = None,
+        round_s: float = ROUND_S,
     ) -> None:
-        """`known`: which of these ids the desk has already; what it has is nothing new."""
+        """`known`: which of these ids the desk has already; what it has is nothing new. `round_s`: after so many
+        seconds no further feed is asked in a round.
+        """
         self._pool = pool
         self._fetcher = fetcher
         self._feeds = tuple(feeds)
         self._known = known
         self._random = generator or random.Random()  # noqa: S311 -- spreads requests, keeps no secret
+        self._round_s = round_s
 
     def read(self, seen_at: datetime) -> tuple[FeedReport, ...]:
-        """One report a feed, in the order of the configuration; the states are stored as they come."""
-        states = self._load()
-        return tuple(self._one(feed, states.get(feed.address), seen_at) for feed in self._feeds)
+        """One report a feed, in the order of the configuration; the states are stored as they come.
 
-    def _one(self, feed: Feed, state: FeedState | None, seen_at: datetime) -> FeedReport:
+        Those that were not asked for longest are asked first; once the round is over, the others wait for the next.
+        """
+        states, ends = self._load(), time.monotonic() + self._round_s
+        turns = sorted(self._feeds, key=lambda feed: states[feed.address].asked_at if feed.address in states else NEVER)
+        reports = {feed.address: self._one(feed, states.get(feed.address), seen_at, ends) for feed in turns}
+        return tuple(reports[feed.address] for feed in self._feeds)
+
+    def _one(self, feed: Feed, state: FeedState | None, seen_at: datetime, ends: float) -> FeedReport:
         state = state or _unknown(feed, seen_at)
         items: tuple[NewsItem, ...] = ()
         new = 0
-        if state.resume_at is None or state.resume_at <= seen_at:
+        if state.resume_at is not None and state.resume_at > seen_at:
+            state = replace(state, outcome=f"resting until {state.resume_at:%Y-%m-%d %H:%M} UTC; {_cause(state)}")
+        elif time.monotonic() >= ends:
+            state = replace(state, outcome=f"put off at {seen_at:%Y-%m-%d %H:%M} UTC; {_cause(state)}")
+        else:
             try:
                 state, items = self._ask(feed, state, seen_at)
                 new = len(items) - len(self._known([item.id for item in items]))
+                if new:
+                    # Nobody has stored them yet: whoever is stopped before must get them again, and no "unchanged".
+                    state = replace(state, etag=None, last_modified=None)
             except DataError as error:
                 state = self._failed(state, error, seen_at)
                 log.warning("feed left out", feed=feed.address, cause=str(error), failures=state.failures)
-        else:
-            state = replace(state, outcome=f"resting until {state.resume_at:%Y-%m-%d %H:%M} UTC; {_cause(state)}")
         if new:
             state = replace(state, spoke_at=seen_at, alarmed_at=None)
         alarm = _silence(feed, state, seen_at)
@@ -149,6 +169,8 @@ class FeedReader:
         asked_for = retry_after(error.retry_after, seen_at) if isinstance(error, NotServed) else None
         return replace(
             state,
+            # Where it once moved to for good may be gone: then its own address is asked again.
+            home=state.address if failures >= BREAKS_AFTER else state.home,
             failures=failures,
             resume_at=seen_at + max(rest, asked_for or timedelta()),
             asked_at=seen_at,

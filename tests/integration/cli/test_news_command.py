@@ -153,12 +153,13 @@ def test_feeds_are_fetched_once_linked_and_found(server: Server, tmp_path: Path)
     assert (first["stored"], first["embedded"], first["alpaca"]) == (2, 2, None)
     assert [(feed["new"], feed["state"]["failures"]) for feed in first["feeds"]] == [(2, 0), (0, 1)]
     assert "desk@example.org" in server.seen[0][1]["user-agent"]
+    assert told("fetch", *config)["feeds"][0]["new"] == 0
     server.replies["/rss"] = reply(304)
     shown = said("news", "fetch", *config)
     assert shown.splitlines()[-1] == "0 texts stored, 0 got a vector"
     assert "500" in shown
     # The feed that failed rests.
-    assert [path for path, _ in server.seen] == ["/rss", "/rss2", "/rss"]
+    assert [path for path, _ in server.seen] == ["/rss", "/rss2", "/rss", "/rss"]
     assert server.seen[-1][1]["if-none-match"] == '"1"'
     found = told("search", "better outlook", "--market", "live", "--ticker", "AAPL", *config)["found"]
     assert [item["passage"]["text"] for item in found] == ["Apple Inc. raises its forecast"]

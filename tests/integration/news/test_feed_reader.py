@@ -53,10 +53,13 @@ def test_what_a_feed_said_is_remembered_beyond_a_restart(pool: Pool, server: Ser
     server.replies["/feed"] = reply(body=feed_of("a", "b"), ETag='W/"1"')
     first = desk.look(NOW)
     assert (first.new, len(first.items), first.state.outcome) == (2, 2, "2 items")
+    # Not before it is known to be stored does the desk say that it has the feed.
+    assert desk.look(NOW + timedelta(minutes=30)).new == 0
+    assert "if-none-match" not in server.seen[1][1]
     server.replies["/feed"] = reply(304)
-    second = desk.look(NOW + timedelta(minutes=30))
+    second = desk.look(NOW + timedelta(minutes=45))
     assert (second.new, second.state.outcome) == (0, "unchanged")
-    assert server.seen[1][1]["if-none-match"] == 'W/"1"'
+    assert server.seen[2][1]["if-none-match"] == 'W/"1"'
     server.replies["/feed"] = reply(body=feed_of("b", "c"))
     assert desk.look(NOW + timedelta(minutes=60)).new == 1
 
@@ -66,9 +69,9 @@ def test_a_cache_that_says_unchanged_for_a_day_is_asked_for_the_whole(
 ) -> None:
     desk = Desk(pool, opened)
     server.replies["/feed"] = reply(body=feed_of("a"), ETag='"1"')
-    desk.look(NOW)
-    desk.look(NOW + timedelta(hours=25))
-    assert "if-none-match" not in server.seen[1][1]
+    for hours in (0, 1, 2, 25):
+        desk.look(NOW + timedelta(hours=hours))
+    assert ["if-none-match" in headers for _, headers in server.seen] == [False, False, True, False]
 
 
 def test_a_failing_feed_rests_longer_each_time_and_for_hours_after_five(
@@ -139,3 +142,39 @@ def test_a_page_that_is_no_feed_and_a_feed_without_items_are_told_apart(
     server.replies["/feed"] = reply(body=feed_of())
     empty = desk.look(NOW + timedelta(hours=1)).state
     assert (empty.failures, empty.outcome) == (0, "empty: a feed without a single item")
+
+
+def test_a_feed_that_was_read_but_not_stored_comes_again(pool: Pool, server: Server, opened: FeedFetcher) -> None:
+    server.replies["/feed"] = reply(body=feed_of("a"), ETag='"1"')
+    for _ in range(2):  # each dies before it stores what it read
+        assert Desk(pool, opened).look(NOW).new == 1
+    assert all("if-none-match" not in headers for _, headers in server.seen)
+
+
+def test_a_feed_whose_new_home_is_gone_is_asked_at_its_own_address_again(
+    pool: Pool, server: Server, opened: FeedFetcher
+) -> None:
+    desk = Desk(pool, opened)
+    server.replies |= {"/feed": reply(301, Location="/new"), "/new": reply(body=feed_of("a"))}
+    assert desk.look(NOW).state.home == "https://news.example.org/new"
+    server.replies |= {"/feed": reply(body=feed_of("b")), "/new": reply(404)}
+    found = [desk.look(NOW + timedelta(days=day)).new for day in range(1, 7)]
+    assert found == [0, 0, 0, 0, 0, 1]
+
+
+def test_when_a_round_takes_too_long_the_rest_comes_first_in_the_next(
+    pool: Pool, server: Server, opened: FeedFetcher
+) -> None:
+    paths = ("/one", "/two", "/three")
+    server.replies |= {path: reply(body=feed_of(path)) for path in paths}
+    feeds = [Feed(address=f"https://news.example.org{path}", silent_after=None) for path in paths]
+
+    def read(feeds: list[Feed], at: datetime, seconds: float) -> list[str]:
+        reader = FeedReader(pool, opened, feeds, lambda _: set(), random.Random(1), round_s=seconds)
+        return [report.state.outcome for report in reader.read(at)]
+
+    assert read(feeds, NOW, 0.0) == ["put off at 2020-07-10 14:00 UTC; never asked"] * 3
+    assert server.seen == []
+    read(feeds[:2], NOW + timedelta(minutes=1), 60.0)
+    assert read(feeds, NOW + timedelta(minutes=2), 60.0) == ["1 items"] * 3
+    assert [path for path, _ in server.seen] == ["/one", "/two", "/three", "/one", "/two"]
