@@ -84,12 +84,13 @@ class Unreadable(Written):
 
 
 class Renaming:
-    """Tells that AAA is NEW."""
+    """Tells that AAA is NEW, until it is called off."""
 
     name = "Renaming"
+    is_off = False
 
     def renames(self, first: date, last: date) -> tuple[Rename, ...]:
-        return (Rename(old="AAA", new="NEW", on=MORNING.date()),)
+        return () if self.is_off else (Rename(old="AAA", new="NEW", on=MORNING.date()),)
 
 
 class Guarded:
@@ -109,7 +110,8 @@ class Guarded:
         self.rebased: list[Panel] = []
         clock = VirtualClock(MORNING, lambda _: None)
         self.spellings = SpellingStore(pool, "m")
-        self.renames = RenameWatch(self.spellings, Renaming(), UNIVERSE, Names(AS_RELEASED, clock.now))
+        self.renaming = Renaming()
+        self.renames = RenameWatch(self.spellings, self.renaming, UNIVERSE, Names(AS_RELEASED, clock.now))
         self.sight = GuardedSight(self.inner, self.keeper, self._take, self, clock, HOURS, self.told, self.renames)
 
     def _take(self, panel: Panel, _: object) -> None:
@@ -209,6 +211,18 @@ def test_a_rename_is_told_once_though_the_source_is_silent_at_first(pool: Pool, 
     desk.actions(MORNING + timedelta(hours=1))
     desk.actions(MORNING + timedelta(hours=2))
     assert [subject for subject, _ in desk.told.alerts if subject != "sits out"] == ["history not renewed", "renamed"]
+
+
+def test_a_rename_that_was_told_ahead_and_is_called_off_is_told_and_keeps_nobody_out(pool: Pool) -> None:
+    desk = Guarded(pool, Written(_sound()))
+    desk.renames.look(MORNING - timedelta(days=1))
+    desk.renaming.is_off = True
+    desk.renames.look(MORNING)
+    assert desk.actions() == {"AAA": "buy", "BBB": "buy", "CCC": "sell"}
+    ((subject, payload),) = desk.told.alerts
+    assert subject == "renamed"
+    assert payload["tickers"][1] == (f"AAA was to be NEW from {MORNING.date()} on, which is told no more: it stays AAA")
+    assert desk.spellings.load(UNIVERSE) == AS_RELEASED
 
 
 def test_a_calendar_that_the_broker_does_not_share_stops_entries_and_no_exits(pool: Pool) -> None:

@@ -34,7 +34,7 @@ from tenthman.domain.errors import BrokerUnavailable, ConfigError, DataCorrupt, 
 from tenthman.domain.market import Floats, Universe
 from tenthman.domain.spelling import STRANGER, Spellings
 from tenthman.scheduler.gathering.live_market import MARKET_ID, live_provenance, paper_keys
-from tenthman.scheduler.gathering.renames import RenameWatch, text_of
+from tenthman.scheduler.gathering.renames import RenameWatch, text_of, withdrawn_text
 from tenthman.scheduler.gathering.spelled import Names, SpelledBars
 
 CHUNK_SESSIONS = 5
@@ -160,7 +160,10 @@ def _learned(
     if source is None:
         return ()
     found = RenameWatch(SpellingStore(pool, MARKET_ID), source, universe, names).try_to_look(at)
-    return () if found is None else (*map(text_of, found.fresh), *(item.text for item in found.refused))
+    if found is None:
+        return ()
+    refused = (item.text for item in found.refused)
+    return (*map(text_of, found.fresh), *map(withdrawn_text, found.withdrawn), *refused)
 
 
 def _spelled(sources: Sources, names: Names) -> Sources:

@@ -21,12 +21,17 @@ def text_of(rename: Rename) -> str:
     return f"{rename.old} is {rename.new} from {rename.on} on; in here it stays what it was called before"
 
 
+def withdrawn_text(rename: Rename) -> str:
+    """For people."""
+    return f"{rename.old} was to be {rename.new} from {rename.on} on, which is told no more: it stays {rename.old}"
+
+
 class RenameWatch:
     """Asks `source` for renames, and puts what is taken over into the store and into `names`."""
 
     def __init__(self, store: SpellingStore, source: TellsRenames, universe: Universe, names: Names) -> None:
         self._store, self._source, self._universe, self._names = store, source, universe, names
-        self._untold: list[Rename] = []
+        self._untold: list[str] = []
         self.refused: tuple[Refused, ...] = ()
 
     def look(self, at: datetime) -> Learned:
@@ -34,12 +39,16 @@ class RenameWatch:
         today = at.astimezone(NEW_YORK).date()
         told = self._source.renames(today - LOOK_BACK, today + LOOK_AHEAD)
         found = self._store.learn(self._universe, told, self._source.name, at)
-        known = set(self._names.spellings.renames)
+        before, now = self._names.spellings.renames, found.spellings.renames
         self._names.spellings, self.refused = found.spellings, found.refused
-        # Another process may have put them into the store: they are news in here all the same.
-        self._untold += (item for item in found.spellings.renames if item not in known)
+        # Another process may have put them into the store, or taken them out: that is news in here all the same.
+        self._untold += (text_of(item) for item in now if item not in before)
+        going_on = {(item.old, item.new) for item in now}
+        self._untold += (withdrawn_text(item) for item in before if (item.old, item.new) not in going_on)
         for item in found.fresh:
             log.warning("renamed", old=item.old, new=item.new, on=str(item.on))
+        for item in found.withdrawn:
+            log.warning("rename withdrawn", old=item.old, new=item.new, on=str(item.on))
         for refused in found.refused:
             log.warning("rename refused", told=refused.text)
         return found
@@ -53,8 +62,8 @@ class RenameWatch:
             return None
 
     @property
-    def untold(self) -> tuple[Rename, ...]:
-        """What came into `names` since the last call of `tell`."""
+    def untold(self) -> tuple[str, ...]:
+        """What came into `names` or went out of them since the last call of `tell`, for people."""
         return tuple(self._untold)
 
     def tell(self) -> None:

@@ -17,7 +17,7 @@ from tenthman.domain.opinion import Action
 from tenthman.domain.order import Book, BrokerClock
 from tenthman.ml.inference import SignalModel
 from tenthman.scheduler.clock import Clock
-from tenthman.scheduler.gathering.renames import RenameWatch, text_of
+from tenthman.scheduler.gathering.renames import RenameWatch
 from tenthman.scheduler.gathering.sight import Sight
 from tenthman.scheduler.live.calendar_check import AHEAD, differing_day, disagreement
 from tenthman.scheduler.live.keeper import BarKeeper, Rebase
@@ -129,10 +129,10 @@ class GuardedSight:
         """Of what was learned since yesterday, bring in what is missing, and tell. Raises as the source does."""
         if self._renames is None:
             return
-        if fresh := self._renames.untold:
+        if untold := self._renames.untold:
             self._keeper.fill(at)
             self._rebase(*self._keeper.stored())
-            self._alert("renamed", {"tickers": [text_of(item) for item in fresh]}, at)
+            self._alert("renamed", {"tickers": list(untold)}, at)
             self._renames.tell()
         if self._renames.refused:
             self._alert("rename refused", {"tickers": [item.text for item in self._renames.refused]}, at)
