@@ -35,6 +35,7 @@ class Written:
         self.paid: tuple[CorporateAction, ...] = ()
         self.asked: list[tuple[tuple[str, ...], date, date]] = []
         self.silent_after = 10**9
+        self.silent: dict[str, str] = {}
 
     def daily(self, tickers: Sequence[str], first: date, last: date, seen_at: datetime) -> Daily:
         self.asked.append((tuple(tickers), first, last))
@@ -55,7 +56,7 @@ class Written:
             for day, close in zip(DAYS, self.closes.get(name, []), strict=False)
             if close is not None and first <= day <= last
         ]
-        return Daily(bars=tuple(bars), refused=self.refused)
+        return Daily(bars=tuple(bars), refused=self.refused, silent=self.silent)
 
     def actions(self, tickers: Sequence[str], first: date, last: date) -> tuple[CorporateAction, ...]:
         return tuple(item for item in self.paid if item.ticker in tickers and first <= item.ex_date <= last)

@@ -173,7 +173,7 @@ def _show(report: "BarsReport", as_json: bool) -> None:
         "replaced": f"{merged.revised:,}" + (f" (history of {', '.join(found.rewritten)})" if found.rewritten else ""),
         "left to another source": f"{merged.others:,}",
         "splits and dividends": f"{report.actions:,}",
-        "second source": report.unchecked or (f"{report.compared:,} bars compared" if report.compared else "not asked"),
+        "second source": _compared(report),
         "members without last bar": ", ".join(report.absent) or "none",
         "not in the universe": ", ".join(report.strangers) or "none",
         "flagged anew": counted(Counter(flag.rule for flag in report.flags)),
@@ -185,6 +185,11 @@ def _show(report: "BarsReport", as_json: bool) -> None:
     _show_flags(report.unexplained or ())
     show_lines(report.renamed)
     show_lines(f"no bars of {ticker}: {cause}" for ticker, cause in sorted(found.silent.items())[:MOST_FLAGS_SHOWN])
+
+
+def _compared(report: "BarsReport") -> str:
+    told = (f"{report.compared:,} bars compared" if report.compared else "", report.unchecked)
+    return "; ".join(part for part in told if part) or "not asked"
 
 
 def _show_intraday(report: "IntradayReport", as_json: bool) -> None:

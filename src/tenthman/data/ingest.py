@@ -1,5 +1,6 @@
 """Bringing bars into the store: only what is missing, with an overlap that tells whether history was rewritten."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,6 +18,9 @@ from tenthman.domain.errors import DataMissing
 from tenthman.domain.market import Bar
 
 _log = structlog.get_logger(__name__)
+
+MOST_NAMED = 5
+"""So many tickers are named where many have the same trouble."""
 
 OWN_RULES = (quality.GAP, quality.STALE, quality.NO_VOLUME, quality.JUMP, quality.UNITS, quality.TWO_HISTORIES)
 
@@ -37,6 +41,18 @@ class Ingested:
     rewritten: tuple[str, ...]
     silent: Mapping[str, str]
     refused: tuple[Flag, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """What a second source said of stored bars: new flags, how many bars it has, and of what it told nothing.
+
+    `untold` says how many names' newest bars it has not, and why; "" where it has them all.
+    """
+
+    flags: tuple[Flag, ...]
+    bars: int
+    untold: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,8 +183,8 @@ def check_against(
     span: Span,
     at: datetime,
     settings: DataSettings,
-) -> tuple[list[Flag], Daily]:
-    """Compare what is stored with what `second` says of `span`; the new flags, and the answer. Raises as it does.
+) -> Compared:
+    """Compare what is stored with what `second` says of `span`. Raises as it does.
 
     Bars that came from `second` themselves agree with it and prove nothing.
     """
@@ -178,7 +194,20 @@ def check_against(
     allowed = quality.Tolerances(close_bp=settings.close_tolerance_bp, range_bp=settings.range_tolerance_bp)
     raised = quality.compare(ours, theirs, allowed)
     answered = sorted({bar.ticker for bar in answer.bars})
-    return flags.settle(raised, (quality.TWO_SOURCES,), answered, (span.first, span.last), at), answer
+    fresh = flags.settle(raised, (quality.TWO_SOURCES,), answered, (span.first, span.last), at)
+    return Compared(flags=tuple(fresh), bars=len(answer.bars), untold=_untold(ours, theirs, answer.silent))
+
+
+def _untold(ours: Prices, theirs: Prices, causes: Mapping[str, str]) -> str:
+    newest: dict[str, date] = {}
+    for ticker, session in ours:
+        newest[ticker] = max(session, newest.get(ticker, session))
+    missing = sorted(ticker for ticker, session in newest.items() if (ticker, session) not in theirs)
+    if not missing:
+        return ""
+    named = ", ".join(missing[:MOST_NAMED]) + (", ..." if len(missing) > MOST_NAMED else "")
+    told = Counter(causes.get(ticker, "no bar of its newest session") for ticker in missing)
+    return f"no answer for {len(missing)} of {len(newest)} names ({named}): {told.most_common(1)[0][0]}"
 
 
 def _in_session(daily: Daily, first: date, last: date) -> Daily:

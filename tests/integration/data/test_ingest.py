@@ -163,12 +163,28 @@ def test_a_second_source_that_differs_is_told_of_and_one_that_agrees_clears(stor
     other = Written({"AAA": [*rising(100.0, 9), 111.0], "BBB": rising(50.0)}, "Other")
     span = _span(0, 9)
     ingest(store, source, NAMES, span, AT, 2)
-    raised, answer = check_against(store, flags, other, NAMES, span, AT, SETTINGS)
-    assert [(flag.ticker, flag.session, flag.rule) for flag in raised] == [("AAA", DAYS[9], "two sources")]
-    assert len(answer.bars) == 20
+    found = check_against(store, flags, other, NAMES, span, AT, SETTINGS)
+    assert [(flag.ticker, flag.session, flag.rule) for flag in found.flags] == [("AAA", DAYS[9], "two sources")]
+    assert (found.bars, found.untold) == (20, "")
     other.closes["AAA"] = rising(100.0)
-    assert check_against(store, flags, other, NAMES, span, LATER, SETTINGS)[0] == []
+    assert check_against(store, flags, other, NAMES, span, LATER, SETTINGS).flags == ()
     assert flags.standing(DAYS[0], DAYS[9]) == []
+
+
+def test_names_of_which_a_second_source_tells_nothing_are_counted_with_the_cause(
+    store: BarStore, flags: FlagStore
+) -> None:
+    names = [f"N{number}" for number in range(8)]
+    span = _span(0, 9)
+    ingest(store, Written({name: rising(100.0) for name in names}), names, span, AT, 2)
+    other = Written({"N0": rising(100.0), "N1": rising(100.0, 9)}, "Other")
+    other.silent = dict.fromkeys(names[2:], "too many requests")
+    found = check_against(store, flags, other, names, span, AT, SETTINGS)
+    assert (found.flags, found.bars) == ((), 19)
+    assert found.untold == "no answer for 7 of 8 names (N1, N2, N3, N4, N5, ...): too many requests"
+    assert check_against(store, flags, other, ["N0", "N1"], span, AT, SETTINGS).untold == (
+        "no answer for 1 of 2 names (N1): no bar of its newest session"
+    )
 
 
 def test_the_newest_word_on_a_corporate_action_counts(flags: FlagStore, store: BarStore) -> None:

@@ -63,7 +63,8 @@ class Sources:
 class BarsReport:
     """What an import of daily bars did.
 
-    `flags` are new. `unchecked` says why the second source told nothing ("" where it did or was not asked). `absent`
+    `flags` are new. `unchecked` says why the second source told nothing of some or of all ("" where it did
+    or was not asked). `absent`
     members have no bar in the last session; `strangers` have bars and are in no universe, so they are not traded.
     `unexplained`: steps of a file's adjusted closes that no stored split or dividend explains; None where it has none.
     `renamed`: what was learned of renames, and which were refused and why.
@@ -298,9 +299,9 @@ def _examined(
     compared, unchecked = 0, ""
     if second is not None:
         try:
-            more, answer = check_against(store, flags, second, tickers, span, at, settings)
-            raised += more
-            compared = len(answer.bars)
+            answer = check_against(store, flags, second, tickers, span, at, settings)
+            raised += answer.flags
+            compared, unchecked = answer.bars, answer.untold
         except (BrokerUnavailable, DataCorrupt) as error:
             unchecked = str(error)
             log.warning("second source left out", cause=unchecked)

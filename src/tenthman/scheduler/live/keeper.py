@@ -80,7 +80,8 @@ class BarKeeper:
     def examine(self, at: datetime) -> tuple[list[Flag], str]:
         """Examine the last sessions: alone, by the calendar, and against the second source.
 
-        Returns the flags that are new, and why the second source told nothing ("" where it did, or there is none).
+        Returns the flags that are new, and why the second source told nothing of some or of all ("" where it did, or
+        there is none).
         """
         span = self._recent(at, self._settings.sit_out_sessions)
         if span is None:
@@ -94,10 +95,10 @@ class BarKeeper:
         if self._second is None:
             return raised, ""
         try:
-            more, _ = check_against(self._store, self._flags, self._second, tickers, span, at, self._settings)
+            found = check_against(self._store, self._flags, self._second, tickers, span, at, self._settings)
         except (BrokerUnavailable, DataCorrupt) as error:
             return raised, str(error)
-        return [*raised, *more], ""
+        return [*raised, *found.flags], found.untold
 
     def standing(self, at: datetime) -> Mapping[str, str]:
         """Why each flagged ticker sits out at `at`: the newest flag of its last sessions."""
