@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Fetch headlines, and find them as they were known.", no_args_is_help=True)
 
+SHOWN_CAP = 1_000
 EMBEDDED_AT_ONCE = 500
 """So many new headlines get their vectors as they are fetched: some ten seconds."""
 
@@ -136,10 +137,13 @@ def _searcher(config: Config, pool: "Pool", named: "MarketData | None") -> "News
 
 
 def _show(found: "tuple[Found, ...]", text: str, at: datetime) -> None:
+    from tenthman.news.rag import TEXT_CAP
+    from tenthman.news.text import clean
+
     if not found:
         typer.echo(f"nothing found that was known at {at:%Y-%m-%d %H:%M} UTC")
         return
-    table = headed_table(f"{text}\nas known at {at:%Y-%m-%d %H:%M} UTC")
+    table = headed_table(f"{clean(text, TEXT_CAP)}\nas known at {at:%Y-%m-%d %H:%M} UTC")
     for name in ("id", "known", "tickers", "relevance", "ranks"):
         table.add_column(name, no_wrap=True)
     table.add_column("headline", overflow="fold")
@@ -155,7 +159,7 @@ def _show(found: "tuple[Found, ...]", text: str, at: datetime) -> None:
             " ".join(item.tickers) or "-",
             f"{passage.relevance:.3f}",
             ranks,
-            escape(f"{passage.text} | {', '.join(item.sources)}{copies} | {passage.item_id}"),
+            escape(clean(f"{passage.text} | {', '.join(item.sources)}{copies} | {passage.item_id}", SHOWN_CAP)),
         )
     results.print(table)
 

@@ -22,6 +22,7 @@ from tenthman.domain.errors import DataError
 from tenthman.domain.news import NewsItem
 from tenthman.news.bounded_parser import parse_within
 from tenthman.news.fetcher import FeedFetcher, NotServed
+from tenthman.news.text import clean
 
 log = structlog.get_logger(__name__)
 
@@ -174,7 +175,7 @@ class FeedReader:
             failures=failures,
             resume_at=seen_at + max(rest, asked_for or timedelta()),
             asked_at=seen_at,
-            outcome=f"failed {failures} times: {error}"[:500],
+            outcome=clean(f"failed {failures} times: {error}", 500),
         )
 
     def _load(self) -> dict[str, FeedState]:

@@ -105,7 +105,8 @@ def test_a_search_names_what_was_known_then_of_the_tickers_asked_for(pack: Path)
     assert {tuple(item["tickers"]) for item in of_one["found"]} == {("ALDA",)}
     latest = max(datetime.fromisoformat(item["passage"]["known_at"]) for item in of_one["found"])
     assert latest <= datetime(2020, 8, 20, 13, tzinfo=UTC)
-    shown = said("news", "search", "outlook", *here, "--ticker", "ALDA", "--limit", "1")
+    shown = said("news", "search", "out\x1b[2Jlook \u202e[/x]", *here, "--ticker", "ALDA", "--limit", "1")
+    assert not {"\x1b", "\u202e"} & set(shown)
     assert "n1" in shown
     assert "Alda Works" in shown
     assert said("news", "search", "outlook", *here, "--ticker", "NONE") == (

@@ -82,6 +82,28 @@ def test_versions_of_one_article_in_one_batch_are_all_kept(store: NewsStore) -> 
     assert store.save(versions) == 0
 
 
+def test_a_story_revised_twice_keeps_what_each_version_claimed_and_when_it_was_seen(store: NewsStore) -> None:
+    """Three times of each version: claimed, first seen, and (its place in the row) revised."""
+    texts, claims = ("Acme rises", "Acme rises 5%", "Acme falls"), (0, 30, 10)
+    versions = [
+        replace(found, item=replace(found.item, published_at=AT + timedelta(minutes=claim)))
+        for number, (text, claim) in enumerate(zip(texts, claims, strict=True))
+        for found in [linked("a", headline=text, known=AT + timedelta(hours=number + 1))]
+    ]
+    for version in versions:
+        assert store.save([version]) == 1
+    assert [store.load(until=entry.item.known_at) for entry in versions] == [[entry] for entry in versions]
+    assert store.load(until=AT + timedelta(minutes=59)) == []
+
+
+def test_a_claim_that_moves_while_the_text_stays_is_no_version_and_makes_nothing_fresh(store: NewsStore) -> None:
+    first = linked("a", known=AT + timedelta(hours=1))
+    store.save([first])
+    moved = replace(first.item, published_at=AT + timedelta(hours=5), known_at=AT + timedelta(hours=6))
+    assert store.save([replace(first, item=moved)]) == 0
+    assert store.load() == [first]
+
+
 def test_a_better_link_replaces_the_one_stored(store: NewsStore) -> None:
     store.save([linked("a")])
     better = replace(linked("a"), tickers=("ACM", "OTH"), weight=0.5, sentiment=-0.5)

@@ -50,9 +50,11 @@ class Alarms:
         self.heard.append((kind, subject, payload, at))
 
 
-def with_feeds(pool: Pool, opened, *addresses: str, silent_after: timedelta | None = None) -> WithFeeds:
+def with_feeds(
+    pool: Pool, opened, *addresses: str, silent_after: timedelta | None = None, known=lambda _: set()
+) -> WithFeeds:
     feeds = [Feed(address=address, silent_after=silent_after) for address in addresses]
-    return WithFeeds(BrokersNews(), FeedReader(pool, opened, feeds, lambda _: set()), Alarms())
+    return WithFeeds(BrokersNews(), FeedReader(pool, opened, feeds, known), Alarms())
 
 
 def _news(source: WithFeeds) -> list[str]:
@@ -72,7 +74,7 @@ def test_stories_of_a_feed_come_after_the_brokers_and_old_ones_are_left_out(pool
 def test_a_feed_that_did_not_change_is_asked_with_its_validator_and_adds_nothing(pool, server):
     server.replies["/feed"] = reply(body=FEED, ETag='"1"')
     with fetcher(server) as opened:
-        source = with_feeds(pool, opened, ADDRESS)
+        source = with_feeds(pool, opened, ADDRESS, known=set)
         assert len(_news(source)) == 2
         server.replies["/feed"] = reply(status=304)
         assert _news(source) == ["alpaca:1"]
