@@ -5,12 +5,12 @@ What a server says of itself is quoted, cleaned and cut; it may know more than w
 
 import httpx
 
-from tenthman.agents.bounded_http import ReplyTooLarge
 from tenthman.agents.prose import RATIONALE_CHARACTERS
 from tenthman.agents.text import clean
 from tenthman.agents.wires import BadReply, Refused, place_of
 from tenthman.config import LanguageModelSettings
 from tenthman.domain.opinion import Prompt, ReplyState
+from tenthman.utils.bounded_http import ReplyTooLarge
 
 BUSY = frozenset({429, 503})
 UNANSWERABLE = frozenset({400, 413, 422})

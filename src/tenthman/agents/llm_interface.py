@@ -16,7 +16,6 @@ import httpx
 import ollama
 import structlog
 
-from tenthman.agents.bounded_http import BoundedTransport, ReplyTooLarge
 from tenthman.agents.embedded import EmbeddedModelServer
 from tenthman.agents.failures import BUSY, cut_off, failure_of
 from tenthman.agents.weights import find_weights, weights_digest
@@ -36,6 +35,7 @@ from tenthman.config import LanguageModelSettings, Roles, RoleSettings
 from tenthman.domain.canonical import canonical_json, content_hash
 from tenthman.domain.errors import SetupError
 from tenthman.domain.opinion import Ask, Prompt, Reply, ReplyState, Role
+from tenthman.utils.bounded_http import BoundedTransport, ReplyTooLarge
 
 log = structlog.get_logger(__name__)
 

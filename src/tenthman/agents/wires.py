@@ -13,12 +13,12 @@ import ollama
 import structlog
 
 from tenthman.agents.base import split
-from tenthman.agents.bounded_http import ReplyTooLarge
 from tenthman.agents.text import clean
 from tenthman.config import LanguageModelSettings
 from tenthman.domain.canonical import content_hash
 from tenthman.domain.errors import SetupError
 from tenthman.domain.opinion import Prompt, ReplyState
+from tenthman.utils.bounded_http import ReplyTooLarge
 
 log = structlog.get_logger(__name__)
 

@@ -10,10 +10,17 @@ import ollama
 from tenthman.config import EmbeddingSettings
 from tenthman.domain.errors import DataMissing, SetupError
 from tenthman.news.embedder import Embedder, TextEmbedder, Vectors
+from tenthman.utils.bounded_http import BoundedTransport, ReplyTooLarge
 
 BATCH = 64
 MAX_DIMENSIONS = 4_000
 """What an index of pgvector can hold."""
+
+
+REPLY_BYTES = 16_000_000
+"""More than a batch of the widest vectors takes."""
+
+_REFUSED = (ConnectionError, httpx.HTTPError, ollama.ResponseError, ReplyTooLarge, TypeError, ValueError)
 
 
 def open_embedder(settings: EmbeddingSettings) -> TextEmbedder:
@@ -30,8 +37,13 @@ class OllamaEmbedder:
     def __init__(self, settings: EmbeddingSettings) -> None:
         """Find the model and its width. SetupError when the server does not answer or has no such model."""
         self._name = settings.model or ""
+        seconds = float(settings.reply_timeout_s)
         self._client = ollama.Client(
-            host=settings.base_url, timeout=float(settings.reply_timeout_s), follow_redirects=False, trust_env=False
+            host=settings.base_url,
+            timeout=seconds,
+            transport=BoundedTransport(seconds, REPLY_BYTES),
+            follow_redirects=False,
+            trust_env=False,
         )
         weakref.finalize(self, self._client.close)
         self.model = f"{self._name}@{self._digest()[:12]}"
@@ -59,7 +71,7 @@ class OllamaEmbedder:
         try:
             answer = self._client.embed(model=self._name, input=whole).embeddings
             vectors = np.array(answer, dtype=np.float64)
-        except (ConnectionError, httpx.HTTPError, ollama.ResponseError, TypeError, ValueError) as error:
+        except _REFUSED as error:
             raise DataMissing(f"{self._name}: Ollama gave no vectors: {error}") from None
         if vectors.ndim != 2 or len(vectors) != len(texts) or not 1 <= vectors.shape[1] <= MAX_DIMENSIONS:
             raise DataMissing(f"{self._name}: must answer {len(texts)} vectors of one width, gave {vectors.shape}")
@@ -72,7 +84,7 @@ class OllamaEmbedder:
     def _digest(self) -> str:
         try:
             listed = self._client.list().models
-        except (ConnectionError, httpx.HTTPError, ollama.ResponseError, TypeError, ValueError) as error:
+        except _REFUSED as error:
             raise SetupError(f"Ollama does not answer at `embedding.base_url`: {error}; `ollama serve`") from None
         wanted = {self._name, f"{self._name}:latest"}
         for item in listed:

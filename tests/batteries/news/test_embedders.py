@@ -3,7 +3,9 @@
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -26,6 +28,7 @@ class Ollama:
         outer = self
         self.asked: list[dict[str, object]] = []
         self.answer: Callable[[Sequence[str]], tuple[int, bytes]] = self.vectors
+        self.drip: threading.Event | None = None
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:  # the library's name
@@ -36,7 +39,10 @@ class Ollama:
                 asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 outer.asked.append(asked)
                 texts = asked["input"] if isinstance(asked["input"], list) else [asked["input"]]
-                outer.send(self, *outer.answer(texts))
+                if outer.drip is None:
+                    outer.send(self, *outer.answer(texts))
+                else:
+                    outer.send_in_drops(self, outer.drip)
 
             def log_message(self, *_: object) -> None:
                 return
@@ -53,6 +59,15 @@ class Ollama:
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
         handler.wfile.write(body)
+
+    @staticmethod
+    def send_in_drops(handler: BaseHTTPRequestHandler, enough: threading.Event) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000")
+        handler.end_headers()
+        with suppress(OSError):
+            while not enough.wait(0.05):
+                handler.wfile.write(b" ")
 
     @staticmethod
     def vectors(texts: Sequence[str]) -> tuple[int, bytes]:
@@ -76,8 +91,8 @@ def server() -> Iterator[Ollama]:
     opened.close()
 
 
-def settings(server: Ollama, model: str = "embed") -> EmbeddingSettings:
-    return EmbeddingSettings(backend="ollama", model=model, base_url=server.url, threads=1, reply_timeout_s=5)
+def settings(server: Ollama, model: str = "embed", seconds: int = 5) -> EmbeddingSettings:
+    return EmbeddingSettings(backend="ollama", model=model, base_url=server.url, threads=1, reply_timeout_s=seconds)
 
 
 @pytest.fixture(scope="module", params=["embedded", "ollama"])
@@ -139,6 +154,7 @@ BAD = {
     "too few": (200, b'{"model": "embed", "embeddings": []}'),
     "zeros": (200, json.dumps({"model": "embed", "embeddings": [[0.0] * 768]}).encode()),
     "another width": (200, json.dumps({"model": "embed", "embeddings": [[1.0] * 4]}).encode()),
+    "endless": (200, b'{"model": "embed", "embeddings": [[' + b" " * 17_000_000 + b"]]}"),
     "ragged": (200, b'{"model": "embed", "embeddings": [[1.0, 2.0], [1.0]]}'),
 }
 
@@ -152,6 +168,19 @@ def test_what_is_no_vector_is_refused_with_one_reason(server: Ollama, name: str)
             opened.embed(["Acme"])
     finally:
         server.answer = server.vectors
+
+
+def test_a_server_that_drips_its_answer_is_given_up_after_the_time_for_a_reply(server: Ollama) -> None:
+    opened = OllamaEmbedder(settings(server, seconds=1))
+    server.drip = threading.Event()
+    try:
+        begun = time.monotonic()
+        with pytest.raises(DataMissing, match="deadline"):
+            opened.embed(["Acme"])
+        assert time.monotonic() - begun < 4.0
+    finally:
+        server.drip.set()
+        server.drip = None
 
 
 def test_a_server_or_a_model_that_is_not_there_is_told_at_the_start(server: Ollama) -> None:

@@ -14,7 +14,6 @@ import pytest
 
 from tenthman.agents.analyst import ANALYST
 from tenthman.agents.base import case_text
-from tenthman.agents.bounded_http import BoundedTransport
 from tenthman.agents.committee import NO_MODEL, Standing, review
 from tenthman.agents.exam_cases import exam_cases
 from tenthman.agents.llm_interface import asking, open_language_model, recorded_digest
@@ -24,6 +23,7 @@ from tenthman.config import LanguageModelSettings, load_config
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import SetupError
 from tenthman.domain.opinion import Ask, Critique, ReplyState, Stance
+from tenthman.utils.bounded_http import BoundedTransport
 
 AGENTS = load_config(Path(__file__).parents[3] / "config", {}).agents
 CASES = {item.name: item.case for item in exam_cases()}

@@ -11,7 +11,6 @@ import ollama
 import pytest
 
 from tenthman.agents.base import render
-from tenthman.agents.bounded_http import BoundedTransport
 from tenthman.agents.committee import ADVISERS, Standing, review
 from tenthman.agents.embedded import EmbeddedModelServer
 from tenthman.agents.exam_cases import exam_cases
@@ -20,6 +19,7 @@ from tenthman.agents.wires import openai_wire
 from tenthman.config import LanguageModelSettings, load_config
 from tenthman.domain.errors import SetupError
 from tenthman.domain.opinion import Enter, Prompt, ReplyState, Role
+from tenthman.utils.bounded_http import BoundedTransport
 
 AGENTS = load_config(Path(__file__).parents[3] / "config", {}).agents
 CASE = exam_cases()[0].case

@@ -19,7 +19,6 @@ from tenthman_red_team import NEIGHBOUR, Attack, attacked, attacks, leaked, obed
 
 from tenthman.agents.analyst import ANALYST
 from tenthman.agents.base import render
-from tenthman.agents.bounded_http import BoundedTransport
 from tenthman.agents.committee import NO_MODEL, Standing, review
 from tenthman.agents.embedded import EmbeddedModelServer
 from tenthman.agents.exam_cases import exam_cases
@@ -28,6 +27,7 @@ from tenthman.agents.vocabulary import VOCABULARY
 from tenthman.agents.wires import openai_wire
 from tenthman.config import LanguageModelSettings, load_config
 from tenthman.domain.opinion import Ask, Case, Enter, ReplyState, Review, Role, Stance
+from tenthman.utils.bounded_http import BoundedTransport
 
 AGENTS = load_config(Path(__file__).parents[3] / "config", {}).agents
 SHRUNK = next(item.case for item in exam_cases() if item.name == "volatile winner")
