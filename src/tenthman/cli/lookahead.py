@@ -30,21 +30,29 @@ def lookahead_command(
 
     Ends with 1 and names feature, ticker and date when there is one.
     """
-    from tenthman.scheduler.models.lookahead import look_ahead, own_feature, shipped_features
+    from tenthman.scheduler.models.lookahead import look_ahead, shipped_features
+    from tenthman.scheduler.models.own_feature import OwnFeature
 
     config = start(config_directory)
     named = chosen_market(config, market, pack)
     if named is None:
         raise ConfigError("`--market` must be auto, pack, yahoo or practice here, was 'live'")
-    compute = shipped_features(config, named) if feature is None else own_feature(feature, Path.cwd(), named.panel)
-    whole = compute(len(named.panel.sessions) - 1)
+    own = None if feature is None else OwnFeature(feature, Path.cwd(), named.panel)
+    compute = own or shipped_features(config, named)
+    sessions = len(named.panel.sessions) - 1
+    say(f"computing {feature or 'all features'} on {sessions:,} sessions")
+    whole = compute(sessions)
+    if own is not None:
+        own.require_steady(sessions // 2)
     found = list(look_ahead(compute, whole, cuts, lambda done, total: say(f"cut {done} of {total}")))
-    names = whole.names
+    names, opened = whole.names, sorted(own.opened) if own else []
     if as_json:
-        show_json({"market": named.provenance.headline, "features": names, "cuts": cuts, "leaks": found})
+        told = {"market": named.provenance.headline, "features": names, "cuts": cuts, "leaks": found, "opened": opened}
+        show_json(told)
     else:
         show_lines([f"{named.provenance.headline}: {len(names)} features, {cuts} cuts"])
         show_lines([str(item) for item in found] or ["no value changed when the future was cut off"])
+        show_lines([f"not tested, for no cut reaches it: what {feature} reads from {name}" for name in opened])
     if found:
         complain(f"look-ahead in {len(found)} of {len(names)} features: {', '.join(item.feature for item in found)}")
         raise typer.Exit(1)

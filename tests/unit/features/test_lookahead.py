@@ -10,10 +10,12 @@ from tenthman.domain.errors import ConfigError
 from tenthman.domain.features import FeaturePanel
 from tenthman.domain.market import FIELDS, Panel
 from tenthman.features.lookahead import Leak, cut_rows, leaks
-from tenthman.scheduler.models.lookahead import look_ahead, own_feature
+from tenthman.scheduler.models.lookahead import look_ahead
+from tenthman.scheduler.models.own_feature import OwnFeature
 
 SESSIONS = 40
 OWN = """
+from pathlib import Path
 import numpy as np
 
 def honest(panel):
@@ -35,8 +37,54 @@ def growing(panel):
 def flat(panel):
     return panel.close[:, 0]
 
+def shifted(panel):
+    out = np.full_like(panel.close, np.nan)
+    out[:-1] = panel.close[1:]
+    return out
+
+def filled_back(panel):
+    out = panel.close.copy()
+    out[~np.isin(np.arange(len(out)), np.arange(0, len(out), 7))] = np.nan
+    for row in range(len(out) - 2, -1, -1):
+        out[row] = np.where(np.isnan(out[row]), out[row + 1], out[row])
+    return out
+
+def in_order(panel):
+    return np.sort(panel.close, axis=0)
+
+longest = []
+
+def remembered(panel):
+    if not longest or len(longest[0]) < len(panel.close):
+        longest[:] = [panel.close]
+    out = np.full_like(panel.close, np.nan)
+    known = longest[0][1 : len(out) + 1]
+    out[: len(known)] = known
+    return out
+
+def kept(panel):
+    print("reading")
+    return np.load(Path(__file__).with_name("kept.npy"))[: len(panel.close)]
+
+def noise(panel):
+    return np.random.default_rng().normal(size=panel.close.shape)
+
 def broken(panel):
-    raise RuntimeError("no idea")
+    raise RuntimeError("no\\nidea")
+
+def leaving(panel):
+    raise SystemExit(3)
+
+def nothing(panel):
+    return {}
+
+def written(panel):
+    panel.close[:] = 0.0
+
+def later(panel):
+    from tenthman.domain.features import FeaturePanel
+    return FeaturePanel(sessions=panel.sessions[1:].copy(), tickers=panel.tickers, names=("x",),
+                        values=panel.close[1:, :, None].copy(), definitions=("x-1",))
 
 constant = 3.0
 """
@@ -57,7 +105,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def found(name: str, folder: Path, panel: Panel, cuts: int = 4) -> list[Leak]:
-    compute = own_feature(f"own_features_of_a_user:{name}", folder, panel)
+    compute = OwnFeature(f"own_features_of_a_user:{name}", folder, panel)
     return list(look_ahead(compute, compute(SESSIONS), cuts, lambda _done, _total: None))
 
 
@@ -82,11 +130,49 @@ def test_what_is_fitted_on_the_whole_history_leaks_from_its_first_session(folder
 
 
 @pytest.mark.parametrize(
+    ("name", "first"),
+    [("shifted", date(2020, 1, 9)), ("filled_back", date(2020, 1, 9)), ("in_order", date(2020, 1, 1)),
+     ("remembered", date(2020, 1, 9))],
+)  # fmt: skip
+def test_a_leak_is_found_however_it_comes_about(name: str, first: date, folder: Path, panel: Panel) -> None:
+    (leak,) = found(name, folder, panel)
+    assert (leak.feature, leak.session, leak.cut) == (name, first, date(2020, 1, 9))
+
+
+def test_what_a_feature_reads_from_a_file_is_told_because_no_cut_reaches_it(
+    folder: Path, panel: Panel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(folder / "kept.npy", np.roll(panel.close, -1, axis=0))
+    reading, plain = (OwnFeature(f"own_features_of_a_user:{name}", folder, panel) for name in ("kept", "honest"))
+    assert list(look_ahead(reading, reading(SESSIONS), 4, lambda _done, _total: None)) == []
+    plain(SESSIONS)
+    assert (reading.opened, plain.opened) == ({"kept.npy"}, set())
+    heard = capsys.readouterr()
+    assert (heard.out, heard.err[:8]) == ("", "reading\n")
+
+
+def test_values_that_change_from_one_call_to_the_next_are_refused(folder: Path, panel: Panel) -> None:
+    OwnFeature("own_features_of_a_user:honest", folder, panel).require_steady(SESSIONS)
+    with pytest.raises(ConfigError, match="asked twice it gave others for noise of A in 2020-01-01"):
+        OwnFeature("own_features_of_a_user:noise", folder, panel).require_steady(SESSIONS)
+
+
+def test_a_module_that_ends_the_program_is_refused_as_any_other_failure(tmp_path: Path, panel: Panel) -> None:
+    (tmp_path / "ending_of_a_user.py").write_text("import sys\nsys.exit('bye')\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="cannot be had: SystemExit: bye"):
+        OwnFeature("ending_of_a_user:x", tmp_path, panel)
+
+
+@pytest.mark.parametrize(
     ("name", "said"),
     [
         ("growing", "must not depend on how much is known"),
         ("flat", r"must be numbers of shape \(40, 3\)"),
         ("broken", "failed on 40 sessions: RuntimeError: no idea"),
+        ("leaving", "failed on 40 sessions: SystemExit: 3"),
+        ("nothing", "at least 1 array, gave none"),
+        ("written", "ValueError: assignment destination is read-only"),
+        ("later", "must have the 40 sessions"),
         ("absent", "cannot be had"),
         ("constant", "must name a function"),
     ],
@@ -95,7 +181,7 @@ def test_what_is_no_feature_is_refused_in_one_sentence(name: str, said: str, fol
     with pytest.raises(ConfigError, match=said):
         found(name, folder, panel)
     with pytest.raises(ConfigError, match="module:function"):
-        own_feature("no_colon", folder, panel)
+        OwnFeature("no_colon", folder, panel)
 
 
 def test_cuts_are_spread_to_just_before_the_end_and_more_than_sessions_are_refused(folder: Path, panel: Panel) -> None:
