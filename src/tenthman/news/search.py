@@ -64,7 +64,9 @@ LINKS_OF_AN_ITEM = 10
 """No item is linked to more tickers: to eight companies, of which a few have two classes of shares."""
 
 TIDY_FROM = 1_000
-"""So many new vectors at once, and the tables are vacuumed: an index alone answers for pages known to be settled."""
+"""So many new vectors at once, and the tables are vacuumed: an index alone answers for pages known to be settled. What
+came in between left the pages of codes half empty, so these are packed anew.
+"""
 
 NEWEST = 200
 """Of the items that have the words of the question, so many of the newest are ranked."""
@@ -144,6 +146,7 @@ class NewsSearch:
             try:
                 # The bound is for questions; a large store takes longer to tidy.
                 connection.execute("SET statement_timeout = 0")
+                connection.execute(SQL["pack"])
                 connection.execute(SQL["tidy"])
             finally:
                 connection.execute("RESET statement_timeout")

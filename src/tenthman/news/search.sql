@@ -54,6 +54,9 @@ FROM added a
 JOIN news_versions v USING (market_id, news_id, version)
 JOIN news_shelves s ON s.market_id = a.market_id AND s.model = a.model AND s.ticker = ANY (array_append(v.tickers, ''));
 
+-- name: pack
+REINDEX INDEX news_codes_by_shelf;
+
 -- name: tidy
 VACUUM (ANALYZE) news, news_versions, news_vectors, news_shelves, news_codes;
 

@@ -261,16 +261,19 @@ def test_words_that_everybody_uses_find_by_meaning_alone(pool: Pool, store: News
     assert {item.by_words for item in found} == {None}
 
 
-def test_many_vectors_at_once_leave_the_tables_vacuumed(
+def test_many_vectors_at_once_leave_the_tables_vacuumed_and_their_codes_packed(
     pool: Pool, store: NewsStore, embedder: Embedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search_module, "TIDY_FROM", 3)
     with pool.connection() as connection:
         # A page is known to be settled only when what was written to it has reached the disk.
         connection.execute("SET synchronous_commit = on")
+        before = connection.execute("SELECT pg_relation_filenode('news_codes_by_shelf')").fetchone()
     store.save(ITEMS)
     NewsSearch(pool, MARKET, embedder).index(100)
     with pool.connection() as connection:
         row = connection.execute("SELECT relallvisible FROM pg_class WHERE relname = 'news_codes'").fetchone()
+        after = connection.execute("SELECT pg_relation_filenode('news_codes_by_shelf')").fetchone()
     assert row is not None
     assert row[0] > 0
+    assert before != after
