@@ -1,6 +1,7 @@
 """`tenthman features`: build a market's feature set, and look at it by ticker and date."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,8 +25,13 @@ SetOption = Annotated[
 ]
 OnlyOption = Annotated[list[str] | None, typer.Option("--feature", help="Only this one; may be given several times.")]
 
-SHOWN = 6
+SHOWN = 5
 """So many features fit beside each other unless some are named; JSON holds all."""
+
+NONE_STORED = "no feature set of this market is stored: `tenthman features build` makes one"
+
+FEWEST_DIGITS = 4
+"""So many name a set that is to be removed: an empty word, such as a variable that was never set, must not."""
 
 app = typer.Typer(help="Build a market's features once, and look at what is stored.", no_args_is_help=True)
 
@@ -34,6 +40,9 @@ app = typer.Typer(help="Build a market's features once, and look at what is stor
 def build_command(
     first: FromOption = None,
     last: ToOption = None,
+    replacing: Annotated[
+        bool, typer.Option("--replace", help="Also rewrite stored rows that differ, for the market's past has changed.")
+    ] = False,
     market: MarketOption = None,
     pack: PackOption = None,
     config_directory: ConfigOption = None,
@@ -49,12 +58,16 @@ def build_command(
     with open_storage(config) as pool:
         known = market_known(config, pool, named, until)
         say(f"{known.headline}: computing features ...")
-        built = build_features(config, pool, known, until, first, last)
+        built = build_features(config, pool, known, until, first, last, replacing=replacing)
     if as_json:
-        show_json({"market": known.headline, "built": built})
+        what = {"set_hash": built.set_hash, "features": built.features, "first": built.first, "last": built.last}
+        show_json({"market": known.headline, "built": what | asdict(built.rows)})
         return
+    told = f"{built.rows.added:,} rows new"
+    if replacing:
+        told += f", {built.rows.changed:,} rewritten, {built.rows.removed:,} removed"
     span = f"{built.first} to {built.last}"
-    show_lines([f"set {built.set_hash[:12]}: {built.features} features, {span}, {built.added:,} rows new"])
+    show_lines([f"set {built.set_hash[:12]}: {built.features} features, {span}, {told}"])
 
 
 @app.command("sets")
@@ -74,6 +87,8 @@ def sets_command(
     if as_json:
         show_json({"sets": found})
         return
+    if not found:
+        show_lines([NONE_STORED])
     show_lines(
         f"{item.set_hash[:12]}  {item.rows:,} rows, {item.first or '-'} to {item.last or '-'}, {len(item.names)} "
         f"features: {', '.join(item.definitions)}"
@@ -92,6 +107,8 @@ def forget_command(
     """Remove a stored set with its rows."""
     from tenthman.scheduler.storage import open_storage
 
+    if len(set_hash) < FEWEST_DIGITS:
+        raise ConfigError(f"`set_hash` must have at least {FEWEST_DIGITS} digits of the set's hash, was {set_hash!r}")
     config = start(config_directory)
     named = chosen_market(config, market, pack)
     with open_storage(config) as pool:
@@ -120,6 +137,8 @@ def show_command(
     from tenthman.features.sets import FeatureRow
     from tenthman.scheduler.storage import open_storage
 
+    if first and last and first > last:
+        raise ConfigError(f"`--from` must not be after `--to` {last}, was {first}")
     config = start(config_directory)
     named = chosen_market(config, market, pack)
     with open_storage(config) as pool:
@@ -188,7 +207,7 @@ def _chosen(store: "FeatureStore", beginning: str | None) -> "FeatureSet":
     found = [item for item in stored if item.set_hash.startswith(beginning or "")]
     if not found:
         if not stored:
-            raise ConfigError("no feature set of this market is stored: `tenthman features build` makes one")
+            raise ConfigError(NONE_STORED)
         held = ", ".join(item.set_hash[:12] for item in stored)
         raise ConfigError(f"no stored set of this market begins with {beginning!r}; there are {held}")
     if beginning and len(found) > 1:

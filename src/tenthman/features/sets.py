@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tenthman.db.copy import Text, copy_binary
+from tenthman.db.copy import Column, Text, copy_binary
 from tenthman.db.pool import Pool
 from tenthman.db.sql import load_queries
 from tenthman.domain.errors import DataCorrupt
@@ -22,6 +22,8 @@ _SQL = load_queries("tenthman.features", "sets.sql")
 
 CHECKED_AGAIN = 5
 """So many of the newest sessions stored are compared with those computed anew whenever more are added."""
+
+KEY = ("market_id", "feature_set_hash")
 
 Mask = NDArray[np.bool_]
 
@@ -36,6 +38,15 @@ class FeatureSet:
     rows: int
     first: date | None
     last: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replaced:
+    """How many rows are new, had other values before, or are of no member any more."""
+
+    added: int
+    changed: int
+    removed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,7 +69,7 @@ class FeatureStore:
         """Store the sessions of `features` that are not there yet, cells of `member` alone; returns how many rows.
 
         All or nothing. DataCorrupt when the newest stored sessions differ, to the bit, from the same ones in
-        `features`: then the market's past has changed, and the set must be forgotten and built again.
+        `features`: then the market's past has changed, and `replace` stores what follows from it.
         """
         key = (self._market_id, features.set_hash)
         with self._pool.connection() as connection, connection.cursor() as cursor:
@@ -70,24 +81,31 @@ class FeatureStore:
                 held = cursor.execute(_SQL["session"], [*key, features.sessions[row].item()]).fetchall()
                 _require_equal(features, member, row, dict(held))
             fresh = member & ~old[:, np.newaxis]
-            rows, columns = np.nonzero(fresh)
-            if not len(rows):
+            if not (added := int(np.count_nonzero(fresh))):
                 return 0
-            ones = np.zeros(len(rows), dtype=np.intp)
-            copy_binary(
-                cursor,
-                "feature_values",
-                {
-                    "market_id": Text(labels=(key[0],), codes=ones),
-                    "feature_set_hash": Text(labels=(key[1],), codes=ones),
-                    "ticker": Text(labels=features.tickers, codes=columns),
-                    "session": features.sessions[rows],
-                    "values": features.values[fresh],
-                },
-            )
-        with self._pool.connection() as connection:
-            connection.execute(_SQL["analyse"])
-        return len(rows)
+            ones = np.zeros(added, dtype=np.intp)
+            of_set = {name: Text(labels=(part,), codes=ones) for name, part in zip(KEY, key, strict=True)}
+            copy_binary(cursor, "feature_values", of_set | _columns(features, fresh))
+        self._analyse()
+        return added
+
+    def replace(self, features: FeaturePanel, member: Mask) -> Replaced:
+        """Make what is stored of the sessions of `features`, from the first to the last, cells of `member` alone.
+
+        All or nothing. Rows that are equal already stay untouched.
+        """
+        key = (self._market_id, features.set_hash)
+        span = [day.item() for day in features.sessions[[0, -1]]]
+        with self._pool.connection() as connection, connection.cursor() as cursor:
+            cursor.execute(_SQL["lock"], [self._market_id])
+            cursor.execute(_SQL["add_set"], [*key, list(features.names), list(features.definitions)])
+            cursor.execute(_SQL["computed"])
+            copy_binary(cursor, "computed", _columns(features, member))
+            removed = cursor.execute(_SQL["remove_gone"], [*key, *span]).rowcount
+            changed = cursor.execute(_SQL["replace_changed"], key).rowcount
+            added = cursor.execute(_SQL["add_new"], key).rowcount
+        self._analyse()
+        return Replaced(added=added, changed=changed, removed=removed)
 
     def sets(self) -> list[FeatureSet]:
         """What is stored, the one that reaches furthest first."""
@@ -121,6 +139,19 @@ class FeatureStore:
             found = cursor.execute(_SQL["random"], [self._market_id, set_hash, f" {seed}", count]).fetchall()
         return [FeatureRow(ticker=row[0], session=row[1], values=np.array(row[2], dtype=np.float64)) for row in found]
 
+    def _analyse(self) -> None:
+        with self._pool.connection() as connection:
+            connection.execute(_SQL["analyse"])
+
+
+def _columns(features: FeaturePanel, chosen: Mask) -> dict[str, Column]:
+    rows, columns = np.nonzero(chosen)
+    return {
+        "ticker": Text(labels=features.tickers, codes=columns),
+        "session": features.sessions[rows],
+        "values": features.values[chosen],
+    }
+
 
 def _require_equal(features: FeaturePanel, member: Mask, row: int, held: dict[str, Sequence[Any]]) -> None:
     computed = {
@@ -134,5 +165,5 @@ def _require_equal(features: FeaturePanel, member: Mask, row: int, held: dict[st
     if wrong:
         raise DataCorrupt(
             f"{wrong[0]} in {features.sessions[row]}: the stored features must equal those computed now, which differ: "
-            "the market's past has changed since; `tenthman features forget` the set and build it again"
+            "the market's past has changed since; `tenthman features build --replace` rewrites what differs"
         )

@@ -29,6 +29,28 @@ WHERE market_id = %s AND feature_set_hash = %s
 ORDER BY md5(ticker || session::text || %s), ticker, session
 LIMIT %s;
 
+-- name: computed
+CREATE TEMPORARY TABLE computed (
+    ticker  text NOT NULL,
+    session date NOT NULL,
+    values  double precision[] NOT NULL
+) ON COMMIT DROP;
+
+-- name: remove_gone
+DELETE FROM feature_values v
+WHERE market_id = %s AND feature_set_hash = %s AND session BETWEEN %s AND %s
+  AND NOT EXISTS (SELECT FROM computed c WHERE c.ticker = v.ticker AND c.session = v.session);
+
+-- name: replace_changed
+UPDATE feature_values v SET values = c.values FROM computed c
+WHERE v.market_id = %s AND v.feature_set_hash = %s AND v.ticker = c.ticker AND v.session = c.session
+  AND v.values IS DISTINCT FROM c.values;
+
+-- name: add_new
+INSERT INTO feature_values (market_id, feature_set_hash, ticker, session, values)
+SELECT %s, %s, ticker, session, values FROM computed
+ON CONFLICT DO NOTHING;
+
 -- name: forget_values
 DELETE FROM feature_values WHERE market_id = %s AND feature_set_hash = %s;
 

@@ -8,7 +8,7 @@ import pytest
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import DataCorrupt
 from tenthman.domain.features import FeaturePanel
-from tenthman.features.sets import FeatureStore
+from tenthman.features.sets import FeatureStore, Replaced
 
 TICKERS = ("A", "B", "C", "INDEX")
 SESSIONS = 30
@@ -72,6 +72,35 @@ def test_a_past_that_has_changed_is_refused_and_nothing_is_added(store: FeatureS
     with pytest.raises(DataCorrupt, match="C in 2020-01-20"):
         store.add(whole, left)
     assert store.sets()[0].rows == 60
+
+
+def test_a_changed_past_is_rewritten_where_it_differs_and_nowhere_else(store: FeatureStore, pool: Pool) -> None:
+    whole = panel()
+    store.add(whole.rows(0, 20), MEMBER[:20])
+    values = whole.values.copy()
+    values[8:10, 1, 2] += 1.0
+    values[9, 3] = 7.0
+    changed = FeaturePanel(
+        sessions=whole.sessions.copy(), tickers=TICKERS, names=whole.names, values=values, definitions=("test-1",)
+    )
+    left = MEMBER.copy()
+    left[4, 2] = False
+
+    def written() -> dict[tuple[str, date], str]:
+        with pool.connection() as connection:
+            rows = connection.execute("SELECT ticker, session, xmin::text FROM feature_values").fetchall()
+        return {(ticker, session): by for ticker, session, by in rows}
+
+    before = written()
+    assert store.replace(changed.rows(0, 22), left[:22]) == Replaced(added=6, changed=2, removed=1)
+    after = written()
+    assert before.keys() - after.keys() == {("C", date(2020, 1, 5))}
+    touched = {key for key in before.keys() & after.keys() if before[key] != after[key]}
+    assert touched == {("B", date(2020, 1, 9)), ("B", date(2020, 1, 10))}
+    held = store.read(whole.set_hash, "B", date.min, date.max)[1]
+    assert held.tobytes() == np.ascontiguousarray(values[:22, 1]).tobytes()
+    assert store.add(changed, left) == 24
+    assert store.replace(changed, left) == Replaced(added=0, changed=0, removed=0)
 
 
 def test_drawn_rows_are_stored_ones_and_the_same_for_the_same_seed(store: FeatureStore) -> None:

@@ -14,7 +14,7 @@ from tenthman.decision import NEWS_CHANGE_ROWS, compute_features, membership
 from tenthman.domain.errors import ConfigError, DataMissing
 from tenthman.domain.features import FeaturePanel
 from tenthman.domain.market import NEW_YORK
-from tenthman.features.sets import FeatureRow, FeatureStore
+from tenthman.features.sets import FeatureRow, FeatureStore, Replaced
 from tenthman.scheduler.gathering.known import KnownMarket
 
 _LONGEST_PAUSE = timedelta(days=14)
@@ -22,13 +22,13 @@ _LONGEST_PAUSE = timedelta(days=14)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
-    """The set, the sessions that were asked for, and how many rows were new."""
+    """The set, the sessions that were asked for, and what became of their rows."""
 
     set_hash: str
     features: int
     first: date
     last: date
-    added: int
+    rows: Replaced
 
 
 def morning_after(config: Config, session: date) -> datetime:
@@ -39,9 +39,17 @@ def morning_after(config: Config, session: date) -> datetime:
 
 
 def build_features(
-    config: Config, pool: Pool, market: KnownMarket, until: datetime, first: date | None, last: date | None
+    config: Config,
+    pool: Pool,
+    market: KnownMarket,
+    until: datetime,
+    first: date | None,
+    last: date | None,
+    *,
+    replacing: bool = False,
 ) -> Built:
-    """Compute the features of `market` and store those of the sessions `first`..`last` that are not there yet.
+    """Compute the features of `market` and store those of the sessions `first`..`last` that are not there yet, and
+    with `replacing` also rewrite the rows of these sessions that differ.
 
     A session is built once the morning run that reads it has come: until then more news may reach its row. Raises
     DataMissing when no session is that old, ConfigError when `first` and `last` leave none.
@@ -58,10 +66,13 @@ def build_features(
     rows = slice(inside[0], inside[-1] + 1)
     member = membership(view.panel, view.universe)[rows] & ~np.isnan(view.panel.close[rows])
     chosen = replace(features, sessions=features.sessions[rows].copy(), values=features.values[rows])
-    added = FeatureStore(pool, market.market_id).add(chosen, member)
+    store = FeatureStore(pool, market.market_id)
+    done = (
+        store.replace(chosen, member) if replacing else Replaced(added=store.add(chosen, member), changed=0, removed=0)
+    )
     return Built(
         set_hash=features.set_hash, features=len(features.names), first=days[rows.start], last=days[inside[-1]],
-        added=added,
+        rows=done,
     )  # fmt: skip
 
 
