@@ -149,7 +149,7 @@ _OTHERS = re.compile(r"\s+(?:suppliers?|rivals?|competitors?)\b", re.IGNORECASE)
 _PLACE = re.compile(r"\b(?:on|via)\s+$", re.IGNORECASE)
 _PLATFORMS = frozenset({"facebook", "instagram", "youtube", "whatsapp", "linkedin"})
 _LAST_WORD = re.compile(r"([\w.'&-]+)\s+$")
-_NEXT_WORD = re.compile(r"(?:'s)?\s+([\w.'&-]+)")
+_NEXT_WORD = re.compile(r"(?:'s)?(?:\s+|-)([\w.'&-]+)")
 
 
 def judge(mention: Mention, text: str, *, others: bool) -> Evidence | None:

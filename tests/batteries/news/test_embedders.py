@@ -58,7 +58,8 @@ class Ollama:
         handler.send_header("Content-Type", "application/json")
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
-        handler.wfile.write(body)
+        with suppress(OSError):
+            handler.wfile.write(body)
 
     @staticmethod
     def send_in_drops(handler: BaseHTTPRequestHandler, enough: threading.Event) -> None:
