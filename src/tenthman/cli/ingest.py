@@ -6,18 +6,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from rich.markup import escape
 
 from tenthman.cli.options import FromOption, ToOption
-from tenthman.cli.output import ConfigOption, JsonOption, counted, say, show_json, show_lines, show_table
+from tenthman.cli.output import (
+    ConfigOption,
+    JsonOption,
+    counted,
+    headed_table,
+    results,
+    say,
+    show_json,
+    show_lines,
+    show_table,
+)
 from tenthman.cli.session import start
 from tenthman.config import Config
 from tenthman.domain.errors import ConfigError
-from tenthman.domain.market import NEW_YORK
+from tenthman.domain.market import FIELDS, NEW_YORK
 from tenthman.scheduler.clock import wall_now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tenthman.data.bars import StoredBar
     from tenthman.data.ingest import Span
     from tenthman.data.sources import Flag
     from tenthman.domain.market import Universe
@@ -25,6 +37,7 @@ if TYPE_CHECKING:
 
 DEFAULT_DAYS = 30
 MOST_FLAGS_SHOWN = 20
+NEWEST_SHOWN = 20
 
 app = typer.Typer(help="Bring market data into the store that the live desk reads.", no_args_is_help=True)
 
@@ -72,6 +85,36 @@ def bars(
         _from_file(config, file, minutes, basis, as_json)
         return
     _from_sources(config, _span(days, first, last), tickers, source, minutes, as_json)
+
+
+@app.command("show")
+def show_command(
+    ticker: Annotated[str, typer.Argument(help="Whose.")],
+    first: FromOption = None,
+    last: ToOption = None,
+    config_directory: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show stored daily bars of a ticker: numbers, source, basis, when they were fetched, and why one is not trusted.
+
+    Without --from the newest 20 up to --to.
+    """
+    from tenthman.data.bars import BarStore
+    from tenthman.data.flags import FlagStore
+    from tenthman.data.universe import sp100
+    from tenthman.scheduler.gathering.live_market import MARKET_ID
+    from tenthman.scheduler.storage import open_storage
+
+    config = start(config_directory)
+    until = last or wall_now().astimezone(NEW_YORK).date()
+    (name,) = _tickers(ticker.replace(",", " "), sp100(), until, "TICKER")
+    with open_storage(config) as pool:
+        found = BarStore(pool, MARKET_ID).stored(name, first or date.min, until)[0 if first else -NEWEST_SHOWN :]
+        if not found:
+            raise ConfigError(f"no daily bar of {name} is stored up to {until}; `tenthman ingest bars` brings them in")
+        since = found[0].bar.session
+        flags = [flag for flag in FlagStore(pool, MARKET_ID).standing(since, until) if flag.ticker == name]
+    _show_stored(name, found, flags, as_json)
 
 
 def _from_file(config: Config, file: Path, minutes: int | None, basis: str, as_json: bool) -> None:
@@ -146,7 +189,7 @@ def _span(days: int | None, first: date | None, last: date | None) -> "Span":
     return Span.closed(since, until, now)
 
 
-def _tickers(text: str, universe: "Universe", last: date) -> list[str]:
+def _tickers(text: str, universe: "Universe", last: date, option: str = "--tickers") -> list[str]:
     """Tickers in the house's spelling: a share class may be written with a dot, a name be that of the day `last`."""
     from tenthman.data.tables import TICKER, TICKER_RULE
     from tenthman.utils.symbols import from_any
@@ -154,7 +197,7 @@ def _tickers(text: str, universe: "Universe", last: date) -> list[str]:
     names = sorted({from_any(name.strip().upper()) for name in text.split(",") if name.strip()})
     strange = [name for name in names if not TICKER.fullmatch(name)]
     if strange or not names:
-        raise ConfigError(f"`--tickers` {TICKER_RULE}, was {text!r}")
+        raise ConfigError(f"`{option}` {TICKER_RULE}, was {text!r}")
     return sorted({universe.ticker_of(name, last) for name in names})
 
 
@@ -208,6 +251,21 @@ def _show_intraday(report: "IntradayReport", as_json: bool) -> None:
     show_table(f"bars of {report.minutes} minutes", rows.items())
     _show_flags(report.apart)
     show_lines(report.renamed)
+
+
+def _show_stored(name: str, found: "Sequence[StoredBar]", flags: "Sequence[Flag]", as_json: bool) -> None:
+    if as_json:
+        show_json({"ticker": name, "bars": found, "flags": flags})
+        return
+    table = headed_table(f"{name}, stored daily bars")
+    for column in ("session", "open", "high", "low", "close", "volume", "source", "basis", "fetched", "replaced"):
+        table.add_column(column, justify="right" if column in FIELDS else "left", no_wrap=column == "session")
+    for item in found:
+        numbers = [f"{getattr(item.bar, field):,.6g}" for field in FIELDS[:-1]] + [f"{item.bar.volume:,.0f}"]
+        told = [item.fetch.source, item.fetch.price_basis, f"{item.fetch.fetched_at:%Y-%m-%d %H:%M} UTC"]
+        table.add_row(str(item.bar.session), *numbers, *map(escape, told), str(item.replaced or ""))
+    results.print(table)
+    _show_flags(flags)
 
 
 def _show_flags(flags: "Sequence[Flag]") -> None:

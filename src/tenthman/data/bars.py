@@ -79,13 +79,12 @@ class Merged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """Bars of one source and basis: how many, from when to when, and when the newest of them was fetched."""
+class StoredBar:
+    """A bar as it is stored: the fetch that it is from, and how often its source has replaced it."""
 
+    bar: Bar
     fetch: Fetch
-    bars: int
-    first: date
-    last: date
+    replaced: int
 
 
 def table_of(bars: Sequence[Bar]) -> BarTable:
@@ -264,16 +263,15 @@ class BarStore:
             rows = connection.execute(_SQL["spans"], [self._market_id, list(tickers)]).fetchall()
         return {str(row[0]): (row[1], row[2]) for row in rows}
 
-    def origins(self, tickers: Sequence[str], first: date, last: date) -> list[Origin]:
-        """Where the stored bars of `tickers` in `first`..`last` come from, the largest part first."""
+    def stored(self, ticker: str, first: date, last: date) -> list[StoredBar]:
+        """The bars of `ticker` in `first`..`last`, oldest first, with what each says of itself."""
         with self._pool.connection() as connection:
-            rows = connection.execute(_SQL["origins"], [self._market_id, list(tickers), first, last]).fetchall()
+            rows = connection.execute(_SQL["stored"], [self._market_id, ticker, first, last]).fetchall()
         return [
-            Origin(
-                fetch=Fetch(source=row[0], price_basis=row[1], fetched_at=row[5]),
-                bars=int(row[2]),
-                first=row[3],
-                last=row[4],
+            StoredBar(
+                bar=Bar(ticker=ticker, session=row[0], known_at=row[6], **dict(zip(FIELDS, row[1:6], strict=True))),
+                fetch=Fetch(source=row[7], price_basis=row[8], fetched_at=row[9]),
+                replaced=row[10],
             )
             for row in rows
         ]

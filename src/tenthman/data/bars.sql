@@ -136,9 +136,10 @@ WHERE bars.market_id = %s AND ticker = ANY (%s) AND session BETWEEN %s AND %s AN
 -- name: spans
 SELECT ticker, min(session), max(session) FROM bars WHERE market_id = %s AND ticker = ANY (%s) GROUP BY ticker
 
--- name: origins
-SELECT bar_fetches.source, bar_fetches.price_basis, count(*), min(session), max(session), max(fetched_at)
+-- name: stored
+SELECT session, open, high, low, close, volume, known_at, source, price_basis, fetched_at,
+       (SELECT count(*) FROM bar_revisions AS before
+        WHERE (before.market_id, before.ticker, before.session) = (bars.market_id, bars.ticker, bars.session))
 FROM bars JOIN bar_fetches ON bar_fetches.id = fetch_id
-WHERE bars.market_id = %s AND ticker = ANY (%s) AND session BETWEEN %s AND %s
-GROUP BY bar_fetches.source, bar_fetches.price_basis
-ORDER BY count(*) DESC
+WHERE bars.market_id = %s AND ticker = %s AND session BETWEEN %s AND %s
+ORDER BY session

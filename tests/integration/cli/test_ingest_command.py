@@ -66,6 +66,18 @@ def test_a_users_file_is_stored_once_with_its_name_and_basis(
     assert "unchanged" in shown
     assert "file mine.csv, split-adjusted" in shown
     assert _stored(database) == 3
+    app(["ingest", "show", "aapl", "--json"], standalone_mode=False)
+    told = json.loads(capsys.readouterr().out)
+    assert [(item["bar"]["session"], item["fetch"]["source"], item["replaced"]) for item in told["bars"]] == [
+        ("2020-01-06", "file mine.csv", 0),
+        ("2020-01-07", "file mine.csv", 0),
+    ]
+    app(["ingest", "show", "AAPL", "--from", "2020-01-07"], standalone_mode=False)
+    shown = capsys.readouterr().out
+    assert "2020-01-07" in shown
+    assert "2020-01-06" not in shown
+    with pytest.raises(ConfigError, match=r"no daily bar of BRK-B is stored up to .*; `tenthman ingest bars` brings"):
+        app(["ingest", "show", "BRK.B"], standalone_mode=False)
     path.write_text(path.read_text(encoding="utf-8").rstrip(), encoding="utf-8")
     _run("--file", path, "--json")
     assert "the last row has no end of line; if the file was cut off" in capsys.readouterr().err

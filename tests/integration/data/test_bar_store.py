@@ -1,7 +1,7 @@
 """Bars in PostgreSQL: what goes in comes out, once, or nothing of it does."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import psycopg
@@ -195,9 +195,18 @@ def test_every_bar_says_where_it_came_from_on_what_basis_and_when(store: BarStor
     panel = random_panel(3)
     store.load_panel(panel, closes(panel))
     store.merge(table_of([_bar("AAPL", 6), _bar("AAPL", 7)]), FETCH)
-    newest, packed = store.origins(["AAPL"], date(2010, 1, 1), date(2020, 12, 31))[::-1]
-    assert (packed.fetch.source, packed.fetch.price_basis, packed.bars) == ("here", "split-adjusted", 3)
-    assert (newest.fetch, newest.bars, newest.first, newest.last) == (FETCH, 2, date(2020, 1, 6), date(2020, 1, 7))
+    store.merge(table_of([_bar("AAPL", 7, 10.5)]), replace(FETCH, fetched_at=FETCH.fetched_at + timedelta(days=1)))
+    *packed, first, newest = store.stored("AAPL", date(2010, 1, 1), date(2020, 12, 31))
+    assert {(item.fetch.source, item.fetch.price_basis, item.replaced) for item in packed} == {
+        ("here", "split-adjusted", 0)
+    }
+    assert len(packed) == 3
+    assert (first.bar, first.fetch, first.replaced) == (_bar("AAPL", 6), FETCH, 0)
+    assert (newest.bar, newest.fetch.fetched_at, newest.replaced) == (
+        _bar("AAPL", 7, 10.5),
+        FETCH.fetched_at + timedelta(days=1),
+        1,
+    )
 
 
 def test_a_merge_adds_what_is_new_replaces_its_own_and_leaves_another_sources(store: BarStore, pool: Pool) -> None:
@@ -222,7 +231,7 @@ def test_a_merge_with_one_impossible_bar_leaves_nothing_behind(store: BarStore) 
     with pytest.raises(DataCorrupt, match="impossible bar"):
         store.merge(table, FETCH)
     assert store.last_session() is None
-    assert store.origins(["AAPL"], date(2020, 1, 1), date(2020, 12, 31)) == []
+    assert store.stored("AAPL", date(2020, 1, 1), date(2020, 12, 31)) == []
 
 
 def test_one_tickers_bars_come_back_by_session_and_the_prices_of_one_source_by_name(store: BarStore) -> None:
