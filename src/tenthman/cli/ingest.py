@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.markup import escape
 
 from tenthman.cli.options import FromOption, ToOption
 from tenthman.cli.output import (
@@ -257,14 +256,25 @@ def _show_stored(name: str, found: "Sequence[StoredBar]", flags: "Sequence[Flag]
     if as_json:
         show_json({"ticker": name, "bars": found, "flags": flags})
         return
+    fetches = list(dict.fromkeys(item.fetch for item in found))
     table = headed_table(f"{name}, stored daily bars")
-    for column in ("session", "open", "high", "low", "close", "volume", "source", "basis", "fetched", "replaced"):
-        table.add_column(column, justify="right" if column in FIELDS else "left", no_wrap=column == "session")
+    for column in ("session", *FIELDS, "fetch", "replaced"):
+        table.add_column(column, justify="left" if column == "session" else "right", no_wrap=True)
     for item in found:
-        numbers = [f"{getattr(item.bar, field):,.6g}" for field in FIELDS[:-1]] + [f"{item.bar.volume:,.0f}"]
-        told = [item.fetch.source, item.fetch.price_basis, f"{item.fetch.fetched_at:%Y-%m-%d %H:%M} UTC"]
-        table.add_row(str(item.bar.session), *numbers, *map(escape, told), str(item.replaced or ""))
+        prices = [f"{getattr(item.bar, field):,.6g}" for field in FIELDS[:-1]]
+        fetched = str(fetches.index(item.fetch) + 1)
+        table.add_row(
+            str(item.bar.session),
+            *prices,
+            f"{item.bar.volume:,.0f}",
+            fetched,
+            f"{item.replaced}x" * bool(item.replaced),
+        )
     results.print(table)
+    show_lines(
+        f"fetch {number}: {fetch.source}, {fetch.price_basis}, {fetch.fetched_at:%Y-%m-%d %H:%M} UTC"
+        for number, fetch in enumerate(fetches, 1)
+    )
     _show_flags(flags)
 
 
