@@ -248,7 +248,7 @@ def _show_intraday(report: "IntradayReport", as_json: bool) -> None:
         "beside daily bars": f"{report.compared:,} sessions, {len(report.apart):,} of them apart",
     }
     show_table(f"bars of {report.minutes} minutes", rows.items())
-    _show_flags(report.apart)
+    _show_flags((*report.apart, *report.refused))
     show_lines(report.renamed)
 
 

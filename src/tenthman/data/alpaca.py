@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Literal, TypeVar
@@ -36,6 +37,14 @@ _ACTIONS = (
 _PROCESSING = timedelta(days=60)
 
 AnswerT = TypeVar("AnswerT")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minutes:
+    """Bars inside the session, and rows that were no possible bar."""
+
+    table: IntradayTable
+    refused: tuple[Flag, ...]
 
 
 class AlpacaMarketSource:
@@ -92,10 +101,11 @@ class AlpacaMarketSource:
         bars = sorted((item for item in read if isinstance(item, Bar)), key=lambda bar: (bar.ticker, bar.session))
         return Daily(bars=tuple(bars), refused=tuple(item for item in read if isinstance(item, Flag)))
 
-    def intraday(self, tickers: Sequence[str], minutes: int, first: date, last: date) -> IntradayTable:
+    def intraday(self, tickers: Sequence[str], minutes: int, first: date, last: date) -> Minutes:
         """Bars of `minutes` (1 to 30) from the first minute of `first` to the last of `last`, New York's dates.
 
-        Prices are those traded, not adjusted; hours before the opening and after the close are in it.
+        Prices are those traded, not adjusted; hours before the opening and after the close are in it. A row that
+        contradicts itself is left out and told.
         """
         request = StockBarsRequest(
             symbol_or_symbols=[to_wire(ticker) for ticker in tickers],
@@ -206,7 +216,8 @@ def _read_bar(ticker: str, row: object, seen_at: datetime) -> Bar | Flag:
         return Flag(ticker=ticker, session=session, rule=IMPOSSIBLE, detail=str(error))
 
 
-def _intraday(listed: Mapping[str, list[object]]) -> IntradayTable:
+def _intraday(listed: Mapping[str, list[object]]) -> Minutes:
+    refused: list[Flag] = []
     codes: list[int] = []
     begins: list[datetime] = []
     columns: dict[str, list[float]] = {name: [] for name in _SHORT}
@@ -214,18 +225,28 @@ def _intraday(listed: Mapping[str, list[object]]) -> IntradayTable:
         for row in rows:
             try:
                 fields = _as_object(row)
-                begins.append(_instant(fields, "t").astimezone(UTC).replace(tzinfo=None))
-                for name, short in _SHORT.items():
-                    columns[name].append(_number(fields, short))
+                begin = _instant(fields, "t")
+                numbers = {name: _number(fields, short) for name, short in _SHORT.items()}
             except ValueError as error:
                 raise DataCorrupt(f"bars of {ticker}: {error}") from error
+            session = begin.astimezone(NEW_YORK).date()
+            try:
+                Bar(ticker=ticker, session=session, known_at=begin, **numbers)
+            except ValueError as error:
+                detail = f"at {begin:%H:%M} UTC: {error}"
+                refused.append(Flag(ticker=ticker, session=session, rule=IMPOSSIBLE, detail=detail))
+                continue
             codes.append(code)
-    return IntradayTable(
+            begins.append(begin.astimezone(UTC).replace(tzinfo=None))
+            for name, value in numbers.items():
+                columns[name].append(value)
+    table = IntradayTable(
         tickers=tuple(listed),
         codes=np.array(codes, dtype=np.intp),
         begins=np.array(begins, dtype="datetime64[us]"),
         **{name: np.array(values, dtype=np.float64) for name, values in columns.items()},
     )
+    return Minutes(table=table, refused=tuple(refused))
 
 
 def _read_action(kind: CorporateActionsType, row: object) -> CorporateAction:

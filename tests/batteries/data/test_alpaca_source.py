@@ -120,12 +120,19 @@ class TestAlpacaInRecordedForms(SourceBattery):
             _source(wire).renames(*DAYS)
 
     def test_minute_bars_are_asked_for_unadjusted_and_stamped_by_their_beginning(self, wire: Wire) -> None:
-        found = _source(wire).intraday(["BRK-B", "AAA"], 5, *DAYS)
+        found = _source(wire).intraday(["BRK-B", "AAA"], 5, *DAYS).table
         assert {query["timeframe"] for _, query in wire.asked} == {"5Min"}
         assert {query["adjustment"] for _, query in wire.asked} == {"raw"}
         assert found.tickers == ("AAA", "BRK-B")
         assert found.begins[:2].astype(str).tolist() == ["2020-01-06T14:30:00.000000", "2020-01-07T14:30:00.000000"]
         assert found.close[found.codes == 0].tolist() == [row[3] for row in TRUTH["AAA"]]
+
+    def test_a_minute_bar_that_contradicts_itself_is_refused_and_the_others_come(self, wire: Wire) -> None:
+        wire.bend["AAA", DAYS[0]] = IMPOSSIBLE_ROW
+        found = _source(wire).intraday(["BRK-B", "AAA"], 5, *DAYS)
+        assert len(found.table) == 3
+        ((told,), at) = found.refused, "at 14:30 UTC: "
+        assert (told.ticker, told.session, told.rule, told.detail[:14]) == ("AAA", DAYS[0], "impossible", at)
 
     @pytest.mark.shared_data
     def test_the_bodies_of_alpaca_pys_own_tests_are_read(self, wire: Wire, shared_data: Path) -> None:

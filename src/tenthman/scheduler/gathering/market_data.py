@@ -86,7 +86,8 @@ class IntradayReport:
     """What an import of bars inside the session did.
 
     `new` or changed bars; `others` were left as another source has them. `compared` sessions have a stored daily bar
-    too, and `apart` says where the two differ beyond the tolerance. `renamed` as in BarsReport.
+    too, and `apart` says where the two differ beyond the tolerance. `renamed` as in BarsReport;
+    `refused`: rows of the source that were no possible bars.
     """
 
     fetch: Fetch
@@ -100,6 +101,7 @@ class IntradayReport:
     compared: int
     apart: tuple[Flag, ...]
     renamed: tuple[str, ...] = ()
+    refused: tuple[Flag, ...] = ()
 
 
 def open_sources(config: Config, wanted: Literal["alpaca", "yahoo", "both"] | None) -> Sources:
@@ -244,9 +246,10 @@ def bring_in_intraday(
         for chunk in (days[start : start + CHUNK_SESSIONS] for start in range(0, len(days), CHUNK_SESSIONS))
     ]
     fetch = Fetch(source=source.name, price_basis=RAW, fetched_at=at)
-    table = joined(parts)
+    table = joined([part.table for part in parts])
+    refused = tuple(replace(flag, ticker=ours.get(flag.ticker, flag.ticker)) for part in parts for flag in part.refused)
     table = replace(table, tickers=tuple(ours.get(name, name) for name in table.tickers))
-    return replace(_store_intraday(config, pool, universe, table, minutes, fetch), renamed=renamed)
+    return replace(_store_intraday(config, pool, universe, table, minutes, fetch), renamed=renamed, refused=refused)
 
 
 def bring_in_intraday_file(
