@@ -43,8 +43,9 @@ def main() -> None:
         )
     for name in sizes[FEW].works():
         times = _times(spent[name, MANY], spent[name, FEW])
-        print(f"{name}: {MANY} tickers take {times} of {FEW}")
-    print(f"technical takes {_times(spent['technical', FEW], spent['TA-Lib, a ticker at a time', FEW])} of TA-Lib")
+        print(f"{name}, seconds of {MANY} tickers to those of {FEW}: {times}")
+    reference = _times(spent["technical", FEW], spent["TA-Lib, a ticker at a time", FEW])
+    print(f"technical, seconds to TA-Lib's: {reference}")
     print(
         f"peak memory of {MANY} tickers: " + ", ".join(f"{name} {size:.2f} times the output" for name, size in memory)
     )
@@ -103,10 +104,8 @@ def in_turn(works: dict[Work, Callable[[], object]]) -> dict[Work, tuple[list[fl
 def _times(these: tuple[list[float], list[float]], those: tuple[list[float], list[float]]) -> str:
     own = np.median(these[0]) / np.median(those[0])
     together = np.median(np.add(*these)) / np.median(np.add(*those))
-    return (
-        f"{min(these[0]) / min(those[0]):.2f} times the best (medians {own:.2f}, with the operating system's "
-        f"{together:.2f})"
-    )
+    best = min(these[0]) / min(those[0])
+    return f"{best:.2f} times by the best rounds, {own:.2f} by the medians, {together:.2f} with the operating system"
 
 
 def peak_of(panel: Panel) -> list[tuple[str, float]]:
