@@ -6,6 +6,7 @@ length 1. The embedding of a question, 7 to 12 ms, is left out. `bench_retrieval
 and `vectors` (rows, 384) of your own instead.
 """
 
+import logging
 import os
 import shutil
 import sys
@@ -18,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 from pgvector import HalfVector
 from psycopg import sql
@@ -202,6 +204,7 @@ def admitted(known: World, question: Question) -> NDArray[np.bool_]:
 
 def main() -> None:
     """Print recall and milliseconds for each kind of filter, and for the whole search."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     if len(sys.argv) > 1:
         with np.load(sys.argv[1], allow_pickle=False) as given:
             texts, vectors = [str(text) for text in given["headlines"]], given["vectors"].astype(np.float32)

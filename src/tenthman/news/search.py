@@ -34,8 +34,6 @@ Row = tuple[Any, ...]
 Key = tuple[str, int]
 """An article's id and the number of a version."""
 
-Statement = tuple[sql.SQL | sql.Composed, dict[str, object]]
-
 DEPTH = 50
 """So many of each list are fused."""
 
@@ -108,6 +106,15 @@ class Found:
     copies: tuple[str, ...]
     by_meaning: int | None
     by_words: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What the server is asked. Where values tell the planner how much they narrow, it should plan each time anew."""
+
+    text: sql.SQL | sql.Composed
+    values: dict[str, object]
+    is_planned_once: bool = False
 
 
 class NewsSearch:
@@ -198,13 +205,14 @@ class NewsSearch:
         self, connection: Connection[Row], question: Question, vector: NDArray[np.float32], depth: int
     ) -> Statement:
         width = len(vector)
-        values = {"vector": HalfVector(vector), "depth": depth}
+        values: dict[str, object] = {"vector": HalfVector(vector), "depth": depth}
         if not question.tickers and width in INDEXED and self._many(connection, question.as_of):
-            return sql.SQL(SQL["nearest_by_index"]).format(dimensions=width), values
+            return Statement(sql.SQL(SQL["nearest_by_index"]).format(dimensions=width), values)
         among = list(question.tickers) or [EVERY_HEADLINE]
         codes = max(COMPARED * min(len(among), 2), question.limit * min(len(among), LINKS_OF_AN_ITEM), depth)
         compared = max(COMPARED, depth)
-        return sql.SQL(SQL["nearest_by_code"]), {**values, "among": among, "codes": codes, "compared": compared}
+        values |= {"among": among, "codes": codes, "compared": compared}
+        return Statement(sql.SQL(SQL["nearest_by_code"]), values, is_planned_once=True)
 
     def _many(self, connection: Connection[Row], as_of: datetime) -> bool:
         """Whether more candidates are known by `as_of` than should be compared one by one."""
@@ -219,8 +227,10 @@ class NewsSearch:
         scope = {**self._scope, "as_of": question.as_of, "tickers": list(question.tickers)}
         with connection.pipeline():
             connection.execute(SQL["walk"], {"in_view": str(EF_SEARCH)})
-            # Not prepared: a plan for any values whatever would not know how much these narrow.
-            cursors = [connection.execute(text, {**scope, **values}, prepare=False) for text, values in statements]
+            cursors = [
+                connection.execute(asked.text, {**scope, **asked.values}, prepare=asked.is_planned_once)
+                for asked in statements
+            ]
             return [list(dict.fromkeys((str(row[0]), int(row[1])) for row in cursor)) for cursor in cursors]
 
     def _read(
@@ -267,7 +277,7 @@ def _matching(question: Question) -> Statement:
         every=_EVERY, either=_EITHER, narrowed=_LINKED if question.tickers else sql.SQL("")
     )
     asked = clean(question.text, len(question.text))
-    return text, {"text": asked, "depth": DEPTH, "newest": NEWEST, "limit": question.limit}
+    return Statement(text, {"text": asked, "depth": DEPTH, "newest": NEWEST, "limit": question.limit})
 
 
 def _fuse(*lists: Sequence[Key]) -> dict[Key, float]:

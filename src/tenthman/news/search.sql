@@ -70,20 +70,26 @@ LIMIT 1 OFFSET least(
 
 -- name: nearest_by_code
 WITH coded AS MATERIALIZED (
-    SELECT vector, known_at, code <~> news_code(%(vector)b) AS away FROM news_codes
+    -- The bits that differ before the number of the vector, in one number: sorting copies no rows then.
+    SELECT (code <~> (SELECT news_code(%(vector)b)))::bigint << 40 | vector AS place FROM news_codes
     WHERE known_at <= %(as_of)s AND shelf = ANY (ARRAY(
         SELECT number FROM news_shelves
         WHERE market_id = %(market_id)s AND model = %(model)s AND ticker = ANY (%(among)s)
     ))
-    ORDER BY away, known_at DESC, vector
+    ORDER BY place
     LIMIT %(codes)s
 ),
-near AS MATERIALIZED (
-    SELECT vector AS number FROM coded GROUP BY vector
-    ORDER BY min(away), min(known_at) DESC, vector
-    LIMIT %(compared)s
+distinctly AS MATERIALIZED (SELECT DISTINCT place FROM coded ORDER BY place LIMIT %(compared)s),
+ends AS MATERIALIZED (
+    SELECT min(place >> 40) AS nearest, max(place >> 40) AS farthest,
+           count(*) < %(compared)s AND (SELECT count(*) FROM coded) < %(codes)s AS are_all
+    FROM distinctly
 )
-SELECT x.news_id, x.version FROM near JOIN news_vectors x USING (number)
+SELECT x.news_id, x.version
+FROM ends, distinctly
+JOIN news_vectors x ON x.number = place & ((1::bigint << 40) - 1)
+-- A limit cuts those at the last distance by the order in which they were stored: none of them, unless there are no others.
+WHERE place >> 40 < farthest OR are_all OR nearest = farthest
 ORDER BY x.vector <#> %(vector)b, x.news_id, x.version
 LIMIT %(depth)s;
 

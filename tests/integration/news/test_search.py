@@ -253,6 +253,26 @@ def test_vectors_of_any_width_are_searched_by_ticker(pool: Pool, store: NewsStor
     assert searcher.nearest(ask("x"), vectors[1], depth=1) == [("1", 1)]
 
 
+def test_the_order_in_which_headlines_came_in_does_not_choose_among_equally_far_ones(
+    pool: Pool, store: NewsStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_module, "COMPARED", 3)
+    vectors = np.eye(5, dtype=np.float32)
+    items = [news(str(n), f"note {n}") for n in range(5)]
+    searcher = NewsSearch(pool, MARKET, Fixed(vectors))
+
+    def found(depth: int) -> set[str]:
+        return {name for name, _ in searcher.nearest(ask("x", limit=depth), vectors[3], depth)}
+
+    for item in reversed(items[1:]):
+        store.save([item])
+        searcher.index(1)
+    assert found(3) == {"3"}, "the other three lie equally far, and only two of them would be looked at"
+    assert found(5) == {"1", "2", "3", "4"}
+    monkeypatch.setattr(search_module, "COMPARED", 1)
+    assert found(1) == {"3"}, "there is nothing nearer to fall back on"
+
+
 def test_words_that_everybody_uses_find_by_meaning_alone(pool: Pool, store: NewsStore, embedder: Embedder) -> None:
     store.save(ITEMS)
     searcher = NewsSearch(pool, MARKET, embedder)
