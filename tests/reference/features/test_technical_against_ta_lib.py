@@ -128,6 +128,20 @@ def test_beta_is_the_slope_of_a_least_squares_fit_on_the_index(panel: Panel, col
     assert columns["beta_60"][160, 3] == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("column", range(3), ids=NAMES[:3])
+def test_beta_and_relative_strength_equal_ta_lib_on_the_sessions_that_the_ticker_has(
+    panel: Panel, columns: dict[str, Floats], column: int
+) -> None:
+    held = ~np.isnan(panel.close[:, column])
+    close, index = (np.ascontiguousarray(panel.close[held, place]) for place in (column, 3))
+    mine, expected = columns["beta_60"][:, column], talib.BETA(index, close, 60)
+    np.testing.assert_allclose(mine[held], expected, rtol=1e-7, atol=1e-9)
+    stronger = talib.ROCP(close, 20) - talib.ROCP(index, 20)
+    np.testing.assert_allclose(columns["relative_strength_20"][held, column], stronger, rtol=1e-9, atol=1e-12)
+    assert np.isnan(mine[~held]).all()
+    assert np.isfinite(expected).sum() > 200
+
+
 def test_share_of_on_balance_volume_equals_the_rise_of_ta_lib_obv(panel: Panel, columns: dict[str, Floats]) -> None:
     _, _, _, close, volume = own(panel, 2)
     balance = talib.OBV(close, volume)
