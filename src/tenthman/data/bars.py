@@ -146,6 +146,7 @@ class BarStore:
     def carry_over(self, renames: Sequence[Rename]) -> int:
         """Put stored bars, daily and inside the session, and corporate actions under their security's latest name.
 
+        What is said of daily bars, that they are flagged or took another's place, goes with them.
         `renames` are carried out one after the other, as they stand.
         What the new name has from before its day already stays as it is, and so does what the old name has then.
         Returns how many daily bars went over.
@@ -155,6 +156,8 @@ class BarStore:
             cursor.execute(_SQL["lock_market"], [self._market_id])
             for item in renames:
                 told = {"market_id": self._market_id, "old": item.old, "new": item.new, "on": item.on}
+                for said in ("rename_flags", "rename_revisions"):
+                    cursor.execute(_SQL[said], told)
                 moved += cursor.execute(_SQL["rename_bars"], told).rowcount
                 cursor.execute(_SQL["rename_intraday_bars"], told)
                 cursor.execute(_SQL["rename_actions"], told)

@@ -17,6 +17,24 @@ DELETE FROM universe WHERE market_id = %s
 INSERT INTO universe (market_id, ticker, name, issuer, sector, aliases, member_from, member_to)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 
+-- name: rename_flags
+UPDATE bar_flags AS flag SET ticker = %(new)s
+WHERE market_id = %(market_id)s AND ticker = %(old)s AND session < %(on)s AND NOT EXISTS (
+    SELECT FROM bars AS there
+    WHERE there.market_id = %(market_id)s AND there.ticker = %(new)s AND there.session < %(on)s
+) AND NOT EXISTS (
+    SELECT FROM bar_flags AS there
+    WHERE (there.market_id, there.ticker, there.session, there.rule)
+        = (%(market_id)s, %(new)s, flag.session, flag.rule)
+)
+
+-- name: rename_revisions
+UPDATE bar_revisions SET ticker = %(new)s
+WHERE market_id = %(market_id)s AND ticker = %(old)s AND session < %(on)s AND NOT EXISTS (
+    SELECT FROM bars AS there
+    WHERE there.market_id = %(market_id)s AND there.ticker = %(new)s AND there.session < %(on)s
+)
+
 -- name: rename_bars
 UPDATE bars SET ticker = %(new)s
 WHERE market_id = %(market_id)s AND ticker = %(old)s AND session < %(on)s AND NOT EXISTS (

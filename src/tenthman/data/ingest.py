@@ -186,13 +186,15 @@ def check_against(
 ) -> Compared:
     """Compare what is stored with what `second` says of `span`. Raises as it does.
 
-    Bars that came from `second` themselves agree with it and prove nothing.
+    Bars that came from `second` themselves agree with it and prove nothing. Where it is silent of a bar that it
+    contradicted, it has taken nothing back: the flag stands.
     """
     answer = second.daily(tickers, span.first, span.last, at)
     theirs: Prices = {(bar.ticker, bar.session): (bar.open, bar.high, bar.low, bar.close) for bar in answer.bars}
     ours = stored_prices(store, tickers, span.first, span.last)
     allowed = quality.Tolerances(close_bp=settings.close_tolerance_bp, range_bp=settings.range_tolerance_bp)
     raised = quality.compare(ours, theirs, allowed)
+    raised += (flag for flag in flags.standing(span.first, span.last) if (flag.ticker, flag.session) not in theirs)
     answered = sorted({bar.ticker for bar in answer.bars})
     fresh = flags.settle(raised, (quality.TWO_SOURCES,), answered, (span.first, span.last), at)
     return Compared(flags=tuple(fresh), bars=len(answer.bars), untold=_untold(ours, theirs, answer.silent))

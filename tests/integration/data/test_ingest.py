@@ -166,6 +166,9 @@ def test_a_second_source_that_differs_is_told_of_and_one_that_agrees_clears(stor
     found = check_against(store, flags, other, NAMES, span, AT, SETTINGS)
     assert [(flag.ticker, flag.session, flag.rule) for flag in found.flags] == [("AAA", DAYS[9], "two sources")]
     assert (found.bars, found.untold) == (20, "")
+    other.closes["AAA"] = rising(100.0, 9)
+    assert check_against(store, flags, other, NAMES, span, AT, SETTINGS).flags == ()
+    assert [flag.session for flag in flags.standing(DAYS[0], DAYS[9])] == [DAYS[9]], "its silence takes nothing back"
     other.closes["AAA"] = rising(100.0)
     assert check_against(store, flags, other, NAMES, span, LATER, SETTINGS).flags == ()
     assert flags.standing(DAYS[0], DAYS[9]) == []

@@ -8,7 +8,9 @@ from tenthman_decision import a_listing
 from tenthman_written_source import AT, DAYS, Written, rising
 
 from tenthman.data.bars import BarStore
+from tenthman.data.flags import FlagStore
 from tenthman.data.ingest import Span, ingest
+from tenthman.data.sources import Flag
 from tenthman.data.spellings import SpellingStore
 from tenthman.db.pool import Pool
 from tenthman.domain.market import MarketKind, Provenance, Rename, Universe
@@ -51,6 +53,20 @@ def test_a_learned_rename_stays_until_a_release_knows_it_and_then_all_bars_go_ov
     assert bars.carry_over(store.carried(AFTER)) == 10
     assert bars.spans(["AAA", "NEW"]) == {"NEW": (DAYS[0], DAYS[9])}
     assert bars.carry_over(store.carried(AFTER)) == 0
+
+
+def test_flags_and_replaced_bars_go_over_with_the_bars_that_they_speak_of(pool: Pool, bars: BarStore) -> None:
+    flags, days = FlagStore(pool, MARKET), (DAYS[4], DAYS[5])
+    source = Written({"AAA": rising(100.0, 6)})
+    ingest(bars, source, ["AAA"], Span(sessions=tuple(DAYS[:5])), AT, 2)
+    source.closes["AAA"][4] = 110.0
+    ingest(bars, source, ["AAA"], Span(sessions=tuple(DAYS[:6])), AT, 2)
+    told = [Flag(ticker="AAA", session=day, rule="two sources", detail="apart") for day in days]
+    flags.settle(told, ["two sources"], ["AAA"], (DAYS[0], DAYS[9]), AT)
+    for _ in range(2):
+        bars.carry_over([TOLD])
+        assert flags.doubted(DAYS[9]) == {("NEW", days[0]), ("AAA", days[1])}, "each is where its bar is"
+        assert [item.replaced for item in bars.stored("NEW", *days)] == [1]
 
 
 def test_once_a_release_has_taken_a_rename_over_the_name_that_was_given_up_is_free_for_others(
