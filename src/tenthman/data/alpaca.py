@@ -18,6 +18,7 @@ from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
 
 from tenthman.config import BrokerSettings
 from tenthman.data.alpaca_clients import TimedActions, TimedBars, TimedNews, Unreadable
+from tenthman.data.calendar import FIRST_DAY, LAST_DAY
 from tenthman.data.intraday import IntradayTable
 from tenthman.data.sources import IMPOSSIBLE, SPLIT_ADJUSTED, ActionKind, CorporateAction, Daily, Flag
 from tenthman.data.tables import TICKER
@@ -237,7 +238,7 @@ def _intraday(listed: Mapping[str, list[object]]) -> Minutes:
                 refused.append(Flag(ticker=ticker, session=session, rule=IMPOSSIBLE, detail=detail))
                 continue
             codes.append(code)
-            begins.append(begin.astimezone(UTC).replace(tzinfo=None))
+            begins.append(begin.replace(tzinfo=None))
             for name, value in numbers.items():
                 columns[name].append(value)
     table = IntradayTable(
@@ -319,7 +320,9 @@ def _instant(fields: Mapping[str, object], name: str) -> datetime:
     value = datetime.fromisoformat(str(fields.get(name)))
     if value.tzinfo is None:
         raise Unreadable(f"`{name}` must carry a zone, was {value!r}")
-    return value
+    if not FIRST_DAY <= value.date() <= LAST_DAY:
+        raise Unreadable(f"`{name}` must lie in {FIRST_DAY}..{LAST_DAY}, was {value!r}")
+    return value.astimezone(UTC)
 
 
 def _number(fields: Mapping[str, object], name: str) -> float:

@@ -173,16 +173,17 @@ def lists_of(source: Source, name: str) -> list[tuple[str, ...]]:
 def tickers_of(source: Source, spelled: Callable[[str], str] = str) -> tuple[NDArray[np.intp], tuple[str, ...]]:
     """Each row's place in the alphabetical tickers, and those; `spelled` makes a ticker of what stands there."""
     kind = source.column("ticker").type
-    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind)
-    source.refuse(np.full(source.table.num_rows, not (is_text or pa.types.is_null(kind))), "ticker", "be text")
+    is_number = pa.types.is_primitive(kind) or pa.types.is_decimal(kind)
+    source.refuse(np.full(source.table.num_rows, is_number), "ticker", "be text")
     encoded = strings_of(source, "ticker").dictionary_encode()
     names = [spelled(name) for name in encoded.dictionary.to_pylist()]
     codes = encoded.indices.to_numpy(zero_copy_only=False)
     wrong = np.array([not TICKER.fullmatch(name) for name in names], dtype=np.bool_)
     source.refuse(wrong[codes], "ticker", TICKER_RULE.removeprefix("must "))
     tickers = sorted(set(names))
-    place = np.array([tickers.index(name) for name in names], dtype=np.intp)
-    return place[codes], tuple(tickers)
+    place_of = {name: place for place, name in enumerate(tickers)}
+    places = np.array([place_of[name] for name in names], dtype=np.intp)
+    return places[codes], tuple(tickers)
 
 
 def check_prices(source: Source, fields: Mapping[str, Floats]) -> None:

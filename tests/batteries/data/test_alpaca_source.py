@@ -63,6 +63,17 @@ class TestAlpacaInRecordedForms(SourceBattery):
         with pytest.raises(DataCorrupt, match="`c` must be a number, was None"):
             _source(wire).daily(["AAA"], *DAYS, SEEN)
 
+    @pytest.mark.parametrize("stamp", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59-05:00"])
+    def test_a_bar_of_a_time_that_no_calendar_has_is_corrupt_and_no_crash(self, wire: Wire, stamp: str) -> None:
+        row = {"t": stamp, "o": 1.0, "h": 1.0, "l": 1.0, "c": 1.0, "v": 1.0}
+        wire.nonsense = {"bars": {"AAA": [row]}, "next_page_token": None}
+        for ask in (
+            lambda: _source(wire).daily(["AAA"], *DAYS, SEEN),
+            lambda: _source(wire).intraday(["AAA"], 5, *DAYS),
+        ):
+            with pytest.raises(DataCorrupt, match=r"bars of AAA: `t` must lie in 1990-01-01\.\.2040-12-31"):
+                ask()
+
     @pytest.mark.parametrize("answer", [[], {"bars": None}, {"bars": []}, {"bars": 3}, {}, "bars"])
     def test_an_answer_of_another_form_is_corrupt_and_no_crash(self, wire: Wire, answer: object) -> None:
         wire.nonsense = answer

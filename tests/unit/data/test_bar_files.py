@@ -1,6 +1,7 @@
 """A user's own file of bars: whoever's spelling of a share class, and columns of a wrong kind."""
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -29,6 +30,14 @@ def test_a_share_class_goes_under_the_spelling_of_the_house(tmp_path: Path, spel
     assert read_intraday(_written(tmp_path, ticker=[spelled, "AAPL"], **times), AT).tickers == ("AAPL", "BRK-B")
 
 
+@pytest.mark.parametrize(
+    "kind", [pa.string_view(), pa.large_string(), pa.binary(), pa.dictionary(pa.int32(), pa.string())]
+)
+def test_text_is_text_whatever_kind_of_column_holds_it(tmp_path: Path, kind: pa.DataType) -> None:
+    path = _written(tmp_path, ticker=pa.array(["AAPL", "MSFT"]).cast(kind))
+    assert read_daily(path, AT).bars.tickers == ("AAPL", "MSFT")
+
+
 def test_two_spellings_of_one_share_class_are_one(tmp_path: Path) -> None:
     bars = read_daily(_written(tmp_path, ticker=["BRK.B", "BRK-B"]), AT).bars
     assert (bars.tickers, bars.codes.tolist()) == (("BRK-B",), [0, 0])
@@ -40,6 +49,8 @@ def test_two_spellings_of_one_share_class_are_one(tmp_path: Path) -> None:
     ("column", "values", "words"),
     [
         ("ticker", [1, 2], "row 1, column `ticker`: must be text, was 1"),
+        ("ticker", [["AAPL"], ["AAPL"]], "row 1, column `ticker`: must be text"),
+        ("ticker", [Decimal(1), Decimal(2)], "row 1, column `ticker`: must be text, was Decimal"),
         ("ticker", [None, None], "row 1, column `ticker`: must not be empty"),
         ("volume", [True, False], "row 1, column `volume`: must be a number, was True"),
         ("close", [[103.0], [110.0]], "row 1, column `close`: must be a number"),
