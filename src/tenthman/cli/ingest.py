@@ -100,18 +100,24 @@ def show_command(
     """
     from tenthman.data.bars import BarStore
     from tenthman.data.flags import FlagStore
+    from tenthman.data.spellings import SpellingStore
     from tenthman.data.universe import sp100
     from tenthman.scheduler.gathering.live_market import MARKET_ID
+    from tenthman.scheduler.gathering.market_data import known_as
     from tenthman.scheduler.storage import open_storage
 
-    config = start(config_directory)
+    config, universe = start(config_directory), sp100()
     until = last or wall_now().astimezone(NEW_YORK).date()
-    (name,) = _tickers(ticker.replace(",", " "), sp100(), until, "TICKER")
+    if first is not None and first > until:
+        raise ConfigError(f"`--from` must not be after {until}, was {first}")
+    asked = _tickers(ticker.replace(",", " "), universe, until, "TICKER")
     with open_storage(config) as pool:
+        (name,) = known_as(universe, SpellingStore(pool, MARKET_ID).load(universe), asked, until, "TICKER")
         found = BarStore(pool, MARKET_ID).stored(name, first or date.min, until)[0 if first else -NEWEST_SHOWN :]
         if not found:
-            raise ConfigError(f"no daily bar of {name} is stored up to {until}; `tenthman ingest bars` brings them in")
-        since = found[0].bar.session
+            when = f"from {first} to {until}" if first else f"up to {until}"
+            raise ConfigError(f"no daily bar of {name} is stored {when}; `tenthman ingest bars` brings them in")
+        since = first or found[0].bar.session
         flags = [flag for flag in FlagStore(pool, MARKET_ID).standing(since, until) if flag.ticker == name]
     _show_stored(name, found, flags, as_json)
 

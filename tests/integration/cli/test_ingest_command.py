@@ -81,6 +81,19 @@ def test_a_users_file_is_stored_once_with_its_name_and_basis(
     path.write_text(path.read_text(encoding="utf-8").rstrip(), encoding="utf-8")
     _run("--file", path, "--json")
     assert "the last row has no end of line; if the file was cut off" in capsys.readouterr().err
+    with psycopg.connect(database) as connection:
+        connection.execute("INSERT INTO spellings VALUES ('live', 'AAPL', 'APLX', '2020-01-07', 's', now())")
+    app(["ingest", "show", "APLX", "--json"], standalone_mode=False)
+    assert json.loads(capsys.readouterr().out)["ticker"] == "AAPL", "asked by a name that was learned later"
+    for asked, words in (
+        (
+            ("APLX", "--from", "2020-01-08", "--to", "2020-01-07"),
+            "`--from` must not be after 2020-01-07, was 2020-01-08",
+        ),
+        (("APLX", "--from", "2020-01-08", "--to", "2020-01-09"), "AAPL is stored from 2020-01-08 to 2020-01-09;"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            app(["ingest", "show", *asked], standalone_mode=False)
 
 
 @pytest.mark.parametrize(

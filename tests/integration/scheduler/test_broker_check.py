@@ -118,6 +118,10 @@ def test_a_symbol_that_our_exchange_does_not_trade_is_refused_before_it_starts(t
     config = load_config(None, {"TENTHMAN_HOME": str(tmp_path), "PATH": os.environ["PATH"]})
     with pytest.raises(ConfigError, match="`--symbol` must be traded"), broker_on_trial(config, "exchange", "NOPE"):
         pass
+    for endpoint, symbol in (("exchange", ""), ("paper", " "), ("paper", "SPY;")):
+        told = f"`--symbol` must be 1 to 16 of .*, was '{symbol}'"
+        with pytest.raises(ConfigError, match=told), broker_on_trial(config, endpoint, symbol):
+            pass
 
 
 @pytest.mark.alpaca_paper

@@ -139,7 +139,7 @@ def bring_in(
     store = _stored(pool, universe)
     names = Names(SpellingStore(pool, MARKET_ID).load(universe), lambda: at)
     renamed = _learned(pool, universe, sources.renames, names, at)
-    tickers = _known_as(universe, names.spellings, tickers, span.last)
+    tickers = known_as(universe, names.spellings, tickers, span.last)
     sources = _spelled(sources, names)
     found = ingest(store, sources.first, tickers, span, at, config.settings.data.overlap_sessions)
     if not found.answered:
@@ -174,7 +174,9 @@ def _spelled(sources: Sources, names: Names) -> Sources:
     return Sources(first=SpelledBars(sources.first, names), second=second)
 
 
-def _known_as(universe: Universe, spellings: Spellings, tickers: Sequence[str], last: date) -> list[str]:
+def known_as(
+    universe: Universe, spellings: Spellings, tickers: Sequence[str], last: date, option: str = "--tickers"
+) -> list[str]:
     """Tickers of this store; what a person asked for may be a name that was given later.
 
     ConfigError for one that a security of ours has had and given up: its bars would meet that one's.
@@ -184,7 +186,7 @@ def _known_as(universe: Universe, spellings: Spellings, tickers: Sequence[str], 
     strangers = sorted(name.removesuffix(STRANGER) for name in found if name.endswith(STRANGER))
     if strangers:
         owners = ", ".join(f"{name} ({spellings.owner(name)})" for name in strangers)
-        raise ConfigError(f"`--tickers` must not have a name that a security in the store has given up, was {owners}")
+        raise ConfigError(f"`{option}` must not have a name that a security in the store has given up, was {owners}")
     return sorted(found)
 
 
@@ -239,7 +241,7 @@ def bring_in_intraday(
     _stored(pool, universe)
     names = Names(SpellingStore(pool, MARKET_ID).load(universe), lambda: at)
     renamed = _learned(pool, universe, source, names, at)
-    known = _known_as(universe, names.spellings, tickers, span.last)
+    known = known_as(universe, names.spellings, tickers, span.last)
     ours = {names.spellings.theirs(name, names.today()): name for name in known}
     parts = [
         source.intraday(tuple(ours), minutes, chunk[0], chunk[-1])

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from tenthman.config import Config
 from tenthman.data.calendar import sessions_between
+from tenthman.data.tables import TICKER, TICKER_RULE
 from tenthman.domain.errors import BrokerError, ConfigError, OrderRejected
 from tenthman.domain.findings import Check
 from tenthman.domain.order import (
@@ -30,7 +31,7 @@ from tenthman.exchange.practice import make_practice_market, practice_range
 from tenthman.exchange.process import ExchangeProcess
 from tenthman.execution.trial import TrialBroker
 from tenthman.scheduler.gathering.live_market import paper_keys
-from tenthman.utils.symbols import to_wire
+from tenthman.utils.symbols import from_any, to_wire
 
 SHARES = 2
 LOOKS, PAUSE_S = 80, 0.25
@@ -115,7 +116,11 @@ def check_broker(broker: TrialBroker, ticker: str, pause: Callable[[float], None
 
 @contextmanager
 def broker_on_trial(config: Config, endpoint: str, ticker: str | None) -> Iterator[tuple[TrialBroker, str]]:
-    """Our own exchange inside a session, or the paper account of the keys in the environment; and what is traded."""
+    """Our own exchange inside a session, or the paper account of the keys in the environment; and what is traded.
+
+    ConfigError for a `ticker` that is none, that the practice market has not, or without keys.
+    """
+    ticker = None if ticker is None else _ticker(ticker)
     if endpoint == "paper":
         key, secret = paper_keys(config)
         yield TrialBroker(None, key, secret, config.settings.broker), ticker or "SPY"
@@ -130,6 +135,13 @@ def broker_on_trial(config: Config, endpoint: str, ticker: str | None) -> Iterat
     log = config.home / "logs" / "exchange.log"
     with ExchangeProcess(market, config.settings.costs, cash, "check", start, log) as process:
         yield TrialBroker(process.rest_url, process.key, process.secret, config.settings.broker), traded
+
+
+def _ticker(symbol: str) -> str:
+    ticker = from_any(symbol.strip().upper())
+    if not TICKER.fullmatch(ticker):
+        raise ConfigError(f"`--symbol` {TICKER_RULE}, was {symbol!r}")
+    return ticker
 
 
 def _verdict(promise: str, attempt: Callable[[_Trial], str], trial: _Trial) -> Verdict:
