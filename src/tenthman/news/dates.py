@@ -18,6 +18,9 @@ from tenthman.domain.market import NEW_YORK
 EARLIEST_YEAR = 1990
 """A claim from before the web is a misreading, of seconds since 1970 for instance."""
 
+LONGEST = 200
+"""No date has more characters, and to look through more would take time with the square of their number."""
+
 _HOURS = {"UT": 0, "UTC": 0, "GMT": 0, "Z": 0, "WET": 0, "WEST": 1, "BST": 1, "CET": 1, "CEST": 2, "MET": 1, "MEST": 2}
 _HOURS |= {"EET": 2, "EEST": 3, "MSK": 3, "HKT": 8, "SGT": 8, "JST": 9, "KST": 9, "AEST": 10, "AEDT": 11, "NZST": 12}
 _HOURS |= {"NZDT": 13, "AST": -4, "ADT": -3, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6}
@@ -49,8 +52,10 @@ def instant_of(raw: str, parsed: struct_time | None, default_zone: tzinfo) -> da
     """The instant that `raw` tells, in UTC; None when it tells none, or one before 1990.
 
     `parsed` is feedparser's reading of it. A date without a zone is read in `default_zone`; one with a zone that nobody
-    knows is not read.
+    knows is not read, and neither is one of more than 200 characters.
     """
+    if len(raw) > LONGEST:
+        return None
     try:
         found = _read(raw, parsed, default_zone)
     except (ValueError, OverflowError, OSError, TypeError):

@@ -104,6 +104,12 @@ def test_missing_unreadable_and_future_dates_become_the_moment_of_sight(date: st
     assert dated(date).published_at == SEEN
 
 
+def test_a_date_as_long_as_a_feed_takes_no_time() -> None:
+    begun = time.process_time()
+    assert dated("1:00" + " " * 90_000 + "x").published_at == SEEN
+    assert time.process_time() - begun < 2.0
+
+
 def test_a_date_without_a_time_is_of_day_precision() -> None:
     item = dated("2020-07-09")
     assert item.precision is TimePrecision.DAY
