@@ -1,5 +1,7 @@
 """The truncation test itself: what it names, and what it refuses."""
 
+import json
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -149,6 +151,25 @@ def test_what_a_feature_reads_from_a_file_is_told_because_no_cut_reaches_it(
     assert (reading.opened, plain.opened) == ({"kept.npy"}, set())
     heard = capsys.readouterr()
     assert (heard.out, heard.err[:8]) == ("", "reading\n")
+
+
+def test_what_python_writes_and_reads_of_a_module_itself_is_no_file_that_the_feature_opened(
+    tmp_path: Path, panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "compiled_for_a_user.py").write_text("def f(panel):\n    return panel.close\n", encoding="utf-8")
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    compute = OwnFeature("compiled_for_a_user:f", tmp_path, panel)
+    compute(SESSIONS)
+    assert list((tmp_path / "__pycache__").glob("*.pyc"))
+    assert compute.opened == set()
+
+
+def test_what_is_installed_beneath_the_folder_is_not_read_anew(
+    folder: Path, panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(folder))
+    OwnFeature("own_features_of_a_user:honest", Path(sys.base_prefix), panel)(SESSIONS)
+    assert sys.modules["json"] is json
 
 
 def test_values_that_change_from_one_call_to_the_next_are_refused(folder: Path, panel: Panel) -> None:

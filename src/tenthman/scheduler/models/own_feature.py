@@ -6,9 +6,10 @@ elsewhere is beyond any cut of the bars, so it is told.
 
 import importlib
 import os
+import site
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,9 @@ from tenthman.features.lookahead import leaks
 Feature = Callable[[Panel], FeaturePanel | Mapping[str, Floats] | Floats]
 """From bars to one array of shape (sessions, tickers), to several by name, or to a panel."""
 
-CODE = (".py", ".pyc", ".so", ".pyd", ".nbi", ".nbc")
-SYSTEM = ("/proc", "/sys", "/dev", "/etc", "/usr/share", sys.prefix, sys.base_prefix)
+CODE = frozenset({".py", ".pyc", ".so", ".pyd", ".nbi", ".nbc"})
+INSTALLED = (sys.prefix, sys.base_prefix, site.getusersitepackages())
+SYSTEM = ("/proc", "/sys", "/dev", "/etc", "/usr/share", *INSTALLED)
 OUTSIDE = ("socket.connect", "subprocess.Popen")
 
 
@@ -78,10 +80,11 @@ class OwnFeature:
 
     def _is_own(self, name: str, module: object) -> bool:
         """Of the user's folder: not installed beneath it, not this program, and not the program that was started."""
-        file = getattr(module, "__file__", None)
-        if not file or name.partition(".")[0] in {"tenthman", "__main__"}:
+        file = Path(getattr(module, "__file__", None) or os.devnull)
+        if name.partition(".")[0] in {"tenthman", "__main__"} or not file.is_relative_to(self._folder):
             return False
-        return file.startswith(f"{self._folder}{os.sep}") and not file.startswith(f"{sys.prefix}{os.sep}")
+        beneath = (place for place in INSTALLED if Path(place).is_relative_to(self._folder))
+        return not any(file.is_relative_to(place) for place in beneath)
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
@@ -92,7 +95,8 @@ class OwnFeature:
                 yield
         finally:
             self._watching = False
-            sys.path.remove(str(self._folder))
+            with suppress(ValueError):  # a user's own module may have changed the list
+                sys.path.remove(str(self._folder))
 
     def _hear(self, event: str, arguments: tuple[object, ...]) -> None:
         """Hears of every file that Python opens; it cannot be taken out again, so it must be quick and never fail."""
@@ -100,10 +104,15 @@ class OwnFeature:
             return
         if event == "open" and isinstance(arguments[0], str | bytes | os.PathLike):
             path = Path(os.fsdecode(arguments[0])).absolute()
-            if path.suffix not in CODE and not any(path.is_relative_to(place) for place in SYSTEM):
+            if not _is_code(path) and not any(path.is_relative_to(place) for place in SYSTEM):
                 self.opened.add(str(path.relative_to(self._folder) if path.is_relative_to(self._folder) else path))
         elif event in OUTSIDE:
             self.opened.add(f"{event} {arguments[1] if event == 'socket.connect' else arguments[0]}")
+
+
+def _is_code(path: Path) -> bool:
+    """Of a module: while Python writes what it compiled, a number stands behind the file's name."""
+    return path.suffix in CODE or (path.suffix[1:].isdigit() and path.with_suffix("").suffix == ".pyc")
 
 
 def _in_a_line(error: BaseException) -> str:
