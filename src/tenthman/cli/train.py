@@ -80,7 +80,6 @@ def train_command(
     as_json: JsonOption = False,
 ) -> None:
     """Train a signal model, judge it beside its baselines, and keep it; training again on the same finds it again."""
-    from tenthman.ml.cluster import require_address
     from tenthman.scheduler.models.signal_model import registry_of
     from tenthman.scheduler.models.spread import train_spread
     from tenthman.scheduler.models.trainer import promote as promote_model
@@ -88,9 +87,9 @@ def train_command(
     from tenthman.scheduler.storage import open_storage
 
     config = start(config_directory)
-    if cluster is not None:
-        require_address(cluster)
     spread_on = None if rows is Rows.HERE else _spreadable(cluster, tune, promote)
+    if cluster is not None:
+        _require_cluster(cluster, rows)
     named = chosen_market(config, market, pack)
     span = None if named is None else span_of(_sessions(named), first, last, config)
     with open_storage(config) as pool:
@@ -146,6 +145,14 @@ def _spreadable(cluster: str | None, tune: int | None, promote: bool) -> str:
             f"`{wanted}` judges by walk-forward, for which all rows must be here: it cannot go with `--rows spread`"
         )
     return cluster
+
+
+def _require_cluster(cluster: str, rows: Rows) -> None:
+    """Its workers are there and run this code: told before anything is read or computed."""
+    from tenthman.ml.cluster import ROOMS, require_cluster
+    from tenthman.scheduler.models.spread import WORKING_ROOMS
+
+    require_cluster(cluster, ROOMS if rows is Rows.HERE else WORKING_ROOMS)
 
 
 def _report_spread(known: "KnownMarket", span: "Span", done: "Spread", as_json: bool) -> None:

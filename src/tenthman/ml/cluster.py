@@ -38,6 +38,12 @@ def connected(address: str, rooms: tuple[str, ...] = ROOMS) -> Iterator[Any]:
         yield client
 
 
+def require_cluster(address: str, rooms: tuple[str, ...] = ROOMS) -> None:
+    """Raise what `connected` would, before any work is done for a cluster that is not there."""
+    with connected(address, rooms):
+        pass
+
+
 def require_address(address: str) -> None:
     """ConfigError unless `address` is one of a Dask scheduler."""
     if not re.fullmatch(r"(tcp|tls)://[^\s/:]+:\d{1,5}", address):

@@ -14,7 +14,7 @@ from tenthman.cli.app import app
 from tenthman.cli.options import chosen_market, market_known
 from tenthman.config import load_config
 from tenthman.db.pool import Pool
-from tenthman.domain.errors import ConfigError
+from tenthman.domain.errors import ConfigError, SetupError
 from tenthman.ml import roles
 from tenthman.ml.inference import open_model
 from tenthman.ml.tuning import Trial
@@ -90,3 +90,14 @@ def test_what_needs_all_rows_in_one_place_is_refused_beside_rows_that_are_spread
     monkeypatch.setenv("TENTHMAN_HOME", str(tmp_path / "home"))
     with pytest.raises(ConfigError, match=complaint):
         app([*SPREAD, *more], standalone_mode=False)
+
+
+@pytest.mark.parametrize("rows", ["here", "spread"])
+def test_a_scheduler_that_does_not_answer_is_told_before_anything_is_read(
+    rows: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TENTHMAN_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("tenthman.ml.cluster.CONNECT_TIMEOUT_S", 0.2)
+    away = "--cluster", "tcp://127.0.0.1:1", "--pack", str(tmp_path / "nothing")
+    with pytest.raises(SetupError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1"):
+        app(["train", "--rows", rows, *away], standalone_mode=False)
