@@ -252,7 +252,7 @@ def _actions(exchange: ReplayExchange, first: date, last: date) -> list[tuple[st
     """Kind, symbol and body of what happened in the sessions `first`..`last`, by date, dividends first."""
     dated = [
         (session, ("cash_dividend", symbol, prices.cash_dividend_body(symbol, session, per_share)))
-        for symbol, session, per_share in _dividends(exchange, first, last)
+        for symbol, session, per_share in dividends_gone_ex(exchange, first, last)
     ]
     for split in exchange.splits():
         if first <= split.session <= last:
@@ -266,7 +266,7 @@ def _actions(exchange: ReplayExchange, first: date, last: date) -> list[tuple[st
     return [action for _, action in sorted(dated, key=lambda item: (item[0], item[1][:2]))]
 
 
-def _dividends(exchange: ReplayExchange, first: date, last: date) -> Iterator[tuple[str, date, float]]:
+def dividends_gone_ex(exchange: ReplayExchange, first: date, last: date) -> Iterator[tuple[str, date, float]]:
     """Symbol, ex-date and USD a share of the dividends of the sessions `first`..`last` that have opened, by date."""
     panel, amounts = exchange.market.panel, exchange.market.dividends
     if amounts is None or first > last:

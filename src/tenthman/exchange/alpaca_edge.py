@@ -60,8 +60,7 @@ class TraderCall:
         await response(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
-        headers = dict(scope["headers"])
-        account = self._edge.venue.holder(_text(headers, b"apca-api-key-id"), _text(headers, b"apca-api-secret-key"))
+        account = self._edge.venue.accounts[0] if self._endpoint.is_open else self._holder(scope)
         if account is None:
             return _respond(_UNAUTHORIZED)
         allowance = account.limits[self._endpoint.service].take()
@@ -74,6 +73,10 @@ class TraderCall:
         if before is not None:
             return await _wrong(before, allowance)
         return await _shaped(await self._reply(account, scope, receive), acting, allowance)
+
+    def _holder(self, scope: Scope) -> TradingAccount | None:
+        headers = dict(scope["headers"])
+        return self._edge.venue.holder(_text(headers, b"apca-api-key-id"), _text(headers, b"apca-api-secret-key"))
 
     async def _reply(self, account: TradingAccount, scope: Scope, receive: Receive) -> Reply:
         endpoint = self._endpoint

@@ -9,6 +9,7 @@ from tenthman.exchange import alpaca_data as data
 from tenthman.exchange import alpaca_history as history
 from tenthman.exchange import alpaca_positions as positions
 from tenthman.exchange import alpaca_trading as trading
+from tenthman.exchange import yahoo_chart
 from tenthman.exchange.accounts import TradingAccount
 from tenthman.exchange.alpaca_trading import Call, Reply
 from tenthman.exchange.market import ReplayExchange
@@ -21,12 +22,16 @@ Handler = Callable[[TradingAccount, Call], Reply]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One call: its method, its address with the names in it, what answers, and the limit that counts it."""
+    """One call: its method, its address with the names in it, what answers, and the limit that counts it.
+
+    One that `is_open` asks for no keys: it is the first account's, and spells the names of the day itself.
+    """
 
     method: str
     path: str
     handler: Handler
     service: Literal["trading", "data"] = "trading"
+    is_open: bool = False
 
     @property
     def may_change(self) -> bool:
@@ -36,7 +41,7 @@ class Endpoint:
     def answer(self, holder: TradingAccount, call: Call) -> Reply:
         """What `handler` says, in the names that symbols have on the wire."""
         changes = holder.exchange.symbol_changes()
-        if not changes:
+        if self.is_open or not changes:
             return self.handler(holder, call)
         reply = self.handler(holder, inward(changes, call, keeps_old=self.path == _ACTIONS))
         return Reply(status=reply.status, body=outward(changes, reply.body))
@@ -92,6 +97,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     _data("/v2/stocks/{symbol}/snapshot", data.get_symbol_snapshot),
     _data(_ACTIONS, data.get_corporate_actions),
     _data("/v1beta1/news", data.get_news),
+    Endpoint(
+        method="GET",
+        path="/v8/finance/chart/{symbol}",
+        handler=_on_exchange(yahoo_chart.get_chart),
+        service="data",
+        is_open=True,
+    ),
 )
 
 

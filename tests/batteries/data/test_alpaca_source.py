@@ -6,14 +6,14 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tenthman_exchange import SETTINGS, served
-from tenthman_markets import at, small_market
+from tenthman_exchange import SETTINGS
 from tenthman_source_battery import DAYS, IMPOSSIBLE_ROW, SEEN, TRUTH, SourceBattery, Wire, recorded, serving
 
 from tenthman.data.alpaca import AlpacaMarketSource
 from tenthman.data.sources import ActionKind, CorporateAction
 from tenthman.domain.errors import BrokerUnavailable, DataCorrupt
 from tenthman.domain.market import Rename
+from tenthman.exchange.process import ExchangeProcess
 
 
 def _source(wire: Wire) -> AlpacaMarketSource:
@@ -171,19 +171,11 @@ class TestAlpacaInRecordedForms(SourceBattery):
         assert (story.id, story.source) == ("alpaca:41799100", "benzinga")
 
 
-@pytest.fixture(scope="module")
-def on_the_exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AlpacaMarketSource]:
-    market = small_market({name: [*(row[:4] for row in rows), rows[-1][:4]] for name, rows in TRUTH.items()})
-    start = datetime(2020, 1, 6, 14, 0, tzinfo=UTC)
-    with served(market, start, tmp_path_factory.mktemp("battery")) as process:
-        process.advance(at(market, 2, 0.1))
-        yield AlpacaMarketSource(process.rest_url, process.key, process.secret, SETTINGS)
-
-
 class TestAlpacaOnTheExchange(SourceBattery):
     @pytest.fixture
-    def source(self, on_the_exchange: AlpacaMarketSource) -> AlpacaMarketSource:
-        return on_the_exchange
+    def source(self, exchange_of_the_truth: ExchangeProcess) -> AlpacaMarketSource:
+        process = exchange_of_the_truth
+        return AlpacaMarketSource(process.rest_url, process.key, process.secret, SETTINGS)
 
 
 def test_silence_is_unavailability() -> None:

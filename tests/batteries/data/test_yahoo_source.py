@@ -1,8 +1,9 @@
-"""Yahoo through yfinance keeps the promise of every source, in recorded forms."""
+"""Yahoo through yfinance keeps the promise of every source: in recorded forms, and on the exchange."""
 
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from tenthman_source_battery import DAYS, IMPOSSIBLE_ROW, SEEN, SourceBattery, Wire, recorded, serving, session_to
@@ -11,6 +12,7 @@ from tenthman.data.calendar import sessions_between
 from tenthman.data.sources import ActionKind, CorporateAction
 from tenthman.data.yahoo import YahooSource
 from tenthman.domain.errors import BrokerUnavailable
+from tenthman.exchange.process import ExchangeProcess
 
 
 def _forget_answers() -> None:
@@ -76,6 +78,31 @@ class TestYahooInRecordedForms(SourceBattery):
             CorporateAction(ticker="AAPL", ex_date=span[0], kind=ActionKind.SPLIT, value=4.0),
             CorporateAction(ticker="AAPL", ex_date=span[1], kind=ActionKind.DIVIDEND, value=0.205),
         )
+
+
+@pytest.fixture(scope="module")
+def on_the_exchange(
+    exchange_of_the_truth: ExchangeProcess, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[YahooSource]:
+    _forget_answers()
+    with session_to(urlsplit(exchange_of_the_truth.rest_url).port or 0) as session:
+        yield YahooSource(tmp_path_factory.mktemp("yfinance"), 20.0, session)
+    _forget_answers()
+
+
+class TestYahooOnOurExchange(SourceBattery):
+    @pytest.fixture
+    def source(self, on_the_exchange: YahooSource) -> YahooSource:
+        return on_the_exchange
+
+    def test_dividends_come_by_their_ex_date(self, source: YahooSource) -> None:
+        assert source.actions(["AAA", "BRK-B"], *DAYS) == (
+            CorporateAction(ticker="BRK-B", ex_date=DAYS[0], kind=ActionKind.DIVIDEND, value=0.5),
+        )
+
+    def test_what_has_not_closed_by_the_exchanges_clock_is_not_told(self, source: YahooSource) -> None:
+        later = date(2020, 1, 31)
+        assert [bar.session for bar in source.daily(["AAA"], DAYS[0], later, SEEN).bars] == list(DAYS)
 
 
 def test_silence_is_unavailability(tmp_path: Path) -> None:

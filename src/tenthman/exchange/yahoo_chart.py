@@ -1,0 +1,191 @@
+"""Yahoo's chart of daily bars, in the form in which it was recorded: what has closed by the exchange's clock, no more.
+
+As at Yahoo, prices, volumes and dividends are adjusted for splits up to now, `adjclose` for dividends too, and no keys
+are asked for. Unlike there, a session that is open has no row yet.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from itertools import pairwise
+
+from tenthman.domain.market import NEW_YORK, SessionHours
+from tenthman.exchange import yahoo_requests as ask
+from tenthman.exchange.alpaca_data import dividends_gone_ex
+from tenthman.exchange.alpaca_trading import Call, Reply
+from tenthman.exchange.alpaca_wire import Json
+from tenthman.exchange.intraday import WireBar, daily_bars
+from tenthman.exchange.market import ReplayExchange
+from tenthman.exchange.orders import ShareSplit
+from tenthman.exchange.renaming import given_up, new_names
+from tenthman.utils.symbols import from_wire
+
+_PRICES = ("open", "high", "low", "close")
+_LOOK_AHEAD = timedelta(days=14)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """A session that has closed; `bar` None where nothing traded. `shares`: today's shares for one of that day."""
+
+    hours: SessionHours
+    bar: WireBar | None
+    shares: float
+
+    @property
+    def begin(self) -> int:
+        return ask.seconds(self.hours.open_at)
+
+    def price(self, name: str) -> float | None:
+        return None if self.bar is None else float(getattr(self.bar, name)) / self.shares
+
+
+def get_chart(exchange: ReplayExchange, call: Call) -> Reply:
+    """GET /v8/finance/chart/{symbol} with `interval=1d`, and `period1` and `period2` or `range`; ChartRefusal."""
+    wanted = ask.read_events(call.query)
+    asked = call.path["symbol"].upper()
+    symbol = _own(exchange, asked)
+    rows = [] if symbol is None else _rows(exchange, symbol)
+    if symbol is None or not rows:
+        raise ask.ChartRefusal(404, "No data found, symbol may be delisted")
+    start, end = ask.read_span(call.query, [row.begin for row in rows], exchange.now)
+    chosen = [row for row in rows if start <= row.begin < end]
+    meta = {"symbol": asked, "range": call.query.get("range", ""), **_meta(exchange, symbol, rows, start)}
+    result: dict[str, object] = {"meta": meta, "indicators": {"quote": [{}], "adjclose": [{}]}}
+    if chosen:
+        dividends = _dividends(exchange, symbol, rows)
+        result["timestamp"] = [row.begin for row in chosen]
+        told = _events(exchange, symbol, dividends, wanted, (start, end))
+        if told:
+            result["events"] = told
+        result["indicators"] = _indicators(chosen, _adjusted(rows, dividends))
+    return Reply(body={"chart": {"result": [result], "error": None}})
+
+
+def _own(exchange: ReplayExchange, asked: str) -> str | None:
+    """The market's own name of what is called `asked` today; None for a name that nothing bears."""
+    changes = exchange.symbol_changes()
+    renamed = {from_wire(name): symbol for symbol, name in new_names(changes).items()}
+    if asked in renamed:
+        return renamed[asked]
+    return asked if asked in exchange.market.panel.tickers and asked not in given_up(changes) else None
+
+
+def _rows(exchange: ReplayExchange, symbol: str) -> list[_Row]:
+    """From the first bar to the last session that has closed, or to the last bar of what is delisted; oldest first."""
+    today = exchange.now.astimezone(NEW_YORK).date()
+    bars = {bar.begin.date(): bar for bar in daily_bars(exchange, symbol, date.min, today)}
+    if not bars:
+        return []
+    splits = _splits(exchange, symbol)
+    sessions = exchange.calendar(min(bars), max(bars) if exchange.is_delisted(symbol) else today)
+    return [
+        _Row(hours=item, bar=bars.get(item.session), shares=_shares(splits, item.session))
+        for item in sessions
+        if item.close_at <= exchange.now
+    ]
+
+
+def _splits(exchange: ReplayExchange, symbol: str) -> list[ShareSplit]:
+    return [
+        item for item in exchange.splits() if item.symbol == symbol and _opening(exchange, item.session) <= exchange.now
+    ]
+
+
+def _opening(exchange: ReplayExchange, day: date) -> datetime:
+    return exchange.calendar(day, day)[0].open_at
+
+
+def _shares(splits: Iterable[ShareSplit], day: date) -> float:
+    return math.prod(split.new_rate / split.old_rate for split in splits if split.session > day)
+
+
+def _dividends(exchange: ReplayExchange, symbol: str, rows: Sequence[_Row]) -> dict[date, float]:
+    """USD for one of today's shares by ex-date, as far as the market knows them."""
+    splits, today = _splits(exchange, symbol), exchange.now.astimezone(NEW_YORK).date()
+    return {
+        day: amount / _shares(splits, day)
+        for name, day, amount in dividends_gone_ex(exchange, rows[0].hours.session, today)
+        if name == symbol
+    }
+
+
+def _adjusted(rows: Sequence[_Row], dividends: Mapping[date, float]) -> dict[int, float]:
+    """Closes by the second of the opening, less the dividends after them: each takes its part of the close before it.
+
+    The factor 1 - dividend / close before the ex-date is CRSP's, and Yahoo's by its help page on adjusted closes.
+    """
+    found: dict[int, float] = {}
+    ahead, factor = dict(dividends), 1.0
+    for row in reversed(rows):
+        close = row.price("close")
+        if close is None:
+            continue
+        for day in [day for day in ahead if day > row.hours.session]:
+            factor *= 1 - ahead.pop(day) / close
+        found[row.begin] = close * factor
+    return found
+
+
+def _indicators(rows: Sequence[_Row], adjusted: Mapping[int, float]) -> Json:
+    quote: dict[str, object] = {name: [row.price(name) for row in rows] for name in _PRICES}
+    quote["volume"] = [None if row.bar is None else round(row.bar.volume * row.shares) for row in rows]
+    return {"quote": [quote], "adjclose": [{"adjclose": [adjusted.get(row.begin) for row in rows]}]}
+
+
+def _events(
+    exchange: ReplayExchange,
+    symbol: str,
+    dividends: Mapping[date, float],
+    wanted: frozenset[str],
+    span: tuple[int, int],
+) -> dict[str, dict[str, Json]]:
+    """What of the span is wanted, by kind and second; what went ex today is told before its session has a row."""
+    begins = {day: ask.seconds(_opening(exchange, day)) for day in dividends}
+    paid: dict[str, Json] = {
+        str(at): {"amount": dividends[day], "date": at} for day, at in begins.items() if span[0] <= at < span[1]
+    }
+    split: dict[str, Json] = {}
+    for item in _splits(exchange, symbol):
+        at = ask.seconds(_opening(exchange, item.session))
+        if span[0] <= at < span[1]:
+            rates = {"numerator": item.new_rate, "denominator": item.old_rate}
+            split[str(at)] = {"date": at, **rates, "splitRatio": f"{item.new_rate}:{item.old_rate}"}
+    told = {"dividends": paid if "div" in wanted else {}, "splits": split if wanted & {"split", "splits"} else {}}
+    return {name: rows for name, rows in told.items() if rows}
+
+
+def _meta(exchange: ReplayExchange, symbol: str, rows: Sequence[_Row], start: int) -> Json:
+    now, clock = exchange.now.astimezone(NEW_YORK), exchange.clock()
+    ahead = exchange.calendar(now.date(), now.date() + _LOOK_AHEAD)
+    period = next((item for item in ahead if item.close_at > now), rows[-1].hours)
+    edges = [
+        datetime.combine(period.session, time(4), NEW_YORK),
+        period.open_at,
+        period.close_at,
+        datetime.combine(period.session, time(20), NEW_YORK),
+    ]
+    zone = {"timezone": now.tzname(), "gmtoffset": int((now.utcoffset() or timedelta()).total_seconds())}
+    periods = {
+        name: {**zone, "start": ask.seconds(begin), "end": ask.seconds(end)}
+        for name, (begin, end) in zip(("pre", "regular", "post"), pairwise(edges), strict=True)
+    }
+    before = [row.price("close") for row in rows if row.begin < start and row.bar is not None]
+    return {
+        "currency": "USD",
+        "exchangeName": "NYQ",
+        "fullExchangeName": "NYSE",
+        "instrumentType": "ETF" if symbol == exchange.market.universe.index_ticker else "EQUITY",
+        "firstTradeDate": rows[0].begin,
+        "regularMarketTime": ask.seconds(exchange.now if clock.is_open else rows[-1].hours.close_at),
+        "hasPrePostMarketData": False,
+        **zone,
+        "exchangeTimezoneName": NEW_YORK.key,
+        "regularMarketPrice": float(exchange.price(symbol) or 0),
+        **({"chartPreviousClose": before[-1]} if before else {}),
+        "priceHint": 2,
+        "currentTradingPeriod": periods,
+        "dataGranularity": "1d",
+        "validRanges": list(ask.RANGES),
+    }

@@ -1,0 +1,23 @@
+"""An exchange on the bars of TRUTH, for every source that can be asked over HTTP."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from tenthman_exchange import served
+from tenthman_markets import at, small_market
+from tenthman_source_battery import DAYS, DIVIDEND, TRUTH
+
+from tenthman.exchange.process import ExchangeProcess
+
+
+@pytest.fixture(scope="session")
+def exchange_of_the_truth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExchangeProcess]:
+    """It stands in the session after those of TRUTH, and knows the dividend."""
+    paid = {name: {DAYS.index(day): amount} for name, (day, amount) in DIVIDEND.items()}
+    bars = {name: [*(row[:4] for row in rows), rows[-1][:4]] for name, rows in TRUTH.items()}
+    market = small_market(bars, dividends=paid)
+    start = datetime(2020, 1, 6, 14, 0, tzinfo=UTC)
+    with served(market, start, tmp_path_factory.mktemp("battery")) as process:
+        process.advance(at(market, 2, 0.1))
+        yield process
