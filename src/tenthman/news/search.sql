@@ -81,15 +81,29 @@ WITH coded AS MATERIALIZED (
 ),
 distinctly AS MATERIALIZED (SELECT DISTINCT place FROM coded ORDER BY place LIMIT %(compared)s),
 ends AS MATERIALIZED (
-    SELECT min(place >> 40) AS nearest, max(place >> 40) AS farthest,
+    SELECT max(place >> 40) AS farthest,
            count(*) < %(compared)s AND (SELECT count(*) FROM coded) < %(codes)s AS are_all
     FROM distinctly
+),
+-- A limit cuts those at the last distance by the order in which they were stored: none of them, or, where what is nearer
+-- is too few, every one that lies there.
+near AS MATERIALIZED (
+    SELECT place & ((1::bigint << 40) - 1) AS vector FROM ends, distinctly WHERE place >> 40 < farthest OR are_all
+),
+chosen AS (
+    SELECT vector FROM near
+    UNION
+    SELECT vector FROM news_codes
+    WHERE (SELECT NOT are_all FROM ends) AND (SELECT count(*) FROM near) < %(depth)s
+      AND known_at <= %(as_of)s AND shelf = ANY (ARRAY(
+          SELECT number FROM news_shelves
+          WHERE market_id = %(market_id)s AND model = %(model)s AND ticker = ANY (%(among)s)
+      ))
+      AND code <~> (SELECT news_code(%(vector)b)) = (SELECT farthest FROM ends)
 )
 SELECT x.news_id, x.version
-FROM ends, distinctly
-JOIN news_vectors x ON x.number = place & ((1::bigint << 40) - 1)
--- A limit cuts those at the last distance by the order in which they were stored: none of them, unless there are no others.
-WHERE place >> 40 < farthest OR are_all OR nearest = farthest
+-- OFFSET 0: each is looked up by its number, for the planner cannot know how few are chosen
+FROM chosen, LATERAL (SELECT v.news_id, v.version, v.vector FROM news_vectors v WHERE v.number = chosen.vector OFFSET 0) x
 ORDER BY x.vector <#> %(vector)b, x.news_id, x.version
 LIMIT %(depth)s;
 

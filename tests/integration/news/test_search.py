@@ -261,16 +261,18 @@ def test_the_order_in_which_headlines_came_in_does_not_choose_among_equally_far_
     items = [news(str(n), f"note {n}") for n in range(5)]
     searcher = NewsSearch(pool, MARKET, Fixed(vectors))
 
-    def found(depth: int) -> set[str]:
-        return {name for name, _ in searcher.nearest(ask("x", limit=depth), vectors[3], depth)}
+    def found(depth: int) -> list[str]:
+        return [name for name, _ in searcher.nearest(ask("x", limit=depth), vectors[3], depth)]
 
     for item in reversed(items[1:]):
         store.save([item])
         searcher.index(1)
-    assert found(3) == {"3"}, "the other three lie equally far, and only two of them would be looked at"
-    assert found(5) == {"1", "2", "3", "4"}
+    assert found(1) == ["3"], "nothing else is looked at: the other three lie equally far"
+    assert found(2) == ["3", "1"]
+    assert found(3) == ["3", "1", "2"]
+    assert found(5) == ["3", "1", "2", "4"]
     monkeypatch.setattr(search_module, "COMPARED", 1)
-    assert found(1) == {"3"}, "there is nothing nearer to fall back on"
+    assert found(1) == ["3"], "there is nothing nearer to fall back on"
 
 
 def test_words_that_everybody_uses_find_by_meaning_alone(pool: Pool, store: NewsStore, embedder: Embedder) -> None:
