@@ -1,5 +1,5 @@
 -- name: clear
-UPDATE bar_flags SET cleared_at = %(at)s
+UPDATE bar_flags SET cleared_at = greatest(%(at)s, flagged_at)
 WHERE market_id = %(market)s AND ticker = ANY (%(tickers)s) AND session BETWEEN %(first)s AND %(last)s
   AND rule = ANY (%(rules)s) AND cleared_at IS NULL
   AND (ticker, session, rule) NOT IN (SELECT * FROM unnest(%(still_tickers)s::text[], %(still_sessions)s::date[],

@@ -174,6 +174,14 @@ def test_a_second_source_that_differs_is_told_of_and_one_that_agrees_clears(stor
     assert flags.standing(DAYS[0], DAYS[9]) == []
 
 
+def test_an_examination_that_began_before_another_raised_a_flag_may_clear_it(store: BarStore, flags: FlagStore) -> None:
+    flag = Flag(ticker="AAA", session=DAYS[3], rule="gap", detail="the session has no bar")
+    span = DAYS[0], DAYS[9]
+    assert flags.settle([flag], ["gap"], ["AAA"], span, LATER) == [flag]
+    assert flags.settle([], ["gap"], ["AAA"], span, AT) == []
+    assert flags.standing(*span) == []
+
+
 def test_names_of_which_a_second_source_tells_nothing_are_counted_with_the_cause(
     store: BarStore, flags: FlagStore
 ) -> None:
