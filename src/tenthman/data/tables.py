@@ -191,8 +191,7 @@ def check_prices(source: Source, fields: Mapping[str, Floats]) -> None:
         source.refuse(~np.isfinite(values), name, "be a finite number")
     for name in PRICES:
         source.refuse(fields[name] <= 0, name, "be above 0")
-        far = (fields[name] < LEAST_PRICE) | (fields[name] > MOST_PRICE)
-        source.refuse(far, name, f"lie in {LEAST_PRICE:g}..{MOST_PRICE:g} USD")
+        _refuse_far(source, name, fields[name])
     source.refuse(fields["volume"] < 0, "volume", "be at least 0")
     source.refuse(fields["volume"] > MOST_VOLUME, "volume", f"be at most {MOST_VOLUME:g}")
     source.refuse(fields["high"] < fields["low"], "high", "not be below `low`")
@@ -202,6 +201,12 @@ def check_prices(source: Source, fields: Mapping[str, Floats]) -> None:
     if "adj_close" in source.table.column_names:
         adjusted = floats_of(source, "adj_close")
         source.refuse(~np.isfinite(adjusted) | (adjusted <= 0), "adj_close", "be finite and above 0")
+        _refuse_far(source, "adj_close", adjusted)
+
+
+def _refuse_far(source: Source, name: str, prices: Floats) -> None:
+    far = (prices < LEAST_PRICE) | (prices > MOST_PRICE)
+    source.refuse(far, name, f"lie in {LEAST_PRICE:g}..{MOST_PRICE:g} USD")
 
 
 def sessions_of(source: Source, days: Sessions) -> Sessions:

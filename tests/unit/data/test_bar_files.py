@@ -57,6 +57,7 @@ def test_two_spellings_of_one_share_class_are_one(tmp_path: Path) -> None:
         ("date", [20200106, 20200107], "row 1, column `date`: must be a date"),
         ("high", [1e308, 112.0], "row 1, column `high`: must lie in 1e-06..1e\\+09 USD, was 1e\\+308"),
         ("low", [1e-320, 101.0], "row 1, column `low`: must lie in 1e-06..1e\\+09 USD"),
+        ("adj_close", [1e308, 1.0], "row 1, column `adj_close`: must lie in 1e-06..1e\\+09 USD, was 1e\\+308"),
         ("volume", [1e300, 1.0], "row 1, column `volume`: must be at most 1e\\+15, was 1e\\+300"),
     ],
 )
