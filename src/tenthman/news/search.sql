@@ -85,8 +85,8 @@ ends AS MATERIALIZED (
            count(*) < %(compared)s AND (SELECT count(*) FROM coded) < %(codes)s AS are_all
     FROM distinctly
 ),
--- A limit cuts those at the last distance by the order in which they were stored: none of them, or, where what is nearer
--- is too few, every one that lies there.
+-- A limit cuts those at the last distance by the order in which they were stored: none of them counts, or, where those
+-- that are nearer are too few, every one that lies there.
 near AS MATERIALIZED (
     SELECT place & ((1::bigint << 40) - 1) AS vector FROM ends, distinctly WHERE place >> 40 < farthest OR are_all
 ),
@@ -103,7 +103,8 @@ chosen AS (
 )
 SELECT x.news_id, x.version
 -- OFFSET 0: each is looked up by its number, for the planner cannot know how few are chosen
-FROM chosen, LATERAL (SELECT v.news_id, v.version, v.vector FROM news_vectors v WHERE v.number = chosen.vector OFFSET 0) x
+FROM chosen,
+LATERAL (SELECT v.news_id, v.version, v.vector FROM news_vectors v WHERE v.number = chosen.vector OFFSET 0) x
 ORDER BY x.vector <#> %(vector)b, x.news_id, x.version
 LIMIT %(depth)s;
 

@@ -114,7 +114,7 @@ def _same(one: _Text, other: _Text) -> bool:
     )
 
 
-# Words that may take each other's place; what says where something goes or comes from is not among them.
+# Words that may take each other's place.
 _LIGHT = frozenset(
     {
         "a",
@@ -139,7 +139,9 @@ _LIGHT = frozenset(
     | {"say", "says", "said", "saying", "tell", "tells", "told", "source", "sources", "report", "reports", "reported"}
     | {"reuters", "cnbc", "wsj", "bloomberg", "ap", "exclusive", "update", "breaking", "corp", "inc", "co", "company"}
 )
-_ENDING = re.compile(r"(?:es|ed|ing|s|e|d)$")
+# Where something goes or comes from: of these, light or not, none may take the place of another ("to" that of "from").
+_WAYS = frozenset({"to", "from", "into", "by", "for", "with"})
+_ENDING = re.compile(r"(?:es|ed|ing|s|e)$")
 
 
 def _gaps(words: tuple[str, ...], shared: set[str]) -> list[list[str]]:
@@ -158,6 +160,9 @@ def _reworded(mine: list[str], yours: list[str]) -> bool:
 
     No list of opposites is ever complete: one word in place of another may always be its contrary.
     """
+    ours, theirs = ([word for word in words if word in _WAYS] for words in (mine, yours))
+    if ours and theirs and ours != theirs:
+        return False
     own = [word for word in mine if word not in _LIGHT]
     others = [word for word in yours if word not in _LIGHT]
     if not own or not others:

@@ -32,6 +32,8 @@ PAIRS = (
         ("\u20ac5", "\u00a55"),
         ("votes for", "votes against"),
         ("cheaper", "dearer"),
+        ("to", "from"),
+        ("card", "cars"),
     ),
 )
 
