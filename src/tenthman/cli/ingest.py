@@ -110,7 +110,9 @@ def show_command(
     until = last or wall_now().astimezone(NEW_YORK).date()
     if first is not None and first > until:
         raise ConfigError(f"`--from` must not be after {until}, was {first}")
-    asked = _tickers(ticker.replace(",", " "), universe, until, "TICKER")
+    asked = _tickers(ticker, universe, until, "TICKER")
+    if len(asked) > 1:
+        raise ConfigError(f"`TICKER` must be one ticker, was {ticker!r}")
     with open_storage(config) as pool:
         (name,) = known_as(universe, SpellingStore(pool, MARKET_ID).load(universe), asked, until, "TICKER")
         found = BarStore(pool, MARKET_ID).stored(name, first or date.min, until)[0 if first else -NEWEST_SHOWN :]
