@@ -16,15 +16,18 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tenthman.domain.errors import DataCorrupt
+from tenthman.domain.errors import DataCorrupt, DataMissing
 from tenthman.domain.news import NewsItem, TimePrecision
 from tenthman.news.parser import parse_feed
+from tenthman.news.text import clean
 
 SMALL = 100_000
 """Bytes that are read in this process: well under a second, whatever they are."""
 
 PATIENCE_S = 10.0
 MEMORY = 2 * 1024**3
+"""Bytes of address space; macOS takes note of this bound and does not keep it."""
+
 CHILD = "tenthman.news.bounded_parser"
 
 # What an interpreter needs to find itself and its packages; keys and passwords stand in others.
@@ -36,7 +39,8 @@ def parse_within(
 ) -> tuple[NewsItem, ...]:
     """As `parse_feed`, `zone` being the name of the zone of dates that name none.
 
-    Raises DataCorrupt also for a feed of more than `small` bytes that is not read in `seconds`.
+    Raises DataCorrupt also for a feed of more than `small` bytes that is not read in `seconds`, and DataMissing when
+    the system has no room for another process.
     """
     if len(body) <= small:
         return parse_feed(body, source=source, seen_at=seen_at, default_zone=ZoneInfo(zone))
@@ -53,11 +57,14 @@ def parse_within(
         )
     except subprocess.TimeoutExpired:
         raise DataCorrupt(f"{source}: the feed must be read in {seconds:g} s, had {len(body)} bytes") from None
+    except OSError as error:
+        raise DataMissing(f"{source}: no process could be started to read the feed: {error}") from error
     try:
         told = json.loads(done.stdout)
     except ValueError:
+        last = clean(done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2], 200)
         raise DataCorrupt(
-            f"{source}: the feed must be read within bounds, ended its reader ({done.returncode})"
+            f"{source}: the feed must be read within bounds, ended its reader ({done.returncode}) {last}".rstrip()
         ) from None
     if "refused" in told:
         raise DataCorrupt(told["refused"])

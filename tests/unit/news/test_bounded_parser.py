@@ -1,11 +1,13 @@
 """Large feeds are read by a process of their own: the same headlines, or a reason, and no waiting."""
 
+import sys
 import time
 from datetime import UTC, datetime
 
 import pytest
 
-from tenthman.domain.errors import DataCorrupt
+from tenthman.domain.errors import DataCorrupt, DataMissing
+from tenthman.news import bounded_parser
 from tenthman.news.bounded_parser import SMALL, parse_within
 from tenthman.news.parser import parse_feed
 
@@ -32,6 +34,16 @@ def test_a_large_feed_gives_the_same_headlines_as_a_small_one_would() -> None:
 def test_what_is_refused_is_refused_there_too() -> None:
     with pytest.raises(DataCorrupt, match="wire: the document must start as a feed, started with <html>"):
         parse_within(b"<html>", source="wire", seen_at=SEEN, small=0, seconds=30.0)
+
+
+def test_a_reader_that_does_not_start_or_ends_by_itself_costs_this_feed_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", "/nowhere/python")
+        with pytest.raises(DataMissing, match=r"wire: no process could be started .*nowhere"):
+            parse_within(b"<rss/>", source="wire", seen_at=SEEN, small=0)
+    monkeypatch.setattr(bounded_parser, "CHILD", "tenthman.news.no_such_reader")
+    with pytest.raises(DataCorrupt, match=r"wire: .* ended its reader \(1\) .*No module named tenthman"):
+        parse_within(b"<rss/>", source="wire", seen_at=SEEN, small=0, seconds=30.0)
 
 
 def test_a_feed_that_takes_too_long_to_read_is_given_up() -> None:
