@@ -43,7 +43,7 @@ JITTER = 0.25
 ROUND_S = 120.0
 """Who trades waits for the feeds: many that hang must not cost it half an hour."""
 
-NEVER = datetime.min.replace(tzinfo=UTC)
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 WHOLE_AGAIN = timedelta(hours=24)
 """Validators are forgotten when a feed has said nothing new for so long: a cache may answer 304 for ever."""
@@ -228,7 +228,7 @@ def _unknown(feed: Feed, seen_at: datetime) -> FeedState:
         last_modified=None,
         failures=0,
         resume_at=None,
-        asked_at=seen_at,
+        asked_at=NEVER,
         spoke_at=seen_at,
         alarmed_at=None,
         outcome="never asked",
