@@ -25,6 +25,9 @@ from tenthman.scheduler.account.book import flatten
 from tenthman.scheduler.desk.orchestrator import Desk, act, settle
 from tenthman.scheduler.desk.timeline import Step, StepKind
 from tenthman.scheduler.desk.trailing import raise_stops
+from tenthman.scheduler.outcomes.corporate_actions import no_dividends
+from tenthman.scheduler.outcomes.shadows import NO_SALES, shadow_market
+from tenthman.scheduler.record import Shadow
 
 CASH = Decimal(100_000)
 MARKET = small_market({"AAA": [(100.0, 102.0, 98.0, 100.0)] * 3 + [(100.0, 112.0, 100.0, 110.0)] * 3})
@@ -124,15 +127,33 @@ def test_a_bar_that_cannot_be_trusted_raises_no_stop_neither_then_nor_later() ->
 
 def test_a_bar_that_only_a_second_source_contradicts_raises_no_stop_neither_then_nor_later() -> None:
     calm, spiked = (100.0, 102.0, 98.0, 100.0), (100.0, 112.0, 100.0, 110.0)
-    market = small_market({"AAA": [calm, calm, spiked, calm, calm, calm]})
+    market = small_market({"AAA": [calm, calm, spiked, calm, calm, (95.0, 95.0, 92.5, 93.0)]})
     flagged = market.hours[2].session
-    stops = []
+    shadow = Shadow(
+        decision_id="d1",
+        as_of=MARKET.hours[2].open_at,
+        ticker="AAA",
+        cause="veto",
+        quantity=Decimal(10),
+        limit_price=ENTRY.limit,
+        stop_price=ENTRY.stop,
+        target_price=ENTRY.target,
+        horizon_sessions=9,
+        opened_session=flagged,
+    )
+    stops, endings = [], []
     for told in (frozenset({("AAA", flagged), ("ZZZ", flagged)}), frozenset()):
         exchange = ReplayExchange(market, COSTS, CASH, "account", MARKET.hours[2].open_at)
         desk = replace(_desk(exchange, InProcessBroker(exchange)), doubted=lambda _last, told=told: told)
         for row in (2, 3):
             _close(desk, exchange, row, market)
             stops.append(_stop(exchange))
+        followed = shadow_market(desk.config, market.panel, market.hours, NO_SALES, no_dividends, doubted=told)
+        endings.append(followed.ending_of(shadow, final=True))
+    assert [(item.reason, item.session) for item in endings if item] == [
+        ("run_end", market.hours[5].session),
+        ("stop", market.hours[5].session),
+    ], "a shadow's stop stands where the desk's would"
     assert stops[0] == Decimal("90.00"), "nothing is known but the close of 110"
     assert stops[1] <= Decimal("92.00"), "100 less 2 ATR; the close of 110 does not count"
     assert stops[2:] == [Decimal("94.00")] * 2, "110 less 2 ATR of 8"
