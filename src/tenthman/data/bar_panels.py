@@ -14,12 +14,14 @@ Instants = NDArray[np.datetime64]
 
 def present_cells(panel: Panel) -> NDArray[np.bool_]:
     """Cells that hold a bar; DataCorrupt where only some of the five fields are NaN."""
-    missing = np.stack([np.isnan(getattr(panel, name)) for name in FIELDS])
-    torn = missing.any(axis=0) & ~missing.all(axis=0)
+    missing = np.isnan(panel.close)
+    torn = np.zeros_like(missing)
+    for name in FIELDS:
+        torn |= np.isnan(getattr(panel, name)) != missing
     if bool(torn.any()):
         row, column = np.argwhere(torn)[0]
         raise DataCorrupt(f"{panel.tickers[column]} {panel.sessions[row]}: some of the bar's fields are NaN")
-    present: NDArray[np.bool_] = ~missing[0]
+    present: NDArray[np.bool_] = ~missing
     return present
 
 

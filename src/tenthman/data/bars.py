@@ -180,7 +180,8 @@ class BarStore:
         if known_at.shape != panel.sessions.shape:
             raise ValueError(f"`known_at` must have shape {panel.sessions.shape}, was {known_at.shape}")
         # Rows in the order of the primary key go to the end of its index, which halves the cost of keeping it.
-        panel = panel.select(tuple(sorted(panel.tickers)))
+        ordered = tuple(sorted(panel.tickers))
+        panel = panel if panel.tickers == ordered else panel.select(ordered)
         present = present_cells(panel)
         with self._pool.connection() as connection, connection.cursor() as cursor:
             cursor.execute(_SQL["lock_market"], [self._market_id])
@@ -197,9 +198,8 @@ class BarStore:
                 known_at=known_at.astype("datetime64[us]")[rows],
                 **{name: getattr(panel, name).T[present.T] for name in FIELDS},
             )
-            # The triggers of `bars` look at all rows of a statement, which otherwise go to disk and back.
-            cursor.execute(_SQL["room_to_load"])
-            written = self._copy(cursor, "bars", table, begin_fetch(cursor, self._market_id, None))
+            # Under a fetch of this very transaction the rows need not go past the triggers of `bars`.
+            written = self._copy(cursor, "bar_rows", table, begin_fetch(cursor, self._market_id, None))
         if written >= MANY:
             self._analyse()
         return written

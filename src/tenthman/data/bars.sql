@@ -64,14 +64,11 @@ SELECT max(session) FROM bars WHERE market_id = %s
 -- name: sessions
 SELECT DISTINCT session FROM bars WHERE market_id = %s
 
--- name: room_to_load
-SET LOCAL work_mem = '96MB'
-
 -- name: small_sample
-SET LOCAL default_statistics_target = 10
+SET LOCAL default_statistics_target = 3
 
 -- name: analyse
-ANALYZE bars (market_id, ticker, session, fetch_id)
+ANALYZE bar_rows (market_id, ticker, session, fetch_id)
 
 -- name: begin_fetch
 INSERT INTO bar_fetches (market_id, source, price_basis, fetched_at)

@@ -60,7 +60,10 @@ CREATE TABLE bars (
         low > 0 AND low <= open AND low <= close AND high >= open AND high >= close AND high < 'Infinity'
         AND volume >= 0 AND volume < 'Infinity'
     )
-);
+) PARTITION BY LIST (market_id);
+-- Every bar. The triggers of `bars` keep all rows of a statement until its end; what is loaded into the partition itself,
+-- under a fetch made in the same transaction, needs no such look.
+CREATE TABLE bar_rows PARTITION OF bars DEFAULT;
 
 -- A foreign key checks row by row, which halves the speed of loading a market; these triggers promise the same once
 -- for each statement, with the same lock on the market's row.
