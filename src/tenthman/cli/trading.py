@@ -104,8 +104,13 @@ def _with_or_without_log(directory: Path | None) -> Config:
 
 
 def _pulled(config: Config, state: TradingState, reason: str) -> Path | None:
-    """The file that now stops every order; None when it cannot be written, which is said."""
+    """The file that now stops every order; None when it cannot be written, which is said.
+
+    Raises AlreadyHalted where positions are to be closed, and the file lets nothing be sold.
+    """
     path = switch_path(config)
+    if state is TradingState.REDUCING and asked_by(path) is TradingState.HALTED:
+        raise AlreadyHalted(f"{path} halts the desk, which sells nothing; `tenthman rearm` comes first")
     try:
         pull(path, state, reason, person(), wall_now())
     except OSError as error:

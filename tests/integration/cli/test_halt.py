@@ -44,6 +44,13 @@ def test_flattening_leaves_the_way_out_open(home: Path, capsys: pytest.CaptureFi
     assert (told["run"], told["state"], told["file"]) == (None, "reducing", str(home / "HALT"))
 
 
+def test_a_file_that_halts_is_not_made_looser(home: Path) -> None:
+    app(["halt"], standalone_mode=False)
+    with pytest.raises(ConfigError, match="HALT halts the desk, which sells nothing; `tenthman rearm` comes first"):
+        app(["halt", "--flatten"], standalone_mode=False)
+    assert asked_by(home / "HALT") is TradingState.HALTED
+
+
 def test_a_named_run_is_halted_by_its_latch_alone(home: Path) -> None:
     with pytest.raises(SetupError):
         app(["halt", "--run", "abc"], standalone_mode=False)
