@@ -153,7 +153,7 @@ class BarStore:
         """
         moved = 0
         with self._pool.connection() as connection, connection.cursor() as cursor:
-            cursor.execute(_SQL["lock_market"], [self._market_id])
+            lock_market(cursor, self._market_id)
             for item in renames:
                 told = {"market_id": self._market_id, "old": item.old, "new": item.new, "on": item.on}
                 for said in ("rename_flags", "rename_revisions"):
@@ -184,7 +184,7 @@ class BarStore:
         panel = panel if panel.tickers == ordered else panel.select(ordered)
         present = present_cells(panel)
         with self._pool.connection() as connection, connection.cursor() as cursor:
-            cursor.execute(_SQL["lock_market"], [self._market_id])
+            lock_market(cursor, self._market_id)
             stored = cursor.execute(_SQL["sessions"], [self._market_id]).fetchall()
             known = np.array([row[0] for row in stored], dtype="datetime64[D]")
             present[np.isin(panel.sessions, known)] = False
@@ -235,7 +235,7 @@ class BarStore:
         if len(table) == 0:
             return Merged(new=0, revised=0, others=0, same=0)
         with self._pool.connection() as connection, connection.cursor() as cursor:
-            cursor.execute(_SQL["lock_market"], [self._market_id])
+            lock_market(cursor, self._market_id)
             cursor.execute(_SQL["stage"])
             staged = self._copy(cursor, "incoming", table, begin_fetch(cursor, self._market_id, fetch))
             cursor.execute(_SQL["incoming_is_known"])
@@ -315,6 +315,11 @@ class BarStore:
             asked = [list(tickers), self._market_id, until]
             rows = read_binary(cursor, _SQL["read"], asked, _COLUMNS, block="place")
         return panel_of(tickers, rows)
+
+
+def lock_market(cursor: Cursor, market_id: str) -> None:
+    """Let nobody else bring in bars of this market, of days or of minutes, until the transaction ends."""
+    cursor.execute(_SQL["lock_market"], [market_id])
 
 
 def begin_fetch(cursor: Cursor, market_id: str, fetch: Fetch | None, fetched_at: datetime | None = None) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
-from tenthman.data.bars import BarTable, Fetch, Instants, Merged, begin_fetch
+from tenthman.data.bars import BarTable, Fetch, Instants, Merged, begin_fetch, lock_market
 from tenthman.data.calendar import FIRST_DAY, LAST_DAY, sessions_between
 from tenthman.db.copy import Text, copy_binary, read_binary
 from tenthman.db.pool import Pool
@@ -73,7 +73,7 @@ class IntradayStore:
         if len(table) == 0:
             return Merged(new=0, revised=0, others=0, same=0)
         with self._pool.connection() as connection, connection.cursor() as cursor:
-            cursor.execute(_SQL["lock_market"], [self._market_id])
+            lock_market(cursor, self._market_id)
             cursor.execute(_SQL["stage"])
             laid = {
                 "market_id": Text(labels=(self._market_id,), codes=np.zeros(len(table), dtype=np.intp)),

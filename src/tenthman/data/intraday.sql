@@ -1,9 +1,6 @@
 -- name: stage
 CREATE TEMPORARY TABLE incoming_intraday (LIKE intraday_bars) ON COMMIT DROP
 
--- name: lock_market
-SELECT pg_advisory_xact_lock(hashtextextended('bars of ' || %s, 0))
-
 -- name: count_others
 SELECT count(*) FROM incoming_intraday
 JOIN intraday_bars USING (market_id, minutes, ticker, begins_at)
