@@ -65,7 +65,13 @@ def test_gzip_of_several_members_is_unfolded_and_padding_left_out(server: Server
         assert opened.fetch("https://n.example.org/feed").body == b"<rss></rss>"
 
 
-@pytest.mark.parametrize("begun", [gzip.compress(b"<rss/>"), b"\x1f\x8b\x08\x08" + b"\0" * 6])
+@pytest.mark.parametrize(
+    "begun",
+    [
+        pytest.param(gzip.compress(b"<rss/>", mtime=0), id="a whole stream"),
+        pytest.param(b"\x1f\x8b\x08\x08" + b"\0" * 6, id="a header without its name's end"),
+    ],
+)
 def test_what_unfolds_to_nothing_counts_as_it_comes(server: Server, begun: bytes) -> None:
     """Bytes behind the end of gzip, and a name in its head that never ends."""
     server.replies["/feed"] = reply(body=begun + b"n" * 300_000, Content_Encoding="gzip")
@@ -139,7 +145,7 @@ def test_a_feed_larger_than_the_bound_is_refused_also_when_it_comes_small(server
         (reply(410), DataMissing, "was 410"),
         (reply(200, b"abc", Content_Encoding="br"), DataCorrupt, "content encoding"),
         (reply(200, b"abc", Content_Encoding="gzip"), DataCorrupt, "damaged"),
-        (reply(200, gzip.compress(b"<rss/>" * 99)[:-12], Content_Encoding="gzip"), DataMissing, "cut off"),
+        (reply(200, gzip.compress(b"<rss/>" * 99, mtime=0)[:-12], Content_Encoding="gzip"), DataMissing, "cut off"),
         (reply(302), DataMissing, "was 302"),
         (reply(304), DataMissing, "must be 200, was 304"),
         (reply(200, b"abc", Content_Encoding="gzip, gzip"), DataCorrupt, "content encoding"),
