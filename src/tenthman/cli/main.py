@@ -14,7 +14,7 @@ EXIT_INTERRUPTED = 130
 def main() -> None:
     """Run the command line; errors the desk knows become one message on standard error and a non-zero exit.
 
-    Everything is imported in here, so that a Ctrl-C during the two seconds which that takes ends like any other.
+    Everything is imported in here, so that a Ctrl-C during the second which that takes ends like any other.
     """
     try:
         _run()

@@ -1,7 +1,7 @@
 """`tenthman rehearse`: four weeks of trading on stored data, and `tenthman report`: look at a finished run again."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,9 +10,11 @@ from tenthman.cli.options import FromOption, HistoryOption, PackOption, Scenario
 from tenthman.cli.output import ConfigOption, JsonOption, counted, say, show_json, show_table
 from tenthman.cli.session import start
 from tenthman.config import Config
-from tenthman.dashboard.summary import RunReport
 from tenthman.domain.errors import ConfigError, SetupError
 from tenthman.scheduler.clock import wall_now
+
+if TYPE_CHECKING:
+    from tenthman.dashboard.summary import RunReport
 
 PAGE_HELP = "Where to write the HTML report."
 RehearsalPageOption = Annotated[Path | None, typer.Option("--html", "--report", help=PAGE_HELP)]
@@ -31,7 +33,6 @@ def rehearse_command(
 ) -> None:
     """Rehearse trading on stored data: the real desk against our own exchange, at full speed."""
     from tenthman.scheduler.gathering.markets import choose_market, choose_period
-    from tenthman.scheduler.rehearsal.run import rehearse
 
     if scenario != "default" and (first or last):
         raise ConfigError("`--scenario` names a period by itself; leave out --from and --to")
@@ -41,6 +42,8 @@ def rehearse_command(
     chosen = choose_market(config, source, pack, wall_now().date(), say)
     period = choose_period(chosen.market, first, last, scenario, config.settings.rehearsal.sessions)
     say(f"{chosen.market.provenance.headline} ({chosen.why}), {period.first} to {period.last}")
+    from tenthman.scheduler.rehearsal.run import rehearse
+
     with open_progress() as progress:
         done = rehearse(config, chosen.market, period, Display(progress))
     for earlier in done.interrupted_before:
@@ -80,7 +83,7 @@ def _report(config: Config, run: str | None, html: Path | None, seconds: dict[st
     _show(found, path, seconds, as_json)
 
 
-def _show(found: RunReport, path: Path, seconds: dict[str, float], as_json: bool) -> None:
+def _show(found: "RunReport", path: Path, seconds: dict[str, float], as_json: bool) -> None:
     if as_json:
         show_json({"report": str(path), "seconds": seconds, **found.as_dict()})
         return
@@ -88,7 +91,7 @@ def _show(found: RunReport, path: Path, seconds: dict[str, float], as_json: bool
     typer.echo(f"report: {path}")
 
 
-def _rows(found: RunReport, seconds: dict[str, float]) -> list[tuple[str, str]]:
+def _rows(found: "RunReport", seconds: dict[str, float]) -> list[tuple[str, str]]:
     rows = [
         ("market", found.headline),
         ("claim", f"no edge is claimed. {found.claim}"),
@@ -115,7 +118,7 @@ def _rows(found: RunReport, seconds: dict[str, float]) -> list[tuple[str, str]]:
     return rows
 
 
-def _excess(found: RunReport) -> str:
+def _excess(found: "RunReport") -> str:
     excess = found.excess_equal_weight
     if excess.value is None:
         return "unknown"

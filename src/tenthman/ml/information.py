@@ -8,7 +8,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata, t
 
 from tenthman.domain.market import Floats
 from tenthman.ml.resampling import Interval
@@ -41,12 +40,16 @@ class MeanTest:
 
     def interval(self, level: float) -> Interval:
         """Two-sided, by Student's t."""
+        from scipy.stats import t
+
         reach = float(t.ppf((1.0 + level) / 2.0, self.degrees)) * self.standard_error if self.degrees else math.nan
         return Interval(estimate=self.mean, low=self.mean - reach, high=self.mean + reach, level=level, block=0.0)
 
     @property
     def p_value(self) -> float:
         """One-sided: how often a mean at least so high is seen if the truth is 0."""
+        from scipy.stats import t
+
         if not self.degrees or not self.standard_error > 0.0:
             return math.nan
         return float(t.sf(self.mean / self.standard_error, self.degrees))
@@ -120,6 +123,8 @@ def _both(scores: Floats, outcomes: Floats) -> tuple[Floats, Floats]:
 
 def _ranked(values: Floats) -> Floats:
     """Ranks within each row by value, NaN kept."""
+    from scipy.stats import rankdata
+
     result: Floats = rankdata(values, axis=1, nan_policy="omit")
     return result
 

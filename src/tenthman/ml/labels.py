@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from tenthman.config import StopRules
 from tenthman.domain.market import Floats, Panel
@@ -90,6 +89,8 @@ def thirds(panel: Panel, atr: Floats, rules: StopRules, among: Mask) -> Labels:
     It is ranked within its session among those in `among` (bool, sessions x tickers) whose label is known; ties share
     their mean, all others are unknown. Each window ends with the horizon, because the others' ends count too.
     """
+    from scipy.stats import rankdata
+
     if among.shape != panel.close.shape:
         raise ValueError(f"`among` must have the panel's shape {panel.close.shape}, was {among.shape}")
     touched = triple_barrier(panel, atr, rules)

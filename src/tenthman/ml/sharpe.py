@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from tenthman.domain.market import Floats
 
@@ -88,7 +88,7 @@ def probabilistic_sharpe(moments: SharpeMoments, benchmark: float = 0.0) -> floa
     if moments.count < 2 or math.isnan(moments.sharpe):
         return math.nan
     distance = (moments.sharpe - benchmark) * math.sqrt(moments.count - 1)
-    return float(norm.cdf(distance / math.sqrt(_spread(moments))))
+    return float(ndtr(distance / math.sqrt(_spread(moments))))
 
 
 def minimum_track_record(moments: SharpeMoments, benchmark: float = 0.0, confidence: float = 0.95) -> float:
@@ -102,7 +102,7 @@ def minimum_track_record(moments: SharpeMoments, benchmark: float = 0.0, confide
         return math.nan
     if moments.sharpe <= benchmark:
         return math.inf
-    needed = float(norm.ppf(confidence)) / (moments.sharpe - benchmark)
+    needed = float(ndtri(confidence)) / (moments.sharpe - benchmark)
     return 1.0 + _spread(moments) * needed**2
 
 
@@ -119,8 +119,8 @@ def expected_best(trials: float, variance: float) -> float:
         raise ValueError(f"`variance` must be at least 0, was {variance}")
     if trials == 1.0:
         return 0.0
-    near = (1.0 - _EULER_GAMMA) * float(norm.ppf(1.0 - 1.0 / trials))
-    far = _EULER_GAMMA * float(norm.ppf(1.0 - 1.0 / (trials * math.e)))
+    near = (1.0 - _EULER_GAMMA) * float(ndtri(1.0 - 1.0 / trials))
+    far = _EULER_GAMMA * float(ndtri(1.0 - 1.0 / (trials * math.e)))
     return max(0.0, math.sqrt(variance) * (near + far))
 
 
@@ -169,7 +169,7 @@ def sharpe_difference(ours: Floats, theirs: Floats, bandwidth: float | None = No
     covariance = long_run_covariance(moments, bandwidth)
     gradient = _difference_gradient(*moments.mean(axis=0).tolist())
     error = math.sqrt(max(0.0, float(gradient @ covariance @ gradient)) / len(left))
-    chance = float(norm.sf(difference / error)) if error > _STILL else math.nan
+    chance = float(ndtr(-difference / error)) if error > _STILL else math.nan
     scale = math.sqrt(SESSIONS_A_YEAR)
     return SharpeDifference(difference=difference * scale, standard_error=error * scale, p_value=chance)
 

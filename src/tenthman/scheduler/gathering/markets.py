@@ -9,7 +9,6 @@ from typing import Literal
 from tenthman.config import Config
 from tenthman.data.calendar import sessions_between
 from tenthman.data.packs import open_pack
-from tenthman.data.yahoo import fetch_yahoo_market
 from tenthman.domain.errors import ConfigError, DataMissing
 from tenthman.domain.market import MarketData, Period
 from tenthman.exchange.practice import make_practice_market, practice_range
@@ -79,6 +78,8 @@ def choose_period(market: MarketData, first: date | None, last: date | None, sce
 
 
 def _yahoo(config: Config, today: date, say: Callable[[str], None]) -> Chosen:
+    from tenthman.data.yahoo import fetch_yahoo_market
+
     say("asking Yahoo Finance for prices")
     settings = config.settings.market
     market = fetch_yahoo_market(

@@ -10,12 +10,12 @@ import pytest
 from tenthman_markets import small_market
 
 from tenthman.config import Config, load_config
+from tenthman.data import yahoo
 from tenthman.data.calendar import sessions_between
 from tenthman.data.pack_building import build_pack
 from tenthman.domain.errors import ConfigError, DataMissing
 from tenthman.domain.market import MarketData, MarketKind, Period
-from tenthman.scheduler.gathering import markets
-from tenthman.scheduler.gathering.markets import choose_market, choose_period
+from tenthman.scheduler.gathering.markets import Source, choose_market, choose_period
 
 TODAY = date(2026, 6, 1)
 
@@ -67,7 +67,7 @@ def no_yahoo(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(*_: object, **__: object) -> MarketData:
         raise DataMissing("Yahoo cannot be reached, so 0 names answered: no route")
 
-    monkeypatch.setattr(markets, "fetch_yahoo_market", unreachable)
+    monkeypatch.setattr(yahoo, "fetch_yahoo_market", unreachable)
 
 
 class TestChooseMarket:
@@ -85,7 +85,7 @@ class TestChooseMarket:
     def test_auto_takes_yahoo_where_it_answers(
         self, config: Config, market: MarketData, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(markets, "fetch_yahoo_market", lambda *_, **__: market)
+        monkeypatch.setattr(yahoo, "fetch_yahoo_market", lambda *_, **__: market)
         chosen = choose_market(config, "auto", None, TODAY, lambda _: None)
         assert chosen.market is market
         assert "Yahoo answered" in chosen.why
@@ -94,20 +94,20 @@ class TestChooseMarket:
         def never(*_: object, **__: object) -> MarketData:
             raise AssertionError("Yahoo must not be asked")
 
-        monkeypatch.setattr(markets, "fetch_yahoo_market", never)
+        monkeypatch.setattr(yahoo, "fetch_yahoo_market", never)
         chosen = choose_market(config, "practice", None, TODAY, lambda _: None)
         assert chosen.market.provenance.kind is MarketKind.PRACTICE
         assert chosen.why == "it was asked for"
         assert {"default", "crash"} <= set(chosen.market.scenarios)
 
     @pytest.mark.parametrize("source", ["auto", "pack"])
-    def test_a_named_pack_is_taken(self, config: Config, pack: Path, source: markets.Source) -> None:
+    def test_a_named_pack_is_taken(self, config: Config, pack: Path, source: Source) -> None:
         chosen = choose_market(config, source, pack, TODAY, lambda _: None)
         assert (chosen.market.provenance.kind, chosen.market.provenance.name) == (MarketKind.PACK, "tiny")
 
     @pytest.mark.parametrize("source", ["practice", "yahoo"])
     def test_a_pack_with_another_market_is_a_contradiction(
-        self, config: Config, pack: Path, source: markets.Source
+        self, config: Config, pack: Path, source: Source
     ) -> None:
         with pytest.raises(ConfigError, match=f"`--pack` goes with `--market` auto or pack, was '{source}'"):
             choose_market(config, source, pack, TODAY, lambda _: None)
