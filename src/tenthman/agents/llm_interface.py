@@ -4,7 +4,6 @@ What goes wrong has a name: no server or a broken line is UNREACHABLE, silence i
 TRUNCATED, nonsense is INVALID, a question not put because the time was spent is OVER_BUDGET.
 """
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +34,7 @@ from tenthman.config import LanguageModelSettings, Roles, RoleSettings
 from tenthman.domain.canonical import canonical_json, content_hash
 from tenthman.domain.errors import SetupError
 from tenthman.domain.opinion import Ask, Prompt, Reply, ReplyState, Role
+from tenthman.utils.bounded_calls import NotDone, within
 from tenthman.utils.bounded_http import BoundedTransport, ReplyTooLarge
 
 log = structlog.get_logger(__name__)
@@ -195,10 +195,9 @@ def _load(settings: LanguageModelSettings) -> None:
         with _client(_address(settings), settings, LOAD_S) as patient:
             ollama_warm_up(patient, settings)
 
-    thread = threading.Thread(target=load, name="load", daemon=True)
-    thread.start()
-    thread.join(LOAD_WAIT_S)
-    if thread.is_alive():
+    try:
+        within(LOAD_WAIT_S, load, "load")
+    except NotDone:
         log.warning(
             "the model is still being loaded: the first questions may not be answered in time",
             model=settings.model,

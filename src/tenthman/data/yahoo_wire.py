@@ -16,6 +16,7 @@ import pandas as pd
 import requests
 
 from tenthman.domain.errors import DataMissing
+from tenthman.utils.bounded_calls import NotDone, within
 
 PROBE_URL = "https://query2.finance.yahoo.com/v8/finance/chart/SPY?range=1d&interval=1d"
 PROBE_TIMEOUT_S = 4.0
@@ -37,24 +38,21 @@ class Answers:
 
 
 def probe(session: requests.Session | None, timeout_s: float) -> None:
-    """DataMissing unless Yahoo's host answers anything at all. In a thread, since looking up a name has no timeout."""
-    outcome: queue.Queue[str] = queue.Queue()
+    """DataMissing unless Yahoo's host answers anything at all, the look-up of its name within the time too."""
 
     def ask() -> None:
-        try:
-            with requests.Session() if session is None else nullcontext(session) as asked:
-                asked.get(PROBE_URL, timeout=timeout_s)
-            outcome.put("")
-        except (requests.RequestException, OSError) as error:
-            outcome.put(short(error))
+        with requests.Session() if session is None else nullcontext(session) as asked:
+            asked.get(PROBE_URL, timeout=timeout_s)
 
-    threading.Thread(target=ask, daemon=True, name="yahoo-probe").start()
     try:
-        cause = outcome.get(timeout=timeout_s + 0.5)
-    except queue.Empty:
+        within(timeout_s + 0.5, ask, "yahoo-probe")
+    except NotDone:
         cause = f"no answer within {timeout_s:.0f} s"
-    if cause:
-        raise DataMissing(f"Yahoo cannot be reached, so 0 names answered: {cause}")
+    except (requests.RequestException, OSError) as error:
+        cause = short(error)
+    else:
+        return
+    raise DataMissing(f"Yahoo cannot be reached, so 0 names answered: {cause}")
 
 
 def history(start: date, end: date, session: requests.Session | None, *, actions: bool = False) -> Fetch:

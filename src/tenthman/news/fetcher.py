@@ -19,7 +19,8 @@ from typing import Any, Self
 import httpx
 
 from tenthman.domain.errors import DataCorrupt, DataMissing
-from tenthman.news.addresses import Resolver, is_public, resolve, within
+from tenthman.news.addresses import Resolver, is_public, resolve
+from tenthman.utils.bounded_calls import NotDone, within
 
 MAX_REDIRECTS = 3
 MAX_ADDRESSES = 3
@@ -217,8 +218,9 @@ class FeedFetcher:
         if url.scheme != "https" or url.port not in (None, 443) or url.userinfo or not url.raw_host:
             raise DataCorrupt(f"{url}: a feed must have an https address without user or port")
         try:
-            addresses = within(lambda: self._resolver(url.raw_host.decode("ascii")), deadline)
-        except TimeoutError as error:
+            host = url.raw_host.decode("ascii")
+            addresses = within(deadline - time.monotonic(), lambda: self._resolver(host), "look-up of a feed")
+        except NotDone as error:
             raise DataMissing(
                 f"{url}: must answer in {self._limits.total_s} s, was still looking up the host"
             ) from error

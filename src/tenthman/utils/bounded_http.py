@@ -1,9 +1,12 @@
 """An HTTP transport that no server can hold for ever or drown: a deadline and a size for each whole response."""
 
+import socket
 import time
 from collections.abc import Iterator
 
 import httpx
+
+from tenthman.utils.bounded_calls import NotDone, within
 
 REPLY_BYTES = 1 << 20
 
@@ -13,8 +16,10 @@ class ReplyTooLarge(Exception):
 
 
 class BoundedTransport(httpx.BaseTransport):
-    """Plain HTTP with each response bounded in bytes and in seconds (httpx's own time-outs bound single reads only).
+    """Plain HTTP with each response bounded in bytes and in seconds, from the look-up of the host to the last byte.
 
+    httpx's own time-outs bound single reads only, and no look-up: the system's resolver has none, so it gets that of
+    connecting.
     Proxies named in the environment are not used: model servers stand on this machine or network.
     """
 
@@ -24,10 +29,14 @@ class BoundedTransport(httpx.BaseTransport):
         self._max_bytes = max_bytes
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """As httpx asks; the response's stream raises httpx.ReadTimeout or ReplyTooLarge beyond its bounds."""
+        """As httpx asks; ReadTimeout when the headers are late, ConnectTimeout when the host's address is.
+
+        The response's stream raises httpx.ReadTimeout or ReplyTooLarge beyond its bounds.
+        """
         ends = time.monotonic() + self._deadline_s
         request.headers["Accept-Encoding"] = "identity"
-        response = self._inner.handle_request(request)
+        self._look_up(request)
+        response = self._headers(request, ends)
         if response.headers.get("Content-Encoding", "identity") != "identity":
             response.close()
             raise ReplyTooLarge("the reply must not be compressed: a little can unpack to any size")
@@ -40,6 +49,29 @@ class BoundedTransport(httpx.BaseTransport):
             stream=_BoundedStream(stream, ends, self._max_bytes, request),
             extensions=response.extensions,
         )
+
+    def _look_up(self, request: httpx.Request) -> None:
+        """Wait for the host's address, for no longer than for connecting, which then looks it up itself."""
+        connect_s = request.extensions.get("timeout", {}).get("connect")
+        bound = self._deadline_s if connect_s is None else min(connect_s, self._deadline_s)
+        try:
+            within(bound, lambda: socket.getaddrinfo(request.url.host, request.url.port), "look-up of a server")
+        except NotDone:
+            raise httpx.ConnectTimeout("the host was not looked up in time", request=request) from None
+        except (OSError, ValueError):  # a host without an address: the connecting tells
+            return
+
+    def _headers(self, request: httpx.Request, ends: float) -> httpx.Response:
+        def send() -> httpx.Response:
+            response = self._inner.handle_request(request)
+            if time.monotonic() > ends:  # nobody waits for it any more
+                response.close()
+            return response
+
+        try:
+            return within(ends - time.monotonic(), send, "call of a server")
+        except NotDone:
+            raise httpx.ReadTimeout("the reply did not begin within its deadline", request=request) from None
 
     def close(self) -> None:
         """Close all connections."""

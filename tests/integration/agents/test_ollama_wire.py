@@ -1,6 +1,7 @@
 """What is said to Ollama: the model is loaded before the first question, and nothing is cut off in silence."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,9 +17,10 @@ from tenthman.agents.analyst import ANALYST
 from tenthman.agents.base import render
 from tenthman.agents.exam_cases import exam_cases
 from tenthman.agents.llm_interface import LanguageModel, open_language_model, recorded_digest
-from tenthman.config import LanguageModelSettings, load_config
+from tenthman.config import EmbeddingSettings, LanguageModelSettings, load_config
 from tenthman.domain.errors import SetupError
 from tenthman.domain.opinion import ReplyState
+from tenthman.news.ollama_embedder import OllamaEmbedder
 
 ROLE = load_config(Path(__file__).parents[3] / "config", {}).agents.roles.analyst
 PROMPT = render(exam_cases()[0].case, ANALYST, ROLE, prose=False)
@@ -118,3 +120,17 @@ def test_the_model_is_loaded_before_the_first_question_and_a_failure_of_that_is_
         assert (body["truncate"], body["shift"], body["stream"], body["keep_alive"]) == (False, False, False, "30m")
     assert question["format"]["properties"]["stance"]["enum"] == list(ANALYST.stances)
     assert [message["role"] for message in question["messages"]] == ["system", "user"]
+
+
+def test_a_host_that_is_looked_up_for_ever_is_told_as_a_server_that_does_not_answer(
+    language: LanguageModelSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: ended.wait(20))
+    address = "http://models.example:11434"
+    changes = {"backend": "ollama", "model": "m", "base_url": address, "connect_timeout_s": 0.1}
+    with pytest.raises(SetupError, match=r"Ollama does not answer at `language.base_url`.*not looked up in time"):
+        recorded_digest(language.model_copy(update=changes), tmp_path)
+    with pytest.raises(SetupError, match=r"Ollama does not answer at `embedding.base_url`.*not looked up in time"):
+        OllamaEmbedder(EmbeddingSettings(backend="ollama", model="m", base_url=address, reply_timeout_s=0.2, threads=1))
+    ended.set()

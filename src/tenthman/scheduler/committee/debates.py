@@ -5,8 +5,6 @@ never begun, so that the recorded rung says all that a replay must know of the c
 go onto the tape, where nothing looks for them.
 """
 
-import queue
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,6 +20,7 @@ from tenthman.db.sql import load_queries
 from tenthman.domain.canonical import content_hash
 from tenthman.domain.opinion import Abstain, Ask, Case, Enter, Prompt, Reply, ReplyState, Review
 from tenthman.scheduler.committee.ladder import Ladder, Rung
+from tenthman.utils.bounded_calls import NotDone, within
 
 log = structlog.get_logger(__name__)
 
@@ -149,23 +148,12 @@ def _until(ask: Ask, ends: float, monotonic: Callable[[], float]) -> Ask:
         left = ends - monotonic()
         if left <= 0.0:
             raise TimeUp
-        box: queue.SimpleQueue[tuple[Reply, ...] | Exception] = queue.SimpleQueue()
-        threading.Thread(target=_put, args=(box, ask, prompts), name="debate", daemon=True).start()
         try:
-            answer = box.get(timeout=left)
-        except queue.Empty:
+            answer = within(left, lambda: ask(prompts), "debate")
+        except NotDone:
             raise TimeUp from None
-        if isinstance(answer, Exception):
-            raise answer
         if monotonic() > ends:
             raise TimeUp
         return answer
 
     return asked
-
-
-def _put(box: "queue.SimpleQueue[tuple[Reply, ...] | Exception]", ask: Ask, prompts: tuple[Prompt, ...]) -> None:
-    try:
-        box.put(ask(prompts))
-    except Exception as error:  # noqa: BLE001 whatever it is, it belongs to who waits for the answer
-        box.put(error)
