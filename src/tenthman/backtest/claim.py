@@ -16,11 +16,13 @@ ALPHA = 0.05
 class Trials:
     """How many variants were tried, this one among them, and how far their Sharpe ratios (per session) scatter.
 
-    `variance` None takes the estimate's own sampling variance: that of trials without skill over as many sessions.
+    `variance` is that of the `known` ones among them, None for fewer than two; `ml.sharpe.scatter_of_trials` says what
+    it counts for.
     """
 
     count: int = 1
     variance: float | None = None
+    known: int = 0
 
     def __post_init__(self) -> None:
         if self.count < 1:

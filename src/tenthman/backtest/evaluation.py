@@ -217,7 +217,7 @@ def _information(
 
 
 def _expected_best(moments: ratios.SharpeMoments, trials: Trials) -> float:
-    variance = ratios.sampling_variance(moments) if trials.variance is None else trials.variance
+    variance = ratios.scatter_of_trials(moments, trials.variance, trials.known)
     return ratios.expected_best(trials.count, variance) if math.isfinite(variance) else 0.0
 
 

@@ -159,7 +159,7 @@ def _counted(
     known = sharpe if math.isfinite(sharpe) else None
     counted = record_trial(stores.pool, stores.market_id, key, "backtest", wall_now(), known)
     looks = record_look(stores.pool, stores.market_id, period, key, wall_now())
-    return Trials(count=max(counted.n, 1), variance=counted.variance_of_sharpes), looks
+    return Trials(count=counted.n, variance=counted.variance_of_sharpes, known=counted.with_sharpe), looks
 
 
 def trial_key(config: Config, period: Period, committee: Committee, models: Sequence[str]) -> str:

@@ -76,12 +76,13 @@ def sweep_market(
             outcomes = tuple(replace(ledger.outcomes[name], values=item.values) for name, item in wanted.items())
         looks = record_look(pool, stores.market_id, period, content_hash(sorted(keys.values())), wall_now())
         counted = trials(pool, stores.market_id)
+        tried = Trials(count=counted.n, variance=counted.variance_of_sharpes, known=counted.with_sharpe)
     return Swept(
         path=path,
         material=material,
         models=models,
         outcomes=outcomes,
-        report=summarise(outcomes, computed, Trials(count=counted.n, variance=counted.variance_of_sharpes)),
+        report=summarise(outcomes, computed, tried),
         looks=looks,
         seconds=spent.seconds,
     )

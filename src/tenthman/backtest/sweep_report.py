@@ -1,7 +1,7 @@
 """What a sweep showed: its best, median and worst, how much each key matters, and what the best is worth."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from tenthman.backtest.claim import Trials
 from tenthman.backtest.ledger import Outcome
 from tenthman.domain.canonical import canonical_json
-from tenthman.ml.sharpe import SharpeMoments, annualised, deflated_sharpe, expected_best
+from tenthman.ml.sharpe import SharpeMoments, annualised, expected_best, probabilistic_sharpe, scatter_of_trials
 
 NOT_A_RESULT = (
     "the best of a sweep is the luckiest of its trials as much as the best of its settings: it is a candidate for a "
@@ -58,8 +58,10 @@ def summarise(outcomes: Sequence[Outcome], computed: int, trials: Trials) -> Swe
         raise ValueError("`outcomes` must hold at least one")
     ranked = sorted(outcomes, key=lambda item: (item.sortable_sharpe(), item.setting))
     best, median, worst = ranked[-1], ranked[(len(ranked) - 1) // 2], ranked[0]
-    scatter = trials_of(outcomes).variance if trials.variance is None else trials.variance
-    luck = expected_best(trials.count, scatter or 0.0)
+    moments = _moments(best)
+    scatter = scatter_of_trials(moments, trials.variance, trials.known)
+    luck = expected_best(trials.count, scatter) if math.isfinite(scatter) else 0.0
+    chance = probabilistic_sharpe(moments, luck)
     return SweepReport(
         settings=len(outcomes),
         computed=computed,
@@ -71,23 +73,16 @@ def summarise(outcomes: Sequence[Outcome], computed: int, trials: Trials) -> Swe
         median_sharpe=annualised(median.sortable_sharpe()),
         worst_sharpe=annualised(worst.sortable_sharpe()),
         expected_best_sharpe=annualised(luck),
-        deflated_sharpe=_deflated(best, trials.count, scatter or 0.0),
+        deflated_sharpe=None if math.isnan(chance) else chance,
         sensitivities=tuple(_sensitivities(outcomes)),
     )
 
 
-def trials_of(outcomes: Iterable[Outcome]) -> Trials:
-    """The trials that these outcomes are by themselves, and how far their Sharpe ratios scatter."""
-    sharpes = [item.sortable_sharpe() for item in outcomes]
-    return Trials(count=max(1, len(sharpes)), variance=float(np.var(sharpes, ddof=1)) if len(sharpes) > 1 else None)
-
-
-def _deflated(best: Outcome, trials: int, variance: float) -> float | None:
-    if best.sharpe is None or best.skew is None or best.kurtosis is None:
-        return None
-    moments = SharpeMoments(count=best.sessions, sharpe=best.sharpe, skew=best.skew, kurtosis=best.kurtosis)
-    chance = deflated_sharpe(moments, trials, variance)
-    return None if math.isnan(chance) else chance
+def _moments(outcome: Outcome) -> SharpeMoments:
+    sharpe, skew, kurtosis = (
+        math.nan if value is None else value for value in (outcome.sharpe, outcome.skew, outcome.kurtosis)
+    )
+    return SharpeMoments(count=outcome.sessions, sharpe=sharpe, skew=skew, kurtosis=kurtosis)
 
 
 def _sensitivities(outcomes: Sequence[Outcome]) -> Iterator[Sensitivity]:

@@ -63,15 +63,20 @@ def block_length(series: Floats) -> float:
     return float(np.clip((slope**2 / level**2) ** (1.0 / 3.0) * count ** (1.0 / 3.0), 1.0, most))
 
 
-def stationary_rows(count: int, draws: int, block: float, seed: int) -> Rows:
+def stationary_rows(rng: np.random.Generator, count: int, draws: int, block: float) -> Rows:
     """Rows of `draws` resampled series, shape (draws, count): blocks of geometric length with mean `block`, wrapping.
 
-    Politis and Romano (1994), Journal of the American Statistical Association 89.
+    Politis and Romano (1994), Journal of the American Statistical Association 89. ValueError for a bound below 1.
     """
     if count < 1 or draws < 1 or not block >= 1.0:
         raise ValueError(f"`count`, `draws` and `block` must be at least 1, were {count}, {draws}, {block}")
-    rng = np.random.default_rng(seed)
-    return _rows(rng, count, draws, block)
+    starts = rng.integers(0, count, (draws, count))
+    fresh = rng.random((draws, count)) < 1.0 / block
+    fresh[:, 0] = True
+    place = np.arange(count)
+    begun = np.maximum.accumulate(np.where(fresh, place, 0), axis=1)
+    rows: Rows = (np.take_along_axis(starts, begun, axis=1) + place - begun) % count
+    return rows
 
 
 def bootstrap_interval(
@@ -86,7 +91,7 @@ def bootstrap_interval(
     """Percentile interval of `statistic` (vectorised over rows) of `series`.
 
     `block` None chooses the length by `block_length`. NaN bounds for fewer than ten values; resampled series on which
-    the statistic is NaN are left out.
+    the statistic is NaN are left out. ValueError for a level that is none, or `draws` or `block` below 1.
     """
     values = checked(series)
     if not 0.0 < level < 1.0:
@@ -99,7 +104,7 @@ def bootstrap_interval(
     at_once = max(1, _CELLS_AT_ONCE // len(values))
     parts = []
     for first in range(0, draws, at_once):
-        rows = _rows(rng, len(values), min(at_once, draws - first), mean_block)
+        rows = stationary_rows(rng, len(values), min(at_once, draws - first), mean_block)
         parts.append(statistic(values[rows]))
     found = np.concatenate(parts)
     found = found[np.isfinite(found)]
@@ -126,16 +131,6 @@ def sharpes(resampled: Floats) -> Floats:
         resampled.mean(axis=1), spread, out=np.full(len(resampled), np.nan), where=spread > 1e-12
     )
     return result
-
-
-def _rows(rng: np.random.Generator, count: int, draws: int, block: float) -> Rows:
-    starts = rng.integers(0, count, (draws, count))
-    fresh = rng.random((draws, count)) < 1.0 / block
-    fresh[:, 0] = True
-    place = np.arange(count)
-    begun = np.maximum.accumulate(np.where(fresh, place, 0), axis=1)
-    rows: Rows = (np.take_along_axis(starts, begun, axis=1) + place - begun) % count
-    return rows
 
 
 def _flat_top_reach(centred: Floats, covariance: Floats, longest: int) -> int:

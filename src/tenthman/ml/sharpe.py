@@ -13,6 +13,9 @@ from scipy.special import ndtr, ndtri
 from tenthman.domain.market import Floats
 
 SESSIONS_A_YEAR = 252
+MANY_SHARPES = 10
+"""So many known Sharpe ratios say by themselves how far those of trials scatter."""
+
 _EULER_GAMMA = 0.5772156649015329
 _STILL = 1e-12
 """A standard deviation below this is rounding, not movement."""
@@ -132,24 +135,25 @@ def deflated_sharpe(moments: SharpeMoments, trials: float, variance: float) -> f
     return probabilistic_sharpe(moments, expected_best(trials, variance))
 
 
-def effective_trials(trials: int, correlation: float) -> float:
-    """How many independent trials `trials` of mean pairwise `correlation` (0..1) are worth.
-
-    rho + (1 - rho) * M, after Bailey and Lopez de Prado (2014), appendix 3.
-    """
-    if trials < 1:
-        raise ValueError(f"`trials` must be at least 1, was {trials}")
-    if not 0.0 <= correlation <= 1.0:
-        raise ValueError(f"`correlation` must lie in 0..1, was {correlation}")
-    return correlation + (1.0 - correlation) * trials
-
-
 def sampling_variance(moments: SharpeMoments) -> float:
     """Variance of the estimated Sharpe ratio (per session) around the true one: how far trials without skill scatter.
 
-    Bailey and Lopez de Prado (2012), after Mertens (2002).
+    Bailey and Lopez de Prado (2012), after Mertens (2002). NaN where `moments` are.
     """
-    return _spread(moments) / (moments.count - 1) if moments.count > 1 else math.nan
+    return math.nan if math.isnan(moments.sharpe) else _spread(moments) / (moments.count - 1)
+
+
+def scatter_of_trials(moments: SharpeMoments, variance: float | None, known: int) -> float:
+    """How far the Sharpe ratios (per session) of trials without skill scatter, as a variance.
+
+    `variance` is that of the `known` trials' ratios, None for fewer than two. Below `MANY_SHARPES` of them it counts
+    only where it is above the estimate's own sampling variance (NaN where `moments` are): two runs that hardly differ
+    lie side by side, and the best of all trials would else be thought to be no better than any.
+    """
+    own = sampling_variance(moments)
+    if variance is None:
+        return own
+    return variance if known >= MANY_SHARPES else float(np.maximum(variance, own))
 
 
 def sharpe_difference(ours: Floats, theirs: Floats, bandwidth: float | None = None) -> SharpeDifference:

@@ -19,6 +19,7 @@ from tenthman.domain.errors import DataMissing
 from tenthman.domain.market import Panel
 from tenthman.ml.information import Information
 from tenthman.ml.resampling import Interval
+from tenthman.ml.sharpe import MANY_SHARPES
 from tenthman.ml.statistics import Regime
 
 FREE = CostSettings(half_spread_bp=0.0, slippage_bp=0.0, open_slippage_bp=0.0, stop_slippage_bp=0.0)
@@ -132,6 +133,17 @@ def test_more_trials_deflate_the_sharpe_ratio() -> None:
     one, many = (evaluate(result, benchmarks, Trials(count=count), 1) for count in (1, 50))
     assert many.deflated_sharpe < one.deflated_sharpe
     assert many.expected_best_sharpe > 0.0
+
+
+def test_few_known_trials_that_lie_side_by_side_do_not_lift_the_deflated_ratio() -> None:
+    inputs = toy_inputs()
+    result, benchmarks = toy_result(inputs), benchmarks_of(inputs)
+    unknown, few, many = (
+        evaluate(result, benchmarks, Trials(count=50, variance=variance, known=known), 1)
+        for variance, known in ((None, 1), (1e-9, 2), (1e-9, MANY_SHARPES))
+    )
+    assert few.deflated_sharpe == unknown.deflated_sharpe < few.probabilistic_sharpe
+    assert many.deflated_sharpe == pytest.approx(many.probabilistic_sharpe, abs=1e-3)
 
 
 def test_a_sharpe_ratio_above_three_is_suspect() -> None:

@@ -15,12 +15,12 @@ from tenthman.backtest.grid import Setting
 from tenthman.backtest.ledger import Outcome, open_ledger
 from tenthman.backtest.result import PurposeCode
 from tenthman.backtest.sweep import make_material, outcome_of, setting_hash, sweep
-from tenthman.backtest.sweep_report import summarise, trials_of
+from tenthman.backtest.sweep_report import summarise
 from tenthman.backtest.sweep_run import Material, Told, play
 from tenthman.backtest.workers import local_workers
 from tenthman.config import Config, load_config
 from tenthman.domain.errors import ConfigError
-from tenthman.ml.sharpe import annualised, deflated_sharpe, sharpe_moments
+from tenthman.ml.sharpe import MANY_SHARPES, annualised, deflated_sharpe, sharpe_moments
 
 FEW = {"risk_rules.max_positions": [2, 3, 5], "settings.costs.slippage_bp": [0.0, 40.0]}
 
@@ -48,6 +48,12 @@ def outcomes(material: Material, settings: tuple[Setting, ...]) -> list[Outcome]
 def run_setting(material: Material, setting: Setting) -> Outcome:
     told = Told(rules=setting.rules, signal=setting.signal, costs=setting.costs)
     return outcome_of(material, setting, play(material, told))
+
+
+def trials_of(outcomes: Sequence[Outcome]) -> Trials:
+    """The outcomes by themselves, as if they had said by their number how far trials scatter."""
+    sharpes = [item.sortable_sharpe() for item in outcomes]
+    return Trials(count=len(sharpes), variance=float(np.var(sharpes, ddof=1)), known=MANY_SHARPES)
 
 
 def nobody(_: Outcome) -> None:
@@ -141,6 +147,16 @@ def test_the_deflated_ratio_is_that_of_the_best_ones_returns(
     result = material.engine(material.inputs, best.rules, best.signal, best.costs, material.cash)
     variance = float(np.var([item.sortable_sharpe() for item in outcomes], ddof=1))
     assert report.deflated_sharpe == pytest.approx(deflated_sharpe(sharpe_moments(result.net_returns), 6, variance))
+
+
+def test_two_settings_that_hardly_differ_do_not_make_the_best_of_many_credible(outcomes: list[Outcome]) -> None:
+    twins = [outcomes[0], replace(outcomes[0], setting="another")]
+    alike, unknown = (
+        summarise(twins, 2, Trials(count=40, variance=variance, known=known))
+        for variance, known in ((1e-9, 2), (None, 1))
+    )
+    assert alike.expected_best_sharpe == unknown.expected_best_sharpe > 0.5
+    assert alike.deflated_sharpe == unknown.deflated_sharpe
 
 
 def test_the_sensitivity_of_a_key_is_over_all_settings_that_have_its_value(outcomes: list[Outcome]) -> None:

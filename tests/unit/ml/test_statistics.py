@@ -74,14 +74,12 @@ def test_settings_outside_their_bounds_are_named() -> None:
     refused: list[tuple[str, Callable[[], object]]] = [
         ("trials", lambda: sharpe.expected_best(0.5, 0.1)),
         ("variance", lambda: sharpe.expected_best(2, -0.1)),
-        ("trials", lambda: sharpe.effective_trials(0, 0.1)),
-        ("correlation", lambda: sharpe.effective_trials(3, 1.5)),
         ("confidence", lambda: sharpe.minimum_track_record(moments, confidence=0.4)),
         ("window", lambda: statistics.rolling_sharpe(UP_AND_DOWN, 1)),
         ("sessions", lambda: statistics.drawdown(UP_AND_DOWN, DAYS[:2])),
         ("theirs", lambda: sharpe.sharpe_difference(UP_AND_DOWN, UP_AND_DOWN[:3])),
         ("level", lambda: resampling.bootstrap_interval(UP_AND_DOWN, resampling.means, level=1.0, seed=1)),
-        ("block", lambda: resampling.stationary_rows(5, 5, 0.5, 1)),
+        ("block", lambda: resampling.stationary_rows(np.random.default_rng(1), 5, 5, 0.5)),
         ("overlap", lambda: mean_test(UP_AND_DOWN, 0)),
         ("outcomes", lambda: session_ic(np.zeros((2, 3)), np.zeros((3, 2)))),
     ]
@@ -90,11 +88,21 @@ def test_settings_outside_their_bounds_are_named() -> None:
             call()
 
 
-def test_one_trial_is_held_against_zero_and_correlated_trials_count_less() -> None:
+def test_one_trial_is_held_against_zero() -> None:
     assert sharpe.expected_best(1, 0.01) == 0.0
     assert sharpe.expected_best(1.1, 0.01) == 0.0
-    assert sharpe.effective_trials(100, 0.0) == 100
-    assert sharpe.effective_trials(100, 1.0) == 1
+
+
+def test_trials_scatter_as_they_are_known_to_and_few_of_them_no_less_than_estimates_without_skill() -> None:
+    moments = sharpe.sharpe_moments(UP_AND_DOWN)
+    own = sharpe.sampling_variance(moments)
+    assert sharpe.scatter_of_trials(moments, None, 0) == own
+    assert sharpe.scatter_of_trials(moments, own / 9, 2) == own
+    assert sharpe.scatter_of_trials(moments, own * 9, 2) == own * 9
+    assert sharpe.scatter_of_trials(moments, own / 9, sharpe.MANY_SHARPES) == own / 9
+    still = sharpe.sharpe_moments(np.zeros(30))
+    assert math.isnan(sharpe.sampling_variance(still))
+    assert math.isnan(sharpe.scatter_of_trials(still, own, 2))
 
 
 def test_the_same_series_does_not_differ_from_itself_and_a_better_one_does() -> None:

@@ -22,7 +22,7 @@ from tenthman.ml.paper import paper_returns
 from tenthman.ml.promotion import Evidence, GateCheck, gate, passes
 from tenthman.ml.registry import Registry
 from tenthman.ml.roles import Change
-from tenthman.ml.sharpe import SharpeMoments, deflated_sharpe, sampling_variance, sharpe_moments
+from tenthman.ml.sharpe import SharpeMoments, deflated_sharpe, scatter_of_trials, sharpe_moments
 from tenthman.ml.training import Grow, grow_here, shortfalls
 from tenthman.ml.trials import TrialCount, record_ground, record_trial, trials
 from tenthman.ml.tuning import Trial, Tuned, tune
@@ -38,8 +38,6 @@ from tenthman.scheduler.models.signal_model import (
     train_on,
     training_material,
 )
-
-MANY_SHARPES = 10
 
 
 class Watcher(Protocol):
@@ -277,8 +275,7 @@ def _evidence(evaluation: Manifest | None, count: TrialCount) -> Evidence:
 def deflated(evaluation: Manifest, count: TrialCount) -> float | None:
     """The probability that the true Sharpe ratio on paper exceeds the expected maximum of `count` trials without skill.
 
-    None: not known. While fewer than `MANY_SHARPES` Sharpe ratios of trials are known, they are taken to scatter at
-    least as much as estimates around no skill do.
+    None: not known. How far trials scatter: `scatter_of_trials`.
     """
     paper = evaluation["paper"]
     if paper["sharpe"] is None:
@@ -286,7 +283,6 @@ def deflated(evaluation: Manifest, count: TrialCount) -> float | None:
     moments = SharpeMoments(
         count=paper["sessions"], sharpe=paper["sharpe"], skew=paper["skew"], kurtosis=paper["kurtosis"]
     )
-    known = count.variance_of_sharpes or 0.0
-    variance = known if count.with_sharpe >= MANY_SHARPES else max(known, sampling_variance(moments))
+    variance = scatter_of_trials(moments, count.variance_of_sharpes, count.with_sharpe)
     chance = deflated_sharpe(moments, max(1, count.n), variance)
     return None if math.isnan(chance) else chance
