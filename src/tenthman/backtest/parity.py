@@ -4,10 +4,12 @@ A line is an order, an execution, or the account at one look. Two runs agree whe
 the cent and the microsecond; a line that is not gets the reason why, from what the two runs decided.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import zip_longest
 from typing import Literal
 
 import numpy as np
@@ -59,7 +61,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parity:
-    """The stored rehearsal, what was compared, and every difference in order of time."""
+    """The stored rehearsal, what was compared, and every difference, session by session."""
 
     run_id: str
     differences: tuple[Difference, ...]
@@ -115,7 +117,7 @@ def compare(pool: Pool, run_id: str, record: MemoryRecord) -> Parity:
     differences = [
         _difference(here, there, stored, memory)
         for ours, theirs in pairs.values()
-        for here, there in _unlike(ours, theirs)
+        for here, there in unlike(ours, theirs)
     ]
     return Parity(
         run_id=run_id,
@@ -131,19 +133,22 @@ def _no_committee(_config: Config, _pool: Pool, _news: NewsStore, _gatherer: Gat
     yield nobody
 
 
-def _unlike(ours: list[Line], theirs: list[Line]) -> Iterator[tuple[Line | None, Line | None]]:
+def unlike(ours: list[Line], theirs: list[Line]) -> Iterator[tuple[Line | None, Line | None]]:
     """Lines that the other side has not; those of one instant and ticker are put side by side."""
     here, there = _by_place(ours), _by_place(theirs)
     for place in sorted({*here, *there}):
         left, right = here.get(place, []), there.get(place, [])
-        texts = {line.text for line in left} & {line.text for line in right}
-        only_left = [line for line in left if line.text not in texts]
-        only_right = [line for line in right if line.text not in texts]
-        for number in range(max(len(only_left), len(only_right))):
-            yield (
-                only_left[number] if number < len(only_left) else None,
-                only_right[number] if number < len(only_right) else None,
-            )
+        yield from zip_longest(_beyond(left, right), _beyond(right, left))
+
+
+def _beyond(lines: Iterable[Line], others: Iterable[Line]) -> Iterator[Line]:
+    """Those of `lines` for which `others` have no equal of their own: what is booked twice differs from once."""
+    equals = Counter(line.text for line in others)
+    for line in lines:
+        if equals[line.text]:
+            equals[line.text] -= 1
+        else:
+            yield line
 
 
 def _by_place(lines: Iterable[Line]) -> dict[tuple[datetime, str], list[Line]]:
