@@ -17,6 +17,7 @@ _COMPILER = compiler([_HERE, *_LOOP, *(Path(str(module.__file__)) for module in 
 compiled, entrance = _COMPILER.inner, _COMPILER.entrance
 
 e4 = compiled(money.e4)
+whole_share = compiled(money.whole_share)
 path_price = compiled(fills.path_price)
 first_touch = compiled(fills.first_touch)
 fill_price = compiled(fills.fill_price)

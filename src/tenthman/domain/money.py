@@ -16,6 +16,14 @@ ONE = 1_000_000
 _CENT, _TICK, _SCALE = Decimal("0.01"), Decimal("0.0001"), Decimal(PRICE_SCALE)
 
 
+def whole_share(fraction: float, count: int) -> int:
+    """`fraction` (above 0) of `count`, rounded up to a whole number: 7 % of 100 are 7.
+
+    The product in floating point can lie a hair above a whole number (0.07 * 100 does): that hair is not rounded up.
+    """
+    return math.ceil(fraction * count * (1.0 - 1e-12))
+
+
 def e4(price: float) -> int:
     """`price` (finite, USD) in the nearest 1/10,000 USD."""
     return round(price * 10_000.0)

@@ -3,7 +3,6 @@
 A model answers the same bits for the same values, freshly trained or loaded again, whatever else is in the batch.
 """
 
-import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +13,7 @@ import numpy as np
 from tenthman.domain.errors import DataCorrupt
 from tenthman.domain.features import FeaturePanel
 from tenthman.domain.market import Floats
+from tenthman.domain.money import whole_share
 from tenthman.domain.opinion import Action, Contribution, Signal
 from tenthman.ml.calibration import Calibration, parse
 from tenthman.ml.labels import BUY, HOLD, SELL
@@ -204,10 +204,10 @@ def _actions(
         key=lambda place: (-excess[place], tickers[place]),
     )
     actions = [Action.HOLD] * len(tickers)
-    for place in known[: math.ceil(entry_fraction * len(known))]:
+    for place in known[: whole_share(entry_fraction, len(known))]:
         if excess[place] > 0:
             actions[place] = Action.BUY
-    for place in known[len(known) - math.ceil(exit_fraction * len(known)) :]:
+    for place in known[len(known) - whole_share(exit_fraction, len(known)) :]:
         if excess[place] < 0:
             actions[place] = Action.SELL
     return tuple(actions)

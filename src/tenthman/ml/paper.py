@@ -4,11 +4,10 @@ No stops, no risk rules, no cash limits: a portfolio that follows the BUYs of ev
 desk would have earned; this says, in a second, whether there was anything to earn.
 """
 
-import math
-
 import numpy as np
 
 from tenthman.domain.market import Floats
+from tenthman.domain.money import whole_share
 from tenthman.ml.labels import Mask
 
 
@@ -49,7 +48,7 @@ def _picks(excess: Floats, entry_fraction: float) -> Floats:
     order = np.argsort(np.where(known, -excess, np.inf), axis=1, kind="stable")
     place = np.empty(order.shape, dtype=np.intp)
     np.put_along_axis(place, order, np.broadcast_to(np.arange(order.shape[1]), order.shape), axis=1)
-    most = np.array([math.ceil(entry_fraction * number) for number in known.sum(axis=1)])
+    most = np.array([whole_share(entry_fraction, number) for number in known.sum(axis=1).tolist()])
     chosen = known & (place < most[:, np.newaxis]) & (np.nan_to_num(excess, nan=-1.0) > 0.0)
     held = np.maximum(chosen.sum(axis=1, keepdims=True), 1)
     result: Floats = chosen / held

@@ -9,7 +9,7 @@ import xgboost
 from tenthman.domain.errors import DataCorrupt
 from tenthman.domain.features import FeaturePanel
 from tenthman.domain.opinion import Action
-from tenthman.ml.inference import SignalModel, open_model, signals
+from tenthman.ml.inference import SignalModel, _actions, open_model, signals
 from tenthman.ml.labels import BUY, SELL
 from tenthman.ml.training import TrainedModel
 
@@ -102,6 +102,12 @@ def test_only_the_best_above_the_base_are_bought_and_only_the_worst_below_it_sol
         sold = {signal.ticker for signal in ordered[-worst:] if signal.excess < 0}
         assert {signal.ticker for signal in found if signal.action is Action.BUY} == bought
         assert {signal.ticker for signal in found if signal.action is Action.SELL} == sold
+
+
+def test_seven_per_cent_of_a_hundred_tickers_are_seven() -> None:
+    tickers = tuple(f"T{number:03}" for number in range(100))
+    actions = _actions(np.linspace(1.0, -1.0, 100), tickers, 0.07, 0.14)
+    assert actions == (Action.BUY,) * 7 + (Action.HOLD,) * 79 + (Action.SELL,) * 14
 
 
 def test_scores_are_judged_by_their_distance_from_the_base_score(model: SignalModel, trained: TrainedModel) -> None:

@@ -2,7 +2,7 @@
 
 import math
 
-from tenthman.backtest.compiled import compiled, e4, entrance, rearms
+from tenthman.backtest.compiled import compiled, e4, entrance, rearms, whole_share
 from tenthman.backtest.loop.book import open_books, was_held
 from tenthman.backtest.loop.entries import decide_entry
 from tenthman.backtest.loop.exits import decide_exits
@@ -133,13 +133,13 @@ def _decide(prices: Prices, terms: Terms, run: Run, at: Instant) -> None:
     slot = 0 if at.fraction == BEFORE_OPEN else 1
     known = prices.known[at.session, slot]
     order, excess = prices.order[at.session, slot], prices.excess[at.session, slot]
-    last = math.ceil(terms.exit_fraction * known)
+    last = whole_share(terms.exit_fraction, known)
     while last > 0 and not excess[order[known - last]] < 0.0:
         last -= 1
     open_books(prices, terms, run, at.fraction)
     decide_exits(prices, terms, run, at, order[known - last : known])
     entries = number(0)
-    for place in range(math.ceil(terms.entry_fraction * known)):
+    for place in range(whole_share(terms.entry_fraction, known)):
         ticker = number(order[place])
         if not excess[ticker] > 0.0:
             break
