@@ -20,7 +20,7 @@ from psycopg_pool import ConnectionPool
 from tenthman.db.sql import load_queries
 from tenthman.domain.errors import DataError
 from tenthman.domain.news import NewsItem
-from tenthman.news.bounded_parser import parse_within
+from tenthman.news.bounded_parser import BoundedParser
 from tenthman.news.fetcher import FeedFetcher, NotServed
 from tenthman.news.text import clean
 
@@ -113,10 +113,13 @@ class FeedReader:
         """
         states, ends = self._load(), time.monotonic() + self._round_s
         turns = sorted(self._feeds, key=lambda feed: states[feed.address].asked_at if feed.address in states else NEVER)
-        reports = {feed.address: self._one(feed, states.get(feed.address), seen_at, ends) for feed in turns}
+        with BoundedParser() as parser:
+            reports = {feed.address: self._one(feed, states.get(feed.address), seen_at, ends, parser) for feed in turns}
         return tuple(reports[feed.address] for feed in self._feeds)
 
-    def _one(self, feed: Feed, state: FeedState | None, seen_at: datetime, ends: float) -> FeedReport:
+    def _one(
+        self, feed: Feed, state: FeedState | None, seen_at: datetime, ends: float, parser: BoundedParser
+    ) -> FeedReport:
         state = state or _unknown(feed, seen_at)
         items: tuple[NewsItem, ...] = ()
         new = 0
@@ -126,7 +129,7 @@ class FeedReader:
             state = replace(state, outcome=f"put off at {seen_at:%Y-%m-%d %H:%M} UTC; {_cause(state)}")
         else:
             try:
-                state, items = self._ask(feed, state, seen_at)
+                state, items = self._ask(feed, state, seen_at, parser)
                 new = len(items) - len(self._known([item.id for item in items]))
                 if new:
                     # Nobody has stored them yet: whoever is stopped before must get them again, and no "unchanged".
@@ -143,7 +146,9 @@ class FeedReader:
         self._save(state)
         return FeedReport(state=state, items=items, new=new, alarm=alarm)
 
-    def _ask(self, feed: Feed, state: FeedState, seen_at: datetime) -> tuple[FeedState, tuple[NewsItem, ...]]:
+    def _ask(
+        self, feed: Feed, state: FeedState, seen_at: datetime, parser: BoundedParser
+    ) -> tuple[FeedState, tuple[NewsItem, ...]]:
         stale = seen_at - state.spoke_at >= WHOLE_AGAIN
         etag, last_modified = (None, None) if stale else (state.etag, state.last_modified)
         answer = self._fetcher.fetch(state.home, etag=etag, last_modified=last_modified)
@@ -158,7 +163,7 @@ class FeedReader:
         )
         if answer.body is None:
             return replace(fresh, outcome="unchanged"), ()
-        parsed = parse_within(answer.body, source=feed.address, seen_at=seen_at, zone=feed.zone)
+        parsed = parser.parse(answer.body, source=feed.address, seen_at=seen_at, zone=feed.zone)
         items = tuple(replace(item, id=f"feed:{item.id}") for item in parsed if item.published_at > seen_at - TOO_OLD)
         outcome = f"{len(parsed)} items" if parsed else "empty: a feed without a single item"
         return replace(fresh, outcome=outcome), items
