@@ -20,6 +20,9 @@ from tenthman.utils.yaml_text import parse_yaml
 MAX_SETTINGS = 100_000
 """A sweep of more is refused: its trials would leave nothing of any Sharpe ratio."""
 
+MAX_COMBINATIONS = 2**63 - 1
+"""No more can be told apart by the draw of `samples`."""
+
 COMPUTED_ONCE = frozenset({"blackout", "cluster", "data_quality", "structure_stop"})
 """Sections of the rules that say what is read of the market."""
 
@@ -75,10 +78,12 @@ def read_grid(path: Path, config: Config) -> tuple[Setting, ...]:
     problems = [problem for key in file.grid if (problem := _refused_key(key, config))]
     if problems:
         raise ConfigError("\n".join(f"{path}: {problem}" for problem in problems))
+    total = math.prod(len(listed) for listed in file.grid.values())
+    if total > MAX_COMBINATIONS:
+        raise ConfigError(f"{path}: a grid must have at most {MAX_COMBINATIONS} combinations, had {total}")
     sections = _sections(config)
     for key, listed in file.grid.items():
         _require_values(path, key, listed, sections[_split(key)[0]])
-    total = math.prod(len(listed) for listed in file.grid.values())
     if file.samples is not None and file.samples > total:
         raise ConfigError(
             f"{path}: `samples` must be at most {total}, the combinations of the grid, was {file.samples}"

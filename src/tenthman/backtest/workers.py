@@ -32,8 +32,10 @@ The function must be found by name where the workers are. An exception of the fu
 
 
 def cores(jobs: int) -> int:
-    """`jobs` processes, -1 for one a core."""
-    return os.cpu_count() or 1 if jobs == -1 else jobs
+    """`jobs` processes; -1: one a core, of those that this process may use."""
+    import joblib
+
+    return int(joblib.cpu_count()) if jobs == -1 else jobs
 
 
 def local_workers(jobs: int) -> Workers[Any, Any, Any]:

@@ -78,13 +78,9 @@ def sweep_command(
 def _workers(jobs: int, cluster: str | None) -> "AbstractContextManager[Workers[Material, Told, Played]]":
     from contextlib import nullcontext
 
-    from tenthman.backtest.workers import cluster_workers, local_workers
+    from tenthman.backtest.workers import cluster_workers, cores, local_workers
 
-    if cluster is not None:
-        return cluster_workers(cluster)
-    from joblib import cpu_count
-
-    return nullcontext(local_workers(cpu_count() if jobs == -1 else jobs))
+    return nullcontext(local_workers(cores(jobs))) if cluster is None else cluster_workers(cluster)
 
 
 def _rows(done: "Swept") -> list[tuple[str, str]]:

@@ -111,6 +111,15 @@ def test_a_sample_that_cannot_be_drawn_is_refused(
         settings_of(tmp_path, config, MANY, **more)
 
 
+def test_more_combinations_than_can_be_told_apart_are_refused(tmp_path: Path, config: Config) -> None:
+    costs = ("half_spread_bp", "slippage_bp", "open_slippage_bp", "stop_slippage_bp")
+    rules = ("max_positions", "max_entries_per_run", "max_positions_per_issuer")
+    keys = [*(f"settings.costs.{name}" for name in costs), *(f"risk_rules.{name}" for name in rules)]
+    grid = {key: list(range(1, 601)) for key in keys}
+    with pytest.raises(ConfigError, match=r"must have at most 9223372036854775807 combinations, had 27993600000"):
+        settings_of(tmp_path, config, grid, samples=3, seed=1)
+
+
 @pytest.mark.parametrize("text", [None, "a: [", "- 1", "\x00"])
 def test_a_file_that_is_no_grid_is_refused(tmp_path: Path, config: Config, text: str | None) -> None:
     path = grid_file(tmp_path / "grid.yaml", MANY)
