@@ -11,7 +11,7 @@ from tenthman.domain.order import Denial, SizedOrder
 
 GENESIS_HASH = "0" * 64
 
-_OWN_ENTRY = re.compile(r"tm-\d{8}-(?:mo|af|ch\d{4})-.+-[0-9a-f]{10}-entry", re.DOTALL)
+_OWN_ENTRY = re.compile(r"tm-(\d{8})-(?:mo|af|ch\d{4})-.+-[0-9a-f]{10}-entry", re.DOTALL)
 
 
 class Slot(Enum):
@@ -73,9 +73,21 @@ def client_order_id(decision: str, purpose: str) -> str:
     return f"tm-{decision}-{purpose}"
 
 
+def session_of_entry(name: str) -> date | None:
+    """The session for which a desk of ours sent the entry of this client order id: no record has to be asked.
+
+    None for any other order.
+    """
+    found = _OWN_ENTRY.fullmatch(name)
+    try:
+        return None if found is None else date.fromisoformat(found[1])
+    except ValueError:
+        return None
+
+
 def is_own_entry(name: str) -> bool:
-    """Whether an order of this client order id is an entry that a desk of ours sent: no record has to be asked."""
-    return _OWN_ENTRY.fullmatch(name) is not None
+    """Whether an order of this client order id is an entry that a desk of ours sent."""
+    return session_of_entry(name) is not None
 
 
 class EventKind(Enum):

@@ -18,6 +18,7 @@ from tenthman.scheduler.desk.orchestrator import (
     run_cycle,
     set_state,
     settle,
+    settle_without_leftovers,
 )
 from tenthman.scheduler.desk.timeline import Step, StepKind
 from tenthman.scheduler.desk.trailing import raise_stops
@@ -41,7 +42,7 @@ def run_step(desk: Desk, step: Step) -> Book:
 
 def check(desk: Desk, step: Step) -> Book:
     """Settle with the broker, move the latch if the drawdown says so, and do what the latch asks for."""
-    book = settle(desk, step)
+    book = settle_without_leftovers(desk, step)
     _alert_unprotected(desk, book, step)
     change = next_state(book, rule_numbers(desk.config.risk_rules))
     if change is not None:

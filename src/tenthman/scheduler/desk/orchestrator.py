@@ -15,7 +15,7 @@ import structlog
 
 from tenthman.config import Config
 from tenthman.decision import Decided, Question, decide
-from tenthman.domain.audit import EventKind, Slot, is_own_entry
+from tenthman.domain.audit import EventKind, Slot, session_of_entry
 from tenthman.domain.market import SessionHours, Universe
 from tenthman.domain.opinion import Action
 from tenthman.domain.order import (
@@ -82,7 +82,7 @@ def run_cycle(desk: Desk, step: Step) -> Book:
     """One full decision run; returns the book it started from."""
     slot = Slot.MORNING if step.kind is StepKind.MORNING else Slot.AFTERNOON
     desk.ledger.event(EventKind.CYCLE_STARTED, f"{step.session}-{slot.value}", {"kind": step.kind.value}, step.at)
-    book = settle(desk, step)
+    book = settle_without_leftovers(desk, step)
     model = desk.model_of(step.session)
     prepared = desk.sight.prepare(step.at, model, book)
     question = question_of(desk, step, slot)
@@ -124,6 +124,18 @@ def settle(desk: Desk, step: Step) -> Book:
         tell_missing(desk.shares, desk.ledger, step.at)
         tell_old_prices(desk.shares, desk.ledger, flatten(state.orders), step.at)
     return add_point(desk, state, step)
+
+
+def settle_without_leftovers(desk: Desk, step: Step) -> Book:
+    """As `settle`, after entries of earlier sessions are withdrawn: what was decided on for one is bought in no other.
+
+    Some are left where the desk was down at the close, or the broker did not answer then.
+    """
+    book = settle(desk, step)
+    if not any(entry.is_own for entry in book.pending):
+        return book
+    withdrawn = cancel_entries(desk, "left by an earlier session", step.at, before=step.session)
+    return settle(desk, step) if withdrawn else book
 
 
 def add_point(desk: Desk, state: BrokerState, step: Step) -> Book:
@@ -173,12 +185,13 @@ def observe(desk: Desk) -> BrokerState:
     return BrokerState(account=desk.broker.account(), positions=tuple(desk.broker.positions()), orders=orders)
 
 
-def cancel_entries(desk: Desk, reason: str, at: datetime) -> int:
-    """Cancel every entry of the desk's own that has not filled; returns how many.
+def cancel_entries(desk: Desk, reason: str, at: datetime, *, before: date | None = None) -> int:
+    """Cancel every entry of the desk's own that has not filled, or those of sessions `before` a day; returns how many.
 
     The name alone tells whose an order is. Buy orders of other programs and people on the account are left alone.
     """
-    waiting = [order for order in flatten(desk.broker.open_orders()) if is_own_entry(order.client_order_id)]
+    every = ((order, session_of_entry(order.client_order_id)) for order in flatten(desk.broker.open_orders()))
+    waiting = [order for order, session in every if session is not None and (before is None or session < before)]
     for order in waiting:
         desk.ledger.record_cancel_requested(order.client_order_id, reason, at)
         desk.broker.cancel(order.id)

@@ -14,7 +14,7 @@ from tenthman_share_changes import bought, inside_scene
 from tenthman.backtest.memory import MemoryRecord
 from tenthman.config import Config, with_sections
 from tenthman.decision import Decided
-from tenthman.domain.audit import Decision, Slot, client_order_id, decision_id, is_own_entry
+from tenthman.domain.audit import Decision, Slot, client_order_id, decision_id, is_own_entry, session_of_entry
 from tenthman.domain.opinion import Enter
 from tenthman.domain.order import OrderType, Side, SizedOrder, TimeInForce, TradingState
 from tenthman.exchange.in_process import InProcessBroker
@@ -71,7 +71,7 @@ def configured() -> Config:
 
 
 class World:
-    """A desk that holds ABC behind a bracket and waits to buy ABC2, on a market that falls by 7 %."""
+    """A desk that holds ABC behind a bracket, on a market that falls by 7 %."""
 
     def __init__(self, quantity: int) -> None:
         config = configured()
@@ -93,17 +93,21 @@ class World:
             pause=lambda _seconds: None,
             rearm_after_sessions=None,
         )
-        self._enter("ABC", "100.00", "50.00", quantity)
-        self._enter("ABC2", "60.00", "50.00", 10)
+        self._enter("ABC", "100.00", "50.00", quantity, self.market.hours[1].session)
 
-    def _enter(self, ticker: str, limit: str, stop: str, quantity: int) -> None:
-        from tenthman.decision import Decided
+    def wait(self, row: int) -> None:
+        """Wait to buy ABC2 in a session."""
+        self.exchange.advance(at(self.market, row, 0.01))
+        self._enter("ABC2", "60.00", "50.00", 10, self.market.hours[row].session)
 
+    def _enter(self, ticker: str, limit: str, stop: str, quantity: int, session: date) -> None:
         order = assessed(a_proposal(limit, stop, "190.00", ticker))
         assert isinstance(order, SizedOrder)
-        order = replace(order, quantity=Decimal(quantity), decision_id=ticker, client_order_id=own_name(ticker))
+        identity = decision_id(session, Slot.MORNING, ticker, "c", "v", self.exchange.now)
+        name = client_order_id(identity, "entry")
+        order = replace(order, quantity=Decimal(quantity), decision_id=identity, client_order_id=name)
         decision = Decision(
-            id=ticker, session=self.market.hours[1].session, slot=Slot.MORNING, as_of=self.exchange.now, ticker=ticker,
+            id=identity, session=session, slot=Slot.MORNING, as_of=self.exchange.now, ticker=ticker,
             case_hash=None, signal=None, critiques=(), verdict=Enter(size_fraction=1.0), outcome=order, shadow=None,
             config_hash="c", model_version="v",
         )  # fmt: skip
@@ -121,11 +125,6 @@ class World:
         return {(leg.ticker, leg.side, leg.order_type) for leg in flat}
 
 
-def own_name(ticker: str) -> str:
-    identity = decision_id(date(2020, 1, 6), Slot.MORNING, ticker, "c", "v", datetime(2020, 1, 6, 14, tzinfo=UTC))
-    return client_order_id(identity, "entry")
-
-
 class _Model:
     version = "v"
 
@@ -135,9 +134,11 @@ PROTECTION = {("ABC", Side.SELL, OrderType.STOP), ("ABC", Side.SELL, OrderType.L
 
 def test_the_stop_withdraws_entries_sells_everything_and_halts_once_flat() -> None:
     world = World(quantity=600)
+    world.wait(2)
     world.check(2, 0.5)
     assert world.record.trading_state() is TradingState.ACTIVE
     assert world.resting > PROTECTION
+    world.wait(3)
     world.check(3, 0.99)
     assert world.record.trading_state() is TradingState.REDUCING
     assert {ticker for ticker, side, _ in world.resting if side is Side.BUY} == set(), "nothing more is bought"
@@ -153,6 +154,7 @@ def test_the_stop_withdraws_entries_sells_everything_and_halts_once_flat() -> No
 def test_a_desk_that_was_halted_by_hand_sells_nothing_and_its_stops_stay_at_the_broker() -> None:
     world = World(quantity=600)
     world.check(2, 0.5)
+    world.wait(3)
     world.record.set_trading_state(TradingState.HALTED, "by hand", "person: tester", world.exchange.now)
     world.check(3, 0.99)
     assert [item.ticker for item in world.broker.positions()] == ["ABC"]
@@ -162,6 +164,7 @@ def test_a_desk_that_was_halted_by_hand_sells_nothing_and_its_stops_stay_at_the_
 def test_a_fall_that_stays_within_the_limit_changes_nothing() -> None:
     world = World(quantity=400)
     world.check(2, 0.5)
+    world.wait(3)
     world.check(3, 0.99)
     assert world.record.trading_state() is TradingState.ACTIVE
     assert world.resting > PROTECTION
@@ -184,6 +187,7 @@ def test_what_others_have_on_the_account_is_neither_withdrawn_nor_sold_nor_waite
     world.exchange.submit(by_hand("ABC3", OrderType.MARKET))
     waiting = world.exchange.submit(by_hand("ABC4", OrderType.LIMIT, "20.00"))
     world.check(2, 0.5)
+    world.wait(3)
     world.check(3, 0.99)
     assert world.record.trading_state() is TradingState.REDUCING
     assert world.resting == {("ABC4", Side.BUY, OrderType.LIMIT)}, "the desk's own entry is withdrawn, the other stays"
@@ -198,8 +202,10 @@ def test_what_others_have_on_the_account_is_neither_withdrawn_nor_sold_nor_waite
 def test_the_name_of_an_order_alone_tells_an_entry_of_the_desk(ticker: str, slot: Slot) -> None:
     identity = decision_id(date(2020, 1, 6), slot, ticker, "c", "v", datetime(2020, 1, 6, 14, tzinfo=UTC))
     assert is_own_entry(client_order_id(identity, "entry"))
+    assert session_of_entry(client_order_id(identity, "entry")) == date(2020, 1, 6)
     others = [client_order_id(identity, "exit"), identity, client_order_id("d1", "entry"), f"{identity}-entry", ""]
-    assert not any(is_own_entry(name) for name in others)
+    no_day = client_order_id(identity.replace("20200106", "20209906"), "entry")
+    assert not any(is_own_entry(name) for name in (*others, no_day))
 
 
 def test_an_entry_that_fills_while_the_desk_looks_is_at_work_or_held_and_never_neither() -> None:
