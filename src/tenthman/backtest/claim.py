@@ -4,6 +4,7 @@ This is the only place where the project says "there is an edge"; docs/model.md 
 `tenthman control` measures on markets whose truth is known how often it is wrong.
 """
 
+import math
 from dataclasses import dataclass
 
 from tenthman.ml.information import Information
@@ -72,6 +73,14 @@ def decide_claim(
         shown = "was not computed" if found is None else f"has p {found.p_value:.3f}, not at most {bound:.4f}"
         against.append(f"the rank IC {shown}")
     if nulls is None or not nulls.p_value <= bound:
-        shown = "were not run" if nulls is None else f"do as well with p {nulls.p_value:.3f}, not at most {bound:.4f}"
-        against.append(f"random entries {shown}")
+        against.append(f"random entries {_told(nulls, bound)}")
     return Claim(made=not against, against=tuple(against), alpha=alpha)
+
+
+def _told(nulls: NullFigures | None, bound: float) -> str:
+    if nulls is None:
+        return "were not run"
+    told = f"do as well with p {nulls.p_value:.3f}, not at most {bound:.4f}"
+    # None of them did: what is missing is runs.
+    is_least = nulls.p_value == 1.0 / (nulls.runs + 1)
+    return f"{told}, which takes {math.ceil(1.0 / bound) - 1:,} runs to show" if is_least else told
