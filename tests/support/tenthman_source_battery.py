@@ -21,7 +21,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from tenthman.data.calendar import sessions_between
-from tenthman.data.sources import BarSource
+from tenthman.data.sources import ActionKind, BarSource
 
 NEW_YORK = ZoneInfo("America/New_York")
 SEEN = datetime(2020, 1, 8, 15, 0, tzinfo=UTC)
@@ -32,6 +32,8 @@ TRUTH: dict[str, list[tuple[float, float, float, float, float]]] = {
 }
 SPLIT = {"AAA": (date(2020, 1, 7), 4.0, 1.0)}
 DIVIDEND = {"BRK-B": (date(2020, 1, 6), 0.5)}
+SPLIT_HERE = "CCC"
+"""On the exchange alone: four shares for one from the session after DAYS on."""
 IMPOSSIBLE_ROW = (50.0, 40.0, 49.0, 50.0, 10.0)
 
 
@@ -63,6 +65,17 @@ class SourceBattery:
     def test_it_says_what_it_is_and_on_what_basis_its_prices_are(self, source: BarSource) -> None:
         assert source.name
         assert source.price_basis == "split-adjusted"
+
+
+class ExchangeBattery(SourceBattery):
+    """What every source must do on the exchange too."""
+
+    def test_what_was_before_a_split_on_command_is_told_in_todays_shares(self, source: BarSource) -> None:
+        found = source.daily([SPLIT_HERE], *DAYS, SEEN).bars
+        told = [(bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in found]
+        assert told == [(25.0, 26.0, 24.5, 25.5, 4_000_000.0)] * len(DAYS)
+        (split,) = source.actions([SPLIT_HERE], DAYS[0], DAYS[1] + timedelta(days=1))
+        assert (split.ex_date, split.kind, split.value) == (DAYS[1] + timedelta(days=1), ActionKind.SPLIT, 4.0)
 
 
 class Wire(ThreadingHTTPServer):

@@ -1,48 +1,22 @@
-"""The market-data half of the wire: bars, last trades and quotes, snapshots, corporate actions; never of the future."""
+"""The market-data half of the wire but for historical bars: the latest of each, corporate actions, news."""
 
-import base64
-import binascii
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from itertools import islice
-from typing import TypeVar
-
-import numpy as np
 
 from tenthman.domain.market import NEW_YORK
 from tenthman.exchange import alpaca_prices as prices
 from tenthman.exchange import alpaca_requests as ask
 from tenthman.exchange import alpaca_wire as wire
 from tenthman.exchange import intraday
+from tenthman.exchange.adjusting import dividends_gone_ex
+from tenthman.exchange.alpaca_pages import page_after
 from tenthman.exchange.alpaca_trading import Call, Reply
 from tenthman.exchange.alpaca_wire import Json
-from tenthman.exchange.intraday import Frame, WireBar
 from tenthman.exchange.market import ReplayExchange
 from tenthman.utils.symbols import to_wire
 
-_MOST_BARS = 10_000
 _LOOK_BACK = timedelta(days=14)
-
-ItemT = TypeVar("ItemT")
-
-
-def get_bars(exchange: ReplayExchange, call: Call) -> Reply:
-    """GET /v2/stocks/bars: by symbol, then by time; `limit` counts the bars of all symbols together."""
-    rows, token = _bar_page(exchange, ask.read_symbols(call.query.get("symbols")), call.query)
-    bars: dict[str, list[Json]] = {}
-    for bar in rows:
-        bars.setdefault(to_wire(bar.ticker), []).append(prices.bar_body(bar))
-    return Reply(body={"bars": bars, "next_page_token": token})
-
-
-def get_symbol_bars(exchange: ReplayExchange, call: Call) -> Reply:
-    """GET /v2/stocks/{symbol}/bars."""
-    symbol = ask.read_symbol(call.path["symbol"])
-    rows, token = _bar_page(exchange, (symbol,), call.query)
-    return Reply(
-        body={"symbol": to_wire(symbol), "bars": [prices.bar_body(bar) for bar in rows], "next_page_token": token}
-    )
 
 
 def get_latest_bars(exchange: ReplayExchange, call: Call) -> Reply:
@@ -105,7 +79,7 @@ def get_corporate_actions(exchange: ReplayExchange, call: Call) -> Reply:
     ]
     if ask.read_option(query, "sort", ("asc", "desc")) == "desc":
         rows.reverse()
-    page, token = _page_after(rows, query.get("page_token", ""), limit, lambda row: str(row[1]["id"]))
+    page, token = page_after(rows, query.get("page_token", ""), limit, lambda row: str(row[1]["id"]))
     found: dict[str, list[Json]] = {}
     for kind, body in page:
         found.setdefault(f"{kind}s", []).append(body)
@@ -123,68 +97,8 @@ def get_news(exchange: ReplayExchange, call: Call) -> Reply:
         found = []
     if ask.read_option(query, "sort", ("desc", "asc")) == "desc":
         found.reverse()
-    page, token = _page_after(found, query.get("page_token", ""), limit, lambda item: item.id)
+    page, token = page_after(found, query.get("page_token", ""), limit, lambda item: item.id)
     return Reply(body={"news": [wire.story_body(item) for item in page], "next_page_token": token})
-
-
-def _bar_page(
-    exchange: ReplayExchange, symbols: tuple[str, ...], query: Mapping[str, str]
-) -> tuple[list[WireBar], str | None]:
-    if not symbols:
-        raise ask.bad_data_request("symbols are required")
-    frame = intraday.read_frame(query.get("timeframe", ""))
-    if frame is None:
-        raise ask.bad_data_request("timeframe must be 1-59Min, 1-23Hour, 1Day, 1Week or 1, 2, 3, 4, 6 or 12Month")
-    limit = ask.read_whole(query, "limit", default=1000, most=_MOST_BARS)
-    newest_first = ask.read_option(query, "sort", ("asc", "desc")) == "desc"
-    start, end = _span(exchange, query)
-    start_at, done = _bar_token(query.get("page_token", ""))
-    page: list[WireBar] = []
-    for symbol in sorted(symbols):
-        if symbol < start_at:
-            continue
-        low, high = start, end
-        if symbol == start_at and done is not None:
-            low, high = (low, min(high, done)) if newest_first else (max(low, done), high)
-        rows = _bars_between(exchange, symbol, frame, low, high, newest_first=newest_first)
-        if symbol == start_at:
-            rows = (bar for bar in rows if bar.begin != done)
-        page.extend(islice(rows, limit + 1 - len(page)))
-        if len(page) > limit:
-            last = page[limit - 1]
-            return page[:limit], _seal_token(f"{last.ticker}|{last.begin.isoformat()}")
-    return page, None
-
-
-def _span(exchange: ReplayExchange, query: Mapping[str, str]) -> tuple[datetime, datetime]:
-    """From `start` (midnight in New York, unless given) to `end` (now, unless given), never later than now."""
-    today = exchange.now.astimezone(NEW_YORK).date()
-    start = ask.read_instant(query, "start") or wire.midnight(today)
-    return start, min(ask.read_instant(query, "end") or exchange.now, exchange.now)
-
-
-def _bars_between(
-    exchange: ReplayExchange, symbol: str, frame: Frame, start: datetime, end: datetime, *, newest_first: bool
-) -> Iterator[WireBar]:
-    """Bars whose stamp lies in `start`..`end`, both included."""
-    if start > end:
-        return iter(())
-    first, last = start.astimezone(NEW_YORK).date(), end.astimezone(NEW_YORK).date()
-    if frame.is_intraday:
-        sessions = exchange.calendar(first, last)
-        by_session = (
-            list(intraday.short_bars(exchange, symbol, (item,), frame.count))
-            for item in (sessions[::-1] if newest_first else sessions)
-        )
-        return (
-            bar for bars in by_session for bar in (bars[::-1] if newest_first else bars) if start <= bar.begin <= end
-        )
-    if frame.unit == "d":
-        rows = intraday.daily_bars(exchange, symbol, first, last)
-    else:
-        rows = intraday.long_bars(exchange, symbol, first, last, frame)
-    rows = [bar for bar in rows if start <= bar.begin <= end]
-    return iter(rows[::-1] if newest_first else rows)
 
 
 def _asked(query: Mapping[str, str]) -> tuple[str, ...]:
@@ -264,55 +178,3 @@ def _actions(exchange: ReplayExchange, first: date, last: date) -> list[tuple[st
         if first <= change.session <= last
     ]
     return [action for _, action in sorted(dated, key=lambda item: (item[0], item[1][:2]))]
-
-
-def dividends_gone_ex(exchange: ReplayExchange, first: date, last: date) -> Iterator[tuple[str, date, float]]:
-    """Symbol, ex-date and USD a share of the dividends of the sessions `first`..`last` that have opened, by date."""
-    panel, amounts = exchange.market.panel, exchange.market.dividends
-    if amounts is None or first > last:
-        return
-    sessions = panel.sessions
-    low = int(np.searchsorted(sessions, np.datetime64(first, "D")))
-    high = int(np.searchsorted(sessions, np.datetime64(last, "D"), side="right"))
-    for row in range(low, high):
-        hours = exchange.market.hours[row]
-        if hours.open_at > exchange.now:
-            return
-        for column in np.flatnonzero(amounts[row]):
-            yield panel.tickers[column], hours.session, float(amounts[row, column])
-
-
-def _page_after(
-    rows: Sequence[ItemT], token: str, limit: int, identity: Callable[[ItemT], str]
-) -> tuple[Sequence[ItemT], str | None]:
-    """At most `limit` rows after the one that `token` names, and the next token; Refusal 422 for a strange one."""
-    begin = 0
-    if token:
-        last = _open_token(token)
-        place = next((place for place, item in enumerate(rows) if identity(item) == last), None)
-        if place is None:
-            raise ask.invalid("page_token is not one of this query")
-        begin = place + 1
-    page = rows[begin : begin + limit]
-    return page, _seal_token(identity(page[-1])) if begin + limit < len(rows) else None
-
-
-def _bar_token(token: str) -> tuple[str, datetime | None]:
-    if not token:
-        return "", None
-    symbol, _, begin = _open_token(token).partition("|")
-    at = ask.read_instant({"page_token": begin}, "page_token")
-    if at is None:
-        raise ask.invalid("page_token is not one of this query")
-    return symbol, at
-
-
-def _seal_token(text: str) -> str:
-    return base64.urlsafe_b64encode(text.encode()).decode()
-
-
-def _open_token(token: str) -> str:
-    try:
-        return base64.urlsafe_b64decode(token.encode()).decode()
-    except (ValueError, binascii.Error):
-        raise ask.invalid("page_token is not one of this query") from None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tenthman.exchange import alpaca_account as account
+from tenthman.exchange import alpaca_bars as bars
 from tenthman.exchange import alpaca_data as data
 from tenthman.exchange import alpaca_history as history
 from tenthman.exchange import alpaca_positions as positions
@@ -15,8 +16,6 @@ from tenthman.exchange.alpaca_trading import Call, Reply
 from tenthman.exchange.market import ReplayExchange
 from tenthman.exchange.renaming import inward, outward
 
-_ACTIONS = "/v1/corporate-actions"
-
 Handler = Callable[[TradingAccount, Call], Reply]
 
 
@@ -24,7 +23,8 @@ Handler = Callable[[TradingAccount, Call], Reply]
 class Endpoint:
     """One call: its method, its address with the names in it, what answers, and the limit that counts it.
 
-    One that `is_open` asks for no keys: it is the first account's, and spells the names of the day itself.
+    One that `is_open` asks for no keys: it is the first account's. `names`: which names of what was renamed it is asked
+    by, those of today or any that there ever was; or it gets them as they are asked, and reads them itself.
     """
 
     method: str
@@ -32,6 +32,7 @@ class Endpoint:
     handler: Handler
     service: Literal["trading", "data"] = "trading"
     is_open: bool = False
+    names: Literal["today", "ever", "as asked"] = "today"
 
     @property
     def may_change(self) -> bool:
@@ -41,9 +42,9 @@ class Endpoint:
     def answer(self, holder: TradingAccount, call: Call) -> Reply:
         """What `handler` says, in the names that symbols have on the wire."""
         changes = holder.exchange.symbol_changes()
-        if self.is_open or not changes:
+        if self.names == "as asked" or not changes:
             return self.handler(holder, call)
-        reply = self.handler(holder, inward(changes, call, keeps_old=self.path == _ACTIONS))
+        reply = self.handler(holder, inward(changes, call, keeps_old=self.names == "ever"))
         return Reply(status=reply.status, body=outward(changes, reply.body))
 
 
@@ -58,8 +59,15 @@ def _trading(method: str, path: str, handler: Callable[[ReplayExchange, Call], R
     return Endpoint(method=method, path=path, handler=_on_exchange(handler))
 
 
-def _data(path: str, handler: Callable[[ReplayExchange, Call], Reply]) -> Endpoint:
-    return Endpoint(method="GET", path=path, handler=_on_exchange(handler), service="data")
+def _data(
+    path: str,
+    handler: Callable[[ReplayExchange, Call], Reply],
+    names: Literal["today", "ever", "as asked"] = "today",
+    *,
+    is_open: bool = False,
+) -> Endpoint:
+    answer = _on_exchange(handler)
+    return Endpoint(method="GET", path=path, handler=answer, service="data", is_open=is_open, names=names)
 
 
 # In the order in which they are looked through: what is asked all the time comes first.
@@ -85,25 +93,19 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     _trading("DELETE", "/v2/positions/{symbol}", positions.delete_position),
     _trading("GET", "/v2/assets", positions.get_assets),
     _trading("GET", "/v2/assets/{symbol}", positions.get_asset),
-    _data("/v2/stocks/bars", data.get_bars),
+    _data("/v2/stocks/bars", bars.get_bars, "as asked"),
     _data("/v2/stocks/bars/latest", data.get_latest_bars),
     _data("/v2/stocks/quotes/latest", data.get_latest_quotes),
     _data("/v2/stocks/trades/latest", data.get_latest_trades),
     _data("/v2/stocks/snapshots", data.get_snapshots),
-    _data("/v2/stocks/{symbol}/bars", data.get_symbol_bars),
+    _data("/v2/stocks/{symbol}/bars", bars.get_symbol_bars, "as asked"),
     _data("/v2/stocks/{symbol}/bars/latest", data.get_symbol_latest_bar),
     _data("/v2/stocks/{symbol}/quotes/latest", data.get_symbol_latest_quote),
     _data("/v2/stocks/{symbol}/trades/latest", data.get_symbol_latest_trade),
     _data("/v2/stocks/{symbol}/snapshot", data.get_symbol_snapshot),
-    _data(_ACTIONS, data.get_corporate_actions),
+    _data("/v1/corporate-actions", data.get_corporate_actions, "ever"),
     _data("/v1beta1/news", data.get_news),
-    Endpoint(
-        method="GET",
-        path="/v8/finance/chart/{symbol}",
-        handler=_on_exchange(yahoo_chart.get_chart),
-        service="data",
-        is_open=True,
-    ),
+    _data("/v8/finance/chart/{symbol}", yahoo_chart.get_chart, "as asked", is_open=True),
 )
 
 

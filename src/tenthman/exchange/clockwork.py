@@ -6,9 +6,9 @@ from tenthman.domain.market import NEW_YORK
 from tenthman.exchange.accounts import Venue
 from tenthman.exchange.alpaca_requests import invalid, read_symbol
 from tenthman.exchange.orders import SymbolChange
-from tenthman.exchange.renaming import given_up, own_name
+from tenthman.exchange.renaming import new_names, tenure_of, tenures
 from tenthman.exchange.stage import Gap, Halt, Incident, PartialFill, RenameSymbol, Resume, SplitShares, Stage
-from tenthman.utils.symbols import to_wire
+from tenthman.utils.symbols import from_wire, to_wire
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -34,7 +34,7 @@ class Clockwork:
 
     def play(self, incident: Incident) -> str:
         """Let `incident` happen; since when, or from which session on. Refusal 422 where it cannot."""
-        symbol = own_name(self.venue.market.symbol_changes(), read_symbol(incident.symbol))
+        symbol = tenure_of(self.venue.market.symbol_changes(), read_symbol(incident.symbol)).symbol
         self.stage.column(symbol)
         match incident:
             case Gap() | SplitShares():
@@ -51,13 +51,15 @@ class Clockwork:
                 for account in self.venue.accounts:
                     account.exchange.fill_in_part(symbol, incident.share)
             case RenameSymbol():
-                self._rename(symbol, read_symbol(incident.symbol), read_symbol(incident.to))
+                self._rename(symbol, read_symbol(incident.to))
         return self.venue.now.isoformat()
 
-    def _rename(self, symbol: str, old: str, new: str) -> None:
+    def _rename(self, symbol: str, new: str) -> None:
         """Refusal 422 for a name that another symbol has or had."""
-        if new in self.stage.market.panel.tickers or new in given_up(self.venue.market.symbol_changes()):
+        changes = self.venue.market.symbol_changes()
+        if new in self.stage.market.panel.tickers or new in tenures(changes):
             raise invalid(f"to must be a name that nothing has here, was {new}")
+        old = from_wire(new_names(changes).get(symbol, symbol))
         day = self.venue.now.astimezone(NEW_YORK).date()
         for account in self.venue.accounts:
             account.exchange.rename(SymbolChange(symbol=symbol, old=old, new=new, session=day))

@@ -6,7 +6,7 @@ bar is its share of the session's, and its volume-weighted price is the path's m
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import groupby, pairwise
@@ -69,9 +69,9 @@ def daily_bars(exchange: ReplayExchange, symbol: str, first: date, last: date) -
     return [_of_session(bar, hours[bar.session]) for bar in exchange.bars(symbol, first, last)]
 
 
-def long_bars(exchange: ReplayExchange, symbol: str, first: date, last: date, frame: Frame) -> list[WireBar]:
-    """Weeks from Monday on or groups of calendar months, of the sessions that have closed by now; the last may grow."""
-    groups = groupby(daily_bars(exchange, symbol, first, last), key=lambda bar: _beginning(bar.begin, frame))
+def long_bars(days: Iterable[WireBar], frame: Frame) -> list[WireBar]:
+    """Weeks from Monday on or groups of calendar months, of daily bars in order of time; the last may grow."""
+    groups = groupby(days, key=lambda bar: _beginning(bar.begin, frame))
     return [_together(list(bars), begin) for begin, bars in groups]
 
 

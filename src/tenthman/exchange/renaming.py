@@ -1,9 +1,12 @@
 """Symbols that were renamed on command: the market goes on under its own names, the wire speaks the new ones.
 
-Pure. What is on the wire from the rename on, of the past too, bears the new name; the old one is nobody's.
+Pure. What is on the wire from the rename on, of the past too, bears the new name; the old one is nobody's, and only
+historical bars are still found under it.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 
 from tenthman.exchange.alpaca_trading import Call
 from tenthman.exchange.alpaca_wire import Json
@@ -14,9 +17,36 @@ _LISTS = frozenset({"bars", "quotes", "trades"})
 _NOBODYS = ".0"
 
 
-def own_name(changes: Sequence[SymbolChange], symbol: str) -> str:
-    """The market's own name of what the wire calls `symbol` now."""
-    return next((item.symbol for item in reversed(changes) if item.new == symbol), symbol)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenure:
+    """Whose a name is: the market's own `symbol` was called so from the day `first` on and no more from `until` on."""
+
+    symbol: str
+    first: date = date.min
+    until: date = date.max
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it is still called so."""
+        return self.until == date.max
+
+    def covers(self, day: date) -> bool:
+        """Whether it was called so on `day`."""
+        return self.first <= day < self.until
+
+
+def tenures(changes: Sequence[SymbolChange]) -> dict[str, Tenure]:
+    """Every name that something was given or has given up; no name is given twice."""
+    found: dict[str, Tenure] = {}
+    for item in changes:
+        found[item.old] = replace(found.get(item.old, Tenure(symbol=item.symbol)), until=item.session)
+        found[item.new] = Tenure(symbol=item.symbol, first=item.session)
+    return found
+
+
+def tenure_of(changes: Sequence[SymbolChange], name: str) -> Tenure:
+    """Whose `name` is or was; its own where nothing was renamed to it or from it."""
+    return tenures(changes).get(name) or Tenure(symbol=name)
 
 
 def new_names(changes: Sequence[SymbolChange]) -> dict[str, str]:
@@ -24,18 +54,14 @@ def new_names(changes: Sequence[SymbolChange]) -> dict[str, str]:
     return {item.symbol: to_wire(item.new) for item in changes}
 
 
-def given_up(changes: Sequence[SymbolChange]) -> frozenset[str]:
-    """Every name that something was given or has given up."""
-    return frozenset(name for item in changes for name in (item.old, item.new))
-
-
 def inward(changes: Sequence[SymbolChange], call: Call, *, keeps_old: bool) -> Call:
     """`call` with the market's own names; names that were given up ask for nothing, unless `keeps_old`."""
     if not changes:
         return call
-    own = {to_wire(item.new): to_wire(item.symbol) for item in changes}
-    for item in changes:
-        own.setdefault(to_wire(item.old), to_wire(item.symbol) if keeps_old else to_wire(item.old) + _NOBODYS)
+    own = {
+        to_wire(name): to_wire(tenure.symbol) if tenure.lasts or keeps_old else to_wire(name) + _NOBODYS
+        for name, tenure in tenures(changes).items()
+    }
 
     def texts(values: Mapping[str, str]) -> dict[str, str]:
         named = dict(values)

@@ -103,7 +103,10 @@ class Stage:
             close=self._fields["close"].view(),
             volume=self._fields["volume"].view(),
         )
-        self.market = replace(market, panel=panel)
+        self._dividends = None if market.dividends is None else np.array(market.dividends)
+        self.market = replace(
+            market, panel=panel, dividends=None if self._dividends is None else self._dividends.view()
+        )
         self._opens = [item.open_at for item in market.hours]
         self._splits: list[Split] = []
 
@@ -125,6 +128,8 @@ class Stage:
             self._scale(row, column, incident.old_rate / incident.new_rate)
             volume = self._fields["volume"][row:, column]
             volume[:] = np.rint(volume * incident.new_rate / incident.old_rate)
+            if self._dividends is not None:
+                self._dividends[row:, column] *= incident.old_rate / incident.new_rate
             self._splits.append(self._split(symbol, row, incident))
         return self.market.hours[row].session
 

@@ -4,22 +4,19 @@ As at Yahoo, prices, volumes and dividends are adjusted for splits up to now, `a
 are asked for. Unlike there, a session that is open has no row yet.
 """
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 
 from tenthman.domain.market import NEW_YORK, SessionHours
 from tenthman.exchange import yahoo_requests as ask
-from tenthman.exchange.alpaca_data import dividends_gone_ex
+from tenthman.exchange.adjusting import dividend_factors, dividends_of, shares_since, splits_so_far
 from tenthman.exchange.alpaca_trading import Call, Reply
 from tenthman.exchange.alpaca_wire import Json
 from tenthman.exchange.intraday import WireBar, daily_bars
 from tenthman.exchange.market import ReplayExchange
-from tenthman.exchange.orders import ShareSplit
-from tenthman.exchange.renaming import given_up, new_names
-from tenthman.utils.symbols import from_wire
+from tenthman.exchange.renaming import tenure_of
 
 _PRICES = ("open", "high", "low", "close")
 _LOOK_AHEAD = timedelta(days=14)
@@ -54,22 +51,20 @@ def get_chart(exchange: ReplayExchange, call: Call) -> Reply:
     meta = {"symbol": asked, "range": call.query.get("range", ""), **_meta(exchange, symbol, rows, start)}
     result: dict[str, object] = {"meta": meta, "indicators": {"quote": [{}], "adjclose": [{}]}}
     if chosen:
-        dividends = _dividends(exchange, symbol, rows)
+        dividends = dividends_of(exchange, symbol, splits_so_far(exchange, symbol), rows[0].hours.session)
         result["timestamp"] = [row.begin for row in chosen]
         told = _events(exchange, symbol, dividends, wanted, (start, end))
         if told:
             result["events"] = told
-        result["indicators"] = _indicators(chosen, _adjusted(rows, dividends))
+        closes = {row.hours.session: close for row in rows if (close := row.price("close")) is not None}
+        result["indicators"] = _indicators(chosen, dividend_factors(closes, dividends))
     return Reply(body={"chart": {"result": [result], "error": None}})
 
 
 def _own(exchange: ReplayExchange, asked: str) -> str | None:
     """The market's own name of what is called `asked` today; None for a name that nothing bears."""
-    changes = exchange.symbol_changes()
-    renamed = {from_wire(name): symbol for symbol, name in new_names(changes).items()}
-    if asked in renamed:
-        return renamed[asked]
-    return asked if asked in exchange.market.panel.tickers and asked not in given_up(changes) else None
+    tenure = tenure_of(exchange.symbol_changes(), asked)
+    return tenure.symbol if tenure.lasts and tenure.symbol in exchange.market.panel.tickers else None
 
 
 def _rows(exchange: ReplayExchange, symbol: str) -> list[_Row]:
@@ -78,18 +73,12 @@ def _rows(exchange: ReplayExchange, symbol: str) -> list[_Row]:
     bars = {bar.begin.date(): bar for bar in daily_bars(exchange, symbol, date.min, today)}
     if not bars:
         return []
-    splits = _splits(exchange, symbol)
+    splits = splits_so_far(exchange, symbol)
     sessions = exchange.calendar(min(bars), max(bars) if exchange.is_delisted(symbol) else today)
     return [
-        _Row(hours=item, bar=bars.get(item.session), shares=_shares(splits, item.session))
+        _Row(hours=item, bar=bars.get(item.session), shares=shares_since(splits, item.session))
         for item in sessions
         if item.close_at <= exchange.now
-    ]
-
-
-def _splits(exchange: ReplayExchange, symbol: str) -> list[ShareSplit]:
-    return [
-        item for item in exchange.splits() if item.symbol == symbol and _opening(exchange, item.session) <= exchange.now
     ]
 
 
@@ -97,41 +86,12 @@ def _opening(exchange: ReplayExchange, day: date) -> datetime:
     return exchange.calendar(day, day)[0].open_at
 
 
-def _shares(splits: Iterable[ShareSplit], day: date) -> float:
-    return math.prod(split.new_rate / split.old_rate for split in splits if split.session > day)
-
-
-def _dividends(exchange: ReplayExchange, symbol: str, rows: Sequence[_Row]) -> dict[date, float]:
-    """USD for one of today's shares by ex-date, as far as the market knows them."""
-    splits, today = _splits(exchange, symbol), exchange.now.astimezone(NEW_YORK).date()
-    return {
-        day: amount / _shares(splits, day)
-        for name, day, amount in dividends_gone_ex(exchange, rows[0].hours.session, today)
-        if name == symbol
-    }
-
-
-def _adjusted(rows: Sequence[_Row], dividends: Mapping[date, float]) -> dict[int, float]:
-    """Closes by the second of the opening, less the dividends after them: each takes its part of the close before it.
-
-    The factor 1 - dividend / close before the ex-date is CRSP's, and Yahoo's by its help page on adjusted closes.
-    """
-    found: dict[int, float] = {}
-    ahead, factor = dict(dividends), 1.0
-    for row in reversed(rows):
-        close = row.price("close")
-        if close is None:
-            continue
-        for day in [day for day in ahead if day > row.hours.session]:
-            factor *= 1 - ahead.pop(day) / close
-        found[row.begin] = close * factor
-    return found
-
-
-def _indicators(rows: Sequence[_Row], adjusted: Mapping[int, float]) -> Json:
+def _indicators(rows: Sequence[_Row], factors: Mapping[date, float]) -> Json:
     quote: dict[str, object] = {name: [row.price(name) for row in rows] for name in _PRICES}
     quote["volume"] = [None if row.bar is None else round(row.bar.volume * row.shares) for row in rows]
-    return {"quote": [quote], "adjclose": [{"adjclose": [adjusted.get(row.begin) for row in rows]}]}
+    closes = ((row.price("close"), factors.get(row.hours.session, 1.0)) for row in rows)
+    adjusted = [None if close is None else close * factor for close, factor in closes]
+    return {"quote": [quote], "adjclose": [{"adjclose": adjusted}]}
 
 
 def _events(
@@ -147,7 +107,7 @@ def _events(
         str(at): {"amount": dividends[day], "date": at} for day, at in begins.items() if span[0] <= at < span[1]
     }
     split: dict[str, Json] = {}
-    for item in _splits(exchange, symbol):
+    for item in splits_so_far(exchange, symbol):
         at = ask.seconds(_opening(exchange, item.session))
         if span[0] <= at < span[1]:
             rates = {"numerator": item.new_rate, "denominator": item.old_rate}

@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 from tenthman_exchange import SETTINGS
-from tenthman_source_battery import DAYS, IMPOSSIBLE_ROW, SEEN, TRUTH, SourceBattery, Wire, recorded, serving
+from tenthman_source_battery import (
+    DAYS,
+    IMPOSSIBLE_ROW,
+    SEEN,
+    TRUTH,
+    ExchangeBattery,
+    SourceBattery,
+    Wire,
+    recorded,
+    serving,
+)
 
 from tenthman.data.alpaca import AlpacaMarketSource
 from tenthman.data.sources import ActionKind, CorporateAction
@@ -171,7 +181,7 @@ class TestAlpacaInRecordedForms(SourceBattery):
         assert (story.id, story.source) == ("alpaca:41799100", "benzinga")
 
 
-class TestAlpacaOnTheExchange(SourceBattery):
+class TestAlpacaOnTheExchange(ExchangeBattery):
     @pytest.fixture
     def source(self, exchange_of_the_truth: ExchangeProcess) -> AlpacaMarketSource:
         process = exchange_of_the_truth

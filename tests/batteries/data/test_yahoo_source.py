@@ -6,7 +6,17 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from tenthman_source_battery import DAYS, IMPOSSIBLE_ROW, SEEN, SourceBattery, Wire, recorded, serving, session_to
+from tenthman_source_battery import (
+    DAYS,
+    IMPOSSIBLE_ROW,
+    SEEN,
+    ExchangeBattery,
+    SourceBattery,
+    Wire,
+    recorded,
+    serving,
+    session_to,
+)
 
 from tenthman.data.calendar import sessions_between
 from tenthman.data.sources import ActionKind, CorporateAction
@@ -90,7 +100,7 @@ def on_the_exchange(
     _forget_answers()
 
 
-class TestYahooOnOurExchange(SourceBattery):
+class TestYahooOnOurExchange(ExchangeBattery):
     @pytest.fixture
     def source(self, on_the_exchange: YahooSource) -> YahooSource:
         return on_the_exchange

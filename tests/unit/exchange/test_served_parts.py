@@ -61,7 +61,8 @@ def test_a_fault_is_told_as_it_was_asked_for() -> None:
 
 
 def test_a_stage_rewrites_what_is_to_come_and_nothing_else() -> None:
-    market = small_market({"AAA": [(10.0, 12.0, 9.0, 11.0)] * 4, "BBB": [(5.0, 6.0, 4.0, 5.0)] * 4})
+    bars = {"AAA": [(10.0, 12.0, 9.0, 11.0)] * 4, "BBB": [(5.0, 6.0, 4.0, 5.0)] * 4}
+    market = small_market(bars, dividends={"AAA": {2: 0.75, 3: 0.75}, "BBB": {3: 0.1}})
     stage = Stage(market)
     first = stage.rewrite(Gap(kind="gap", symbol="AAA", factor=0.5), at(market, 1, 0.5))
     assert first == market.hours[2].session
@@ -69,6 +70,9 @@ def test_a_stage_rewrites_what_is_to_come_and_nothing_else() -> None:
     stage.rewrite(SplitShares(kind="split", symbol="AAA", new_rate=3, old_rate=2), at(market, 2, 0.0))
     assert stage.market.panel.close[:, 0].tolist() == [11.0, 11.0, 5.5, 3.6667]
     assert stage.market.panel.volume[:, 0].tolist() == [1e6, 1e6, 1e6, 1.5e6]
+    paid = stage.market.dividends
+    assert paid is not None
+    assert paid[:, :2].tolist() == [[0.0, 0.0], [0.0, 0.0], [0.75, 0.0], [0.5, 0.1]], "less for a smaller share"
     assert [split.open_at for split in stage.splits(at(market, 2, 0.5), at(market, 3, 0.0))] == [at(market, 3, 0.0)]
     assert list(stage.splits(at(market, 3, 0.0), at(market, 3, 1.0))) == []
     assert np.array_equal(stage.market.panel.close[:, 1:], market.panel.close[:, 1:])

@@ -15,8 +15,10 @@ from tenthman_serving import Running, in_thread
 from tenthman_source_battery import recorded
 
 from tenthman.domain.market import MarketData
+from tenthman.exchange.alpaca_bars import get_bars
 from tenthman.exchange.alpaca_trading import Call
 from tenthman.exchange.market import ReplayExchange
+from tenthman.exchange.orders import Refusal
 from tenthman.exchange.yahoo_chart import get_chart
 from tenthman.exchange.yahoo_requests import ChartRefusal
 
@@ -88,6 +90,33 @@ def test_prices_volumes_and_dividends_are_adjusted_for_a_split_from_its_day_on()
     (quote,) = told["indicators"]["quote"]
     assert (quote["close"], quote["volume"][0]) == ([25.0, 25.0, None, 25.0, 25.0], 4_000_000)
     assert told["indicators"]["adjclose"][0]["adjclose"] == [23.75, 23.75, None, 25.0, 25.0]
+
+
+def _alpaca(exchange: ReplayExchange, timeframe: str = "1Day", adjustment: str = "") -> list[dict[str, Any]]:
+    asked = {"symbols": "AAA", "timeframe": timeframe, "start": str(MARKET.hours[0].session), "adjustment": adjustment}
+    body: Any = get_bars(exchange, Call(path={}, query=asked)).body
+    return list(body["bars"]["AAA"])
+
+
+def test_alpacas_bars_are_as_traded_or_adjusted_as_yahoos_are() -> None:
+    exchange = _exchange(4, 0.5)
+    exchange.split_shares("AAA", Fraction(4))
+    exchange.advance(at(MARKET, 5, 1.0))
+    for raw in ("", "raw", "spin-off"):
+        assert [row["c"] for row in _alpaca(exchange, adjustment=raw)] == [100.0] * 5
+    told = _told(exchange)["indicators"]
+    (quote,), adjusted = told["quote"], told["adjclose"][0]["adjclose"]
+    split = _alpaca(exchange, adjustment="split")
+    names = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
+    for short, name in names.items():
+        assert [row[short] for row in split] == [value for value in quote[name] if value is not None], name
+    for both in ("all", "split,dividend"):
+        assert [row["c"] for row in _alpaca(exchange, adjustment=both)] == [row for row in adjusted if row is not None]
+    assert [row["c"] for row in _alpaca(exchange, adjustment="dividend")] == [95.0, 95.0, 100.0, 100.0, 100.0]
+    assert [row["c"] for row in _alpaca(exchange, "1Week", "split")] == [25.0, 100.0]
+    assert {row["v"] * row["c"] for row in _alpaca(exchange, "23Hour", "split")} == {100_000_000.0}
+    with pytest.raises(Refusal, match="adjustment must be of all, dividend, raw, spin-off, split"):
+        _alpaca(exchange, adjustment="some")
 
 
 def test_what_was_not_listed_yet_is_unknown_and_what_is_delisted_ends_with_its_last_bar() -> None:
