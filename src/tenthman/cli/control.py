@@ -12,7 +12,8 @@ from tenthman.cli.session import start
 from tenthman.domain.errors import ConfigError, SetupError
 
 if TYPE_CHECKING:
-    from tenthman.backtest.control import ControlSettings, Outcome, Rate, Summary
+    from tenthman.backtest.control import ControlSettings
+    from tenthman.backtest.control_outcomes import Outcome, Rate, Summary
 
 _STANDARD_SESSIONS = 1258
 
@@ -36,7 +37,8 @@ def control_command(
 
     A run that was cut off goes on where it was; the outcomes of other settings are left alone.
     """
-    from tenthman.backtest.control import ControlSettings, run_control, study_key, summarise
+    from tenthman.backtest.control import ControlSettings, run_control, study_key
+    from tenthman.backtest.control_outcomes import summarise
     from tenthman.domain.canonical import plain
 
     require_jobs(jobs)
@@ -87,7 +89,7 @@ def _write(path: Path, lines: list[str]) -> Path:
 
 def table(settings: "ControlSettings", summaries: "tuple[Summary, ...]") -> list[str]:
     """The result as a Markdown table: a column for each truth."""
-    from tenthman.backtest.control import too_many_false_claims
+    from tenthman.backtest.control_outcomes import too_many_false_claims
 
     alpha, level = settings.alpha, settings.level
     rows: list[tuple[str, list[str]]] = [

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import pytest
 from tenthman_settings import busy
 
-from tenthman.backtest.control import ControlSettings, Outcome, run_control, study_key, summarise
+from tenthman.backtest.control import ControlSettings, run_control, study_key
+from tenthman.backtest.control_outcomes import Outcome, summarise
 from tenthman.config import Config, load_config
 
 EXTREME = ControlSettings(markets=2, first_seed=0, market_sessions=480, sessions=140, strength=10.0, nulls=19)

@@ -1,6 +1,5 @@
 """The control's own arithmetic: rates, the truth of a market, and a record that survives being killed."""
 
-import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -9,16 +8,14 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from tenthman.backtest.control import (
-    ControlSettings,
+from tenthman.backtest.control import ControlSettings, study_key, true_rank_ic
+from tenthman.backtest.control_outcomes import (
     Outcome,
-    _as_json,
-    _read,
+    line_of,
     rate,
-    study_key,
+    read_outcomes,
     summarise,
     too_many_false_claims,
-    true_rank_ic,
 )
 from tenthman.cli.control import table
 from tenthman.config import load_config
@@ -83,14 +80,14 @@ def test_without_an_edge_the_truth_is_nothing() -> None:
 
 def outcomes_in(path: Path) -> list[Outcome]:
     with open_journal(path) as journal:
-        return _read(path, journal)
+        return read_outcomes(path, journal)
 
 
 def test_outcomes_are_read_back_as_they_were_and_a_torn_line_is_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "outcomes.jsonl"
     assert outcomes_in(path) == []
     other = replace(OUTCOME, truth="planted", sharpe=math.nan)
-    lines = [json.dumps(_as_json(item)) for item in (OUTCOME, other)]
+    lines = [line_of(item).decode() for item in (OUTCOME, other)]
     path.write_text("\n".join(lines) + "\n" + lines[0][:50], encoding="utf-8")
     found = outcomes_in(path)
     assert found[0] == OUTCOME
@@ -125,6 +122,15 @@ def test_a_summary_counts_each_test_the_claim_and_the_coverage() -> None:
     lines = table(ControlSettings(markets=3), (null, planted))
     assert "1 of 3: 33.3%" in next(line for line in lines if "an edge is claimed" in line)
     assert all(line.count("|") == 4 for line in lines if line.startswith("|"))
+
+
+def test_markets_of_which_nothing_is_known_have_no_means_and_no_spread() -> None:
+    blank = replace(OUTCOME, rank_ic=math.nan, rank_ic_low=math.nan, rank_ic_high=math.nan, true_rank_ic=math.nan)
+    (none,) = summarise([blank, replace(blank, seed=1001)], 0.05)
+    assert all(math.isnan(value) for value in (none.rank_ic, none.true_rank_ic, none.spread, none.half_width))
+    (one,) = summarise([blank, OUTCOME], 0.05)
+    assert (one.rank_ic, one.half_width, one.covered.hits) == (0.01, pytest.approx(0.02), 1)
+    assert math.isnan(one.spread)
 
 
 @pytest.mark.parametrize(
