@@ -264,11 +264,12 @@ class MemoryRecord:
         return self.points[-1].at if self.points else None
 
     def look_back(self, session: date) -> LookBack:
-        """What the rules ask of the days before. ValueError before the first point since the run began or re-armed."""
-        if self._week_start is None:
+        """What the rules ask of the days before. ValueError before the first point."""
+        if not self.points:
             raise ValueError(f"equity of {session} must have been recorded")
+        week_start = self.points[-1].equity if self._week_start is None else self._week_start
         return LookBack(
-            week_start=self._week_start, bought=self._bought.get(session, Decimal(0)), stopped=dict(self._stopped)
+            week_start=week_start, bought=self._bought.get(session, Decimal(0)), stopped=dict(self._stopped)
         )
 
     def trading_state(self) -> TradingState:

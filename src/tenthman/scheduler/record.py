@@ -142,7 +142,8 @@ def worth_bp(size_fraction: float, shadow: Shadow, ending: Ending) -> float:
 class LookBack:
     """What the rules ask of the days before (USD).
 
-    `week_start`: equity at the start of the week's first session, or when the desk was re-armed if that was later.
+    `week_start`: equity at the start of the week's first session, or when the desk was re-armed if that was later: at
+    the first point since, or the last one there is.
     `bought`: limit times quantity of all entries sent in this session. `stopped`: session of the last stop, by ticker.
     """
 
@@ -258,7 +259,7 @@ class Record(Protocol):
         ...
 
     def look_back(self, session: date) -> LookBack:
-        """What the rules ask of the days before, in `session`; its equity must have been recorded."""
+        """What the rules ask of the days before, in `session`; equity must have been recorded."""
         ...
 
     def trading_state(self) -> TradingState:

@@ -1,6 +1,11 @@
 -- name: last_point
-SELECT at, session, equity_usd, cash_usd, peak_usd, day_start_usd, holdings FROM equity
-WHERE run_id = %s ORDER BY at DESC LIMIT 1
+-- Once the desk is re-armed the peak begins anew, also before the next point says so.
+SELECT at, session, equity_usd, cash_usd,
+       CASE WHEN at < (SELECT max(changed_at) FROM trading_state
+                       WHERE trading_state.run_id = equity.run_id AND state = 'active')
+            THEN equity_usd ELSE peak_usd END,
+       day_start_usd, holdings
+FROM equity WHERE run_id = %s ORDER BY at DESC LIMIT 1
 
 -- name: resting_stops
 SELECT ticker, max(stop_price) FROM orders

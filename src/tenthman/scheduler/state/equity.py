@@ -43,21 +43,8 @@ class EquityRecord(RunRecord):
         row = self._row(_SQL["settled_at"])
         return None if row is None else row[0]
 
-    def peak_equity(self) -> Decimal:
-        """The peak (USD) as of the last point: the highest equity since the run began or was last re-armed."""
-        row = self._row(_SQL["peak_equity"])
-        peak: Decimal | None = None if row is None else row[0]
-        if peak is None:
-            raise ValueError(f"run {self.run_id} must have been started")
-        return peak
-
-    def day_start_equity(self, session: date) -> Decimal | None:
-        """Equity at the start of `session` as first recorded; None when nothing was recorded in it."""
-        row = self._row(_SQL["day_start_equity"], session)
-        return None if row is None else row[0]
-
     def look_back(self, session: date) -> LookBack:
-        """What the rules ask of the days before. ValueError when no equity was recorded since the run was re-armed."""
+        """What the rules ask of the days before. ValueError before the first point of the equity curve."""
         asked = {"run": self.run_id, "session": session, "monday": session - timedelta(days=session.weekday())}
         with self._recording() as cursor:
             row = cursor.execute(_SQL["look_back"], asked).fetchone()

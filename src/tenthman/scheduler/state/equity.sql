@@ -13,20 +13,17 @@ RETURNING peak_usd
 -- name: settled_at
 SELECT max(at) FROM equity WHERE run_id = %s
 
--- name: peak_equity
-SELECT peak_usd FROM equity WHERE run_id = %s ORDER BY at DESC LIMIT 1
-
--- name: day_start_equity
-SELECT day_start_usd FROM equity WHERE run_id = %s AND session = %s ORDER BY at LIMIT 1
-
 -- name: look_back
-SELECT (SELECT CASE WHEN EXISTS (SELECT FROM equity AS earlier WHERE earlier.run_id = point.run_id
-                                 AND earlier.session >= %(monday)s AND earlier.at < point.at)
-                    THEN equity_usd ELSE day_start_usd END
-        FROM equity AS point
-        WHERE run_id = %(run)s AND session >= %(monday)s AND at >= (
-            SELECT max(changed_at) FROM trading_state WHERE run_id = %(run)s AND state = 'active')
-        ORDER BY at LIMIT 1),
+-- A person may re-arm while a step is under way, whose point bears the time of the step: then the last point counts.
+SELECT coalesce(
+           (SELECT CASE WHEN EXISTS (SELECT FROM equity AS earlier WHERE earlier.run_id = point.run_id
+                                     AND earlier.session >= %(monday)s AND earlier.at < point.at)
+                        THEN equity_usd ELSE day_start_usd END
+            FROM equity AS point
+            WHERE run_id = %(run)s AND session >= %(monday)s AND at >= (
+                SELECT max(changed_at) FROM trading_state WHERE run_id = %(run)s AND state = 'active')
+            ORDER BY at LIMIT 1),
+           (SELECT equity_usd FROM equity WHERE run_id = %(run)s ORDER BY at DESC LIMIT 1)),
        (SELECT coalesce(sum(quantity * limit_price), 0)
         FROM orders JOIN decisions ON decisions.run_id = orders.run_id AND decisions.id = decision_id
         WHERE orders.run_id = %(run)s AND purpose = 'entry' AND session = %(session)s

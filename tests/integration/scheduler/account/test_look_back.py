@@ -73,6 +73,15 @@ def test_a_desk_that_was_re_armed_measures_the_week_from_there(record: Record) -
     assert look(record, NEXT_MONDAY, 95_000, 95_300) == 95_300
 
 
+def test_before_the_first_point_after_a_re_arming_the_week_begins_at_the_last_one_there_is(record: Record) -> None:
+    """A person may re-arm at any moment: also while a step is under way, whose point bears the time of the step."""
+    look(record, MONDAY, 100_000, 100_000)
+    look(record, MONDAY, 96_000, 100_000, hour=16)
+    record.rearm("tested", "test", at(MONDAY, 18))
+    assert record.look_back(MONDAY).week_start == 96_000
+    assert look(record, MONDAY, 96_500, 100_000, hour=17) == 96_500
+
+
 def test_what_was_sent_in_a_session_counts_as_bought_in_it_and_what_never_left_does_not(record: Record) -> None:
     look(record, MONDAY, 100_000, 100_000)
     assert record.look_back(MONDAY).bought == 0
@@ -115,6 +124,10 @@ def test_the_book_on_record_is_what_was_last_seen_with_its_stops_and_what_waits(
         ("MSFT", 5, 160, Decimal("72.10"))
     ]
     assert (book.state, book.bought) == (TradingState.ACTIVE, 745 + 800)
+    look(record, MONDAY, 97_000, 100_000, hour=17)
+    record.rearm("tested", "test", at(MONDAY, 18))
+    book = recorded_book(pool, record.run_id)
+    assert (book.peak_equity, book.week_start_equity) == (97_000, 97_000), "drawdown is measured anew"
 
 
 def intent(record: Record, ticker: str, quantity: int, limit: str) -> SizedOrder:

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import psycopg
@@ -146,9 +146,9 @@ def bought(ledger: Ledger) -> SizedOrder:
 
 def test_a_started_run_is_active_and_has_its_starting_cash_as_the_first_point(ledger: Ledger, market: Pool) -> None:
     assert ledger.trading_state() is TradingState.ACTIVE
-    assert ledger.peak_equity() == Decimal(100_000)
-    assert ledger.day_start_equity(SESSION) == Decimal(100_000)
-    assert ledger.day_start_equity(date(2020, 1, 7)) is None
+    assert rows(market, "SELECT session, equity_usd, peak_usd, day_start_usd FROM equity") == [
+        (SESSION, *[100_000] * 3)
+    ]
     assert ledger.interrupted == ()
     assert events(market) == ["run_started", "state_changed"]
     assert rows(market, "SELECT key_hash, status::text, config_hash FROM runs") == [(KEY.hash, "running", "c" * 64)]
@@ -424,7 +424,6 @@ def test_the_peak_never_falls_and_a_point_written_again_replaces_itself(ledger: 
     assert at(1, "101000.10") == Decimal("101000.10")
     assert at(2, "99000") == Decimal("101000.10")
     assert at(2, "99500") == Decimal("101000.10")
-    assert ledger.peak_equity() == Decimal("101000.10")
     assert rows(market, "SELECT equity_usd, positions, holdings FROM equity ORDER BY at DESC LIMIT 1") == [
         (Decimal(99_500), 1, {"AAPL": {"quantity": "100", "price": "74.00"}})
     ]
