@@ -24,18 +24,8 @@ from tenthman.ml.cluster import ROOMS, connected
 from tenthman.ml.inference import BASE_SCORE, CALIBRATION, margins
 from tenthman.ml.labels import BUY, SELL, Mask
 from tenthman.ml.measures import Integers
-from tenthman.ml.training import (
-    CLASS_NAMES,
-    MAX_BINS,
-    MIN_ROWS,
-    Answers,
-    Grow,
-    Learnt,
-    Part,
-    TrainedModel,
-    booster_parameters,
-    metrics_of,
-)
+from tenthman.ml.training import MAX_BINS, MIN_ROWS, Grow, Part, TrainedModel, booster_parameters
+from tenthman.ml.training_metrics import CLASS_NAMES, Answers, Learnt, metrics_of
 
 GROWN_ON = "dask"
 """How a model of such trees is told from one of the same rows that was trained by one process."""

@@ -4,8 +4,8 @@ The caller cuts the data: nothing after the last session before the first one tr
 window reaches beyond the cut are unknown and never used.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,49 +15,18 @@ from tenthman.domain.errors import DataMissing
 from tenthman.domain.features import FeaturePanel
 from tenthman.domain.market import Floats
 from tenthman.ml import baselines
-from tenthman.ml.calibration import Calibration, cross_fitted, fit, uncalibrated
+from tenthman.ml.calibration import Calibration, fit, uncalibrated
 from tenthman.ml.inference import BASE_SCORE, CALIBRATION, margins
 from tenthman.ml.labels import BUY, SELL, UNKNOWN, Labels, Mask, average_uniqueness
-from tenthman.ml.measures import Integers, Scores, score
+from tenthman.ml.measures import Integers
 from tenthman.ml.scaling import SCALING, fit_scaling
+from tenthman.ml.training_metrics import CLASS_NAMES, Answers, Learnt, Metrics, metrics_of
 
 CODE = "training-2"
 """Changes whenever the same inputs would train another model."""
 
-CLASS_NAMES = ("sell", "hold", "buy")
 MIN_ROWS = 500
 MAX_BINS = 64  # 256 took a fifth longer and changed the validation loss in the fourth digit
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metrics:
-    """What rows say that neither trained the trees nor stopped them ("validation").
-
-    `slope` is that of the calibration. `calibrated` are the model's scores with a slope fitted on the other half of
-    the sessions, `uncalibrated` those of the trees alone, `baselines` ("linear", "prior", "always_hold") what does
-    without trees; all on the same rows. `validation_mlogloss`, `prior_mlogloss` (class shares of the training rows),
-    `rank_ic` and `rank_ic_sessions` repeat the main ones (None and 0 when no session has spread in both scores and
-    classes). `class_shares` are of the training rows, by weight. Losses are multi-class log loss (nats);
-    `train_mlogloss` is of at most 50,000 drawn training rows.
-    """
-
-    train_rows: int
-    train_sessions: int
-    stopping_rows: int
-    stopping_sessions: int
-    validation_rows: int
-    validation_sessions: int
-    rounds: int
-    train_mlogloss: float
-    validation_mlogloss: float
-    prior_mlogloss: float
-    rank_ic: float | None
-    rank_ic_sessions: int
-    class_shares: dict[str, float]
-    slope: float
-    calibrated: Scores
-    uncalibrated: Scores
-    baselines: dict[str, Scores]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,20 +40,11 @@ class TrainedModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Rows:
-    """Labelled rows, session by session: `values` (rows, features), classes, weights (mean 1) and session rows."""
-
-    values: Floats
-    y: Integers
-    weight: Floats
-    row: Integers
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Part:
-    """Rows as trees read them: `values` (rows, features), float32 where they are handed over, classes and weights.
+    """Labelled rows, session by session: `values` (rows, features), classes, weights (mean 1 over a whole training).
 
-    `row` is the session of each, counted from the first of the market.
+    `values` are float64, and float32 where they are handed over to trees. `row` is the session of each, counted from
+    the first of the market.
     """
 
     values: Floats
@@ -99,43 +59,14 @@ rounds that were made. `grow_here` does it in this process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Answers:
-    """What was said of the rows kept for validation, their classes and sessions.
-
-    `margins` are those of the trees, `linear` the probabilities of the linear model, both of shape (rows, 3).
-    """
-
-    margins: Floats
-    linear: Floats
-    y: Integers
-    row: Integers
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Learnt:
-    """How many rows and sessions trained and stopped the trees, and rows drawn from the training ones.
-
-    `margins` (rows, 3) are what the trees say of those that were drawn, `y` their classes.
-    """
-
-    train_rows: int
-    train_sessions: int
-    stopping_rows: int
-    stopping_sessions: int
-    rounds: int
-    margins: Floats
-    y: Integers
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fitted:
     """A booster and its calibration, with the rows that trained it, stopped it, and calibrated it, in that order."""
 
     booster: Any
     calibration: Calibration
-    training: Rows
-    stopping: Rows
-    validation: Rows
+    training: Part
+    stopping: Part
+    validation: Part
 
     @property
     def shares(self) -> Floats:
@@ -207,28 +138,6 @@ def train(
     )
 
 
-def shortfalls(metrics: Metrics) -> Iterator[str]:
-    """In what the model is no better than a baseline, in plain words; nothing when it beats them all."""
-    mine = metrics.calibrated
-    for name in (baselines.PRIOR, baselines.LINEAR):
-        other = metrics.baselines[name]
-        if mine.mlogloss is None or (other.mlogloss is not None and mine.mlogloss >= other.mlogloss):
-            yield f"log loss no better than {name}: {_said(mine.mlogloss)} against {_said(other.mlogloss)}"
-    theirs = metrics.baselines[baselines.LINEAR].rank_ic
-    if mine.rank_ic is None:
-        yield "no session had scores and classes with spread: its order says nothing"
-        return
-    if theirs is not None and mine.rank_ic.mean <= theirs.mean:
-        yield f"rank IC no better than linear: {_said(mine.rank_ic.mean)} against {_said(theirs.mean)}"
-    if mine.rank_ic.low is None or mine.rank_ic.high is None:
-        yield f"rank IC {_said(mine.rank_ic.mean)} of {mine.rank_ic.sessions} sessions: too few to tell it from none"
-    elif mine.rank_ic.low <= 0.0:
-        yield (
-            f"rank IC {_said(mine.rank_ic.mean)} not told from none: its 95 % interval is "
-            f"{_said(mine.rank_ic.low)} to {_said(mine.rank_ic.high)}"
-        )
-
-
 def usable_rows(features: FeaturePanel, labels: Labels, eligible: Mask) -> Mask:
     """Who belonged to the universe, has a known label and at least one feature. ValueError for unlike shapes."""
     shape = features.values.shape[:2]
@@ -283,9 +192,9 @@ def split(usable: Mask, settings: SignalModelSettings, horizon_sessions: int) ->
     )
 
 
-def _rows(features: FeaturePanel, labels: Labels, chosen: Mask) -> Rows:
+def _rows(features: FeaturePanel, labels: Labels, chosen: Mask) -> Part:
     weight = average_uniqueness(labels, chosen)[chosen]
-    return Rows(
+    return Part(
         values=features.values[chosen],
         y=labels.y[chosen].astype(np.intp),
         weight=weight / weight.mean() if len(weight) else weight,
@@ -293,7 +202,7 @@ def _rows(features: FeaturePanel, labels: Labels, chosen: Mask) -> Rows:
     )
 
 
-def _require_enough(training: Rows, names: tuple[str, ...]) -> None:
+def _require_enough(training: Part, names: tuple[str, ...]) -> None:
     if len(training.y) < MIN_ROWS:
         raise DataMissing(f"training needs at least {MIN_ROWS} labelled rows, there were {len(training.y)}")
     counts = {name: int(np.count_nonzero(training.y == label)) for label, name in enumerate(CLASS_NAMES)}
@@ -324,15 +233,10 @@ def booster_parameters(settings: SignalModelSettings) -> dict[str, object]:
     }
 
 
-def _boost(training: Rows, stopping: Rows, names: tuple[str, ...], settings: SignalModelSettings, grow: Grow) -> Any:
+def _boost(training: Part, stopping: Part, names: tuple[str, ...], settings: SignalModelSettings, grow: Grow) -> Any:
     scaling = fit_scaling(settings.scaling, training.values)
     learnt, stop = (
-        Part(
-            values=(part.values if scaling is None else scaling.scaled(part.values)).astype(np.float32),
-            y=part.y,
-            weight=part.weight,
-            row=part.row,
-        )
+        replace(part, values=(part.values if scaling is None else scaling.scaled(part.values)).astype(np.float32))
         for part in (training, stopping)
     )
     booster = grow(learnt, stop, names, settings)
@@ -341,48 +245,3 @@ def _boost(training: Rows, stopping: Rows, names: tuple[str, ...], settings: Sig
     if scaling is not None:
         best.set_attr(**{SCALING: scaling.dumped()})
     return best
-
-
-def metrics_of(
-    learnt: Learnt, answers: Answers, calibration: Calibration, settings: SignalModelSettings, horizon_sessions: int
-) -> Metrics:
-    """The metrics of a model, wherever its rows lie."""
-    shares, raw, y = np.array(calibration.shares), answers.margins, answers.y
-    plain = uncalibrated(shares)
-    trained_as = plain.probabilities(learnt.margins)
-    without = plain.probabilities(raw)
-    with_slope = without
-    if settings.calibration == "temperature":
-        with_slope = cross_fitted(raw, y, answers.row, shares)
-    said = {
-        "calibrated": with_slope,
-        "uncalibrated": without,
-        baselines.LINEAR: answers.linear,
-        baselines.PRIOR: baselines.prior(shares, len(y)),
-        baselines.ALWAYS_HOLD: baselines.always_hold(len(y)),
-    }
-    scores = {name: score(given, y, answers.row, horizon_sessions) for name, given in said.items()}
-    calibrated = scores.pop("calibrated")
-    return Metrics(
-        train_rows=learnt.train_rows,
-        train_sessions=learnt.train_sessions,
-        stopping_rows=learnt.stopping_rows,
-        stopping_sessions=learnt.stopping_sessions,
-        validation_rows=len(y),
-        validation_sessions=len(np.unique(answers.row)),
-        rounds=learnt.rounds,
-        train_mlogloss=float(-np.log(trained_as[np.arange(len(learnt.y)), learnt.y]).mean()),
-        validation_mlogloss=float(-np.log(with_slope[np.arange(len(y)), y]).mean()),
-        prior_mlogloss=float(-np.log(shares)[y].mean()),
-        rank_ic=None if calibrated.rank_ic is None else calibrated.rank_ic.mean,
-        rank_ic_sessions=0 if calibrated.rank_ic is None else calibrated.rank_ic.sessions,
-        class_shares={name: float(share) for name, share in zip(CLASS_NAMES, shares, strict=True)},
-        slope=calibration.slope,
-        calibrated=calibrated,
-        uncalibrated=scores.pop("uncalibrated"),
-        baselines=scores,
-    )
-
-
-def _said(value: float | None) -> str:
-    return "none" if value is None else f"{value:.4f}"

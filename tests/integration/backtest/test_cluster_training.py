@@ -15,7 +15,7 @@ from tenthman.ml.cluster_training import GROWN_ON, Parts, growing_on, train_on_c
 from tenthman.ml.inference import open_model
 from tenthman.ml.labels import BUY, HOLD, SELL, Labels
 from tenthman.ml.registry import TrainingInputs
-from tenthman.ml.training import Part, Rows, TrainedModel, fit_rows, train, usable_rows
+from tenthman.ml.training import Part, TrainedModel, fit_rows, train, usable_rows
 
 SESSIONS, TICKERS, HORIZON = 260, 12, 5
 
@@ -49,7 +49,7 @@ def parts(features: FeaturePanel, labels: Labels, settings: SignalModelSettings)
     return Parts(feature_names=PLANTED, feature_set_hash=features.set_hash, shared="what all parts read", **split)
 
 
-def cut(rows: Rows, size: int = 700) -> tuple[object, ...]:
+def cut(rows: Part, size: int = 700) -> tuple[object, ...]:
     return tuple(
         Held(*(array[begin : begin + size] for array in (rows.values, rows.y, rows.weight, rows.row)))
         for begin in range(0, len(rows.y), size)

@@ -7,7 +7,8 @@ import pytest
 
 from tenthman.ml.baselines import MAX_ROWS, always_hold, linear, prior
 from tenthman.ml.labels import BUY, HOLD, SELL
-from tenthman.ml.training import TrainedModel, shortfalls
+from tenthman.ml.training import TrainedModel
+from tenthman.ml.training_metrics import shortfalls
 
 
 @pytest.fixture(scope="module")

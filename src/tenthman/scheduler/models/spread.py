@@ -27,7 +27,8 @@ from tenthman.ml.labels import UNKNOWN, Classes, Mask, average_uniqueness
 from tenthman.ml.manifest import Manifest
 from tenthman.ml.registry import Registry, TrainingInputs
 from tenthman.ml.roles import Change
-from tenthman.ml.training import Part, shortfalls, split
+from tenthman.ml.training import Part, split
+from tenthman.ml.training_metrics import shortfalls
 from tenthman.ml.trials import record_ground
 from tenthman.scheduler.clock import wall_now
 from tenthman.scheduler.gathering.known import KnownMarket

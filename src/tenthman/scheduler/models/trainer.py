@@ -23,7 +23,8 @@ from tenthman.ml.promotion import Evidence, GateCheck, gate, passes
 from tenthman.ml.registry import Registry
 from tenthman.ml.roles import Change
 from tenthman.ml.sharpe import SharpeMoments, deflated_sharpe, scatter_of_trials, sharpe_moments
-from tenthman.ml.training import Grow, grow_here, shortfalls
+from tenthman.ml.training import Grow, grow_here
+from tenthman.ml.training_metrics import shortfalls
 from tenthman.ml.trials import TrialCount, record_ground, record_trial, trials
 from tenthman.ml.tuning import Trial, Tuned, tune
 from tenthman.ml.walk_forward import WalkForward, walk_forward
