@@ -89,8 +89,8 @@ def read_position(row: Mapping[str, object]) -> BrokerPosition:
 
 def read_order(row: Mapping[str, object], parent_id: str | None = None) -> BrokerOrder:
     """An order with its nested legs. A status that the desk does not know becomes UNKNOWN."""
-    order_id = _text(row, "id")
-    legs = row.get("legs")
+    order_id, legs = _text(row, "id"), row.get("legs")
+    filled, limit = _optional_decimal(row, "filled_qty") or Decimal(0), _optional_decimal(row, "limit_price")
     return BrokerOrder(
         id=order_id,
         client_order_id=_text(row, "client_order_id"),
@@ -98,10 +98,10 @@ def read_order(row: Mapping[str, object], parent_id: str | None = None) -> Broke
         side=Side(_text(row, "side")),
         order_type=OrderType(_text(row, "type")),
         status=_status(_text(row, "status")),
-        quantity=_decimal(row, "qty"),
-        filled_quantity=_optional_decimal(row, "filled_qty") or Decimal(0),
+        quantity=_quantity(row, filled, limit),
+        filled_quantity=filled,
         filled_avg_price=_optional_decimal(row, "filled_avg_price"),
-        limit_price=_optional_decimal(row, "limit_price"),
+        limit_price=limit,
         stop_price=_optional_decimal(row, "stop_price"),
         submitted_at=_instant(row, "submitted_at"),
         updated_at=_instant(row, "updated_at"),
@@ -126,6 +126,17 @@ def read_fill(row: Mapping[str, object]) -> Fill:
 def read_dividend(row: Mapping[str, object]) -> Decimal:
     """The sum of one DIV row of GET /v2/account/activities, USD."""
     return _decimal(row, "net_amount")
+
+
+def _quantity(row: Mapping[str, object], filled: Decimal, limit: Decimal | None) -> Decimal:
+    """Shares. An order over a sum of money, which others on the account may give, has as many as its limit buys at
+    least, or without one those that have filled.
+    """
+    quantity = _optional_decimal(row, "qty")
+    if quantity is not None:
+        return quantity
+    notional = _decimal(row, "notional")
+    return max(filled, notional / limit) if limit else filled
 
 
 def _status(name: str) -> OrderStatus:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -156,6 +157,29 @@ def test_a_status_that_is_not_known_is_unknown_and_counts_as_open() -> None:
     with listening(_always(JSONResponse([_row(PARENT, status="pending_review")]))) as url:
         (order,) = AlpacaBroker(url, "key", "secret", HASTY).open_orders()
         assert order.status is OrderStatus.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("terms", "quantity"),
+    [
+        ({"notional": "500", "limit_price": "125"}, "4"),
+        ({"notional": "500", "limit_price": None, "type": "market"}, "0"),
+        ({"notional": "500", "limit_price": None, "type": "market", "filled_qty": "1.5"}, "1.5"),
+    ],
+)
+def test_an_order_that_a_person_gave_over_a_sum_of_money_keeps_nobody_from_reading_the_others(
+    terms: dict[str, Any], quantity: str
+) -> None:
+    with listening(_always(JSONResponse([_row(PARENT, qty=None, **terms), _row(PARENT)]))) as url:
+        broker = AlpacaBroker(url, "key", "secret", HASTY)
+        assert [order.quantity for order in broker.open_orders()] == [Decimal(quantity), 10]
+
+
+def test_an_order_over_neither_shares_nor_money_cannot_be_read() -> None:
+    with listening(_always(JSONResponse([_row(PARENT, qty=None)]))) as url:
+        broker = AlpacaBroker(url, "key", "secret", HASTY)
+        with pytest.raises(BrokerUnavailable, match="`notional` must be a number"):
+            broker.open_orders()
 
 
 def test_an_order_that_arrived_before_the_gateway_gave_up_is_found_when_it_is_sent_again() -> None:
