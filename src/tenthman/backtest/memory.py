@@ -1,15 +1,16 @@
 """The record of a run in memory: what the desk must be able to look up while it runs, and what a result is made of."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from tenthman.backtest.shares import Shares
 from tenthman.domain.audit import Decision, EventKind
 from tenthman.domain.market import NEW_YORK
 from tenthman.domain.opinion import Case
-from tenthman.domain.order import BrokerOrder, Fill, Purpose, Side, SizedOrder, TradingState
-from tenthman.domain.shares import ShareChange, split_quantity
+from tenthman.domain.order import BrokerOrder, Fill, Purpose, SizedOrder, TradingState
+from tenthman.domain.shares import ShareChange
 from tenthman.risk.figures import STATES
 from tenthman.scheduler.committee.demotion import evidence_of
 from tenthman.scheduler.record import (
@@ -26,7 +27,7 @@ from tenthman.scheduler.record import (
     by_ticker,
 )
 from tenthman.scheduler.state.rows import shadow_of
-from tenthman.scheduler.state.share_changes import cash_of, fill_of_fraction
+from tenthman.scheduler.state.share_changes import cash_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +80,11 @@ class MemoryRecord:
     sent: dict[str, SentOrder] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     doubts: dict[str, OrderInDoubt] = field(default_factory=dict)
-    fills: list[tuple[Fill, Decimal]] = field(default_factory=list)
     states: list[StateChange] = field(default_factory=list)
     alerts: list[tuple[str, object, datetime]] = field(default_factory=list)
     points: list[EquityPoint] = field(default_factory=list)
     ended_shadows: list[EndedShadow] = field(default_factory=list)
     demotions: dict[CommitteeKey, str] = field(default_factory=dict)
-    changes: list[ShareChange] = field(default_factory=list)
     _said_sell: list[tuple[datetime, Sequence[str]]] = field(default_factory=list)
     _open_shadows: dict[str, Shadow] = field(default_factory=dict)
     _shadowed: dict[str, Decision] = field(default_factory=dict)
@@ -94,10 +93,7 @@ class MemoryRecord:
     _by_broker_id: dict[str, str] = field(default_factory=dict)
     _unfinished: dict[str, Unfinished] = field(default_factory=dict)
     _booked: set[str] = field(default_factory=set)
-    _trades: dict[str, OpenTrade] = field(default_factory=dict)
-    _held: dict[str, Holding] = field(default_factory=dict)
-    _closed: dict[str, tuple[Holding, datetime]] = field(default_factory=dict)
-    _fractions: set[str] = field(default_factory=set)
+    _shares: Shares = field(init=False)
     _peak: Decimal | None = None
     _week: date | None = None
     _week_start: Decimal | None = None
@@ -108,6 +104,12 @@ class MemoryRecord:
     def __post_init__(self) -> None:
         self.states.append(StateChange(state=TradingState.ACTIVE, reason="run started", at=self.begun))
         self._peak = self.starting_cash
+        self._shares = Shares(decision_of=self._decision_of)
+
+    @property
+    def fills(self) -> Sequence[tuple[Fill, Decimal]]:
+        """Executions with their regulatory fees (USD), as they were booked."""
+        return self._shares.fills
 
     def event(self, kind: EventKind, subject: str, payload: object, at: datetime) -> None:
         """Alerts are kept; the rest tells a story that nobody reads here."""
@@ -183,27 +185,23 @@ class MemoryRecord:
         fresh = self.unbooked(fills)
         for fill in fresh:
             self._booked.add(fill.execution_id)
-            self.fills.append((fill, fees.get(fill.execution_id, Decimal(0))))
-            if any(change.since > fill.filled_at for change in self.changes):
-                self._hold_all()
-            else:
-                self._hold(fill)
+            self._shares.book(fill, fees.get(fill.execution_id, Decimal(0)))
             if purpose_of(self.order_of(fill), fill) is Purpose.STOP:
                 self._stopped[fill.ticker] = fill.filled_at.astimezone(NEW_YORK).date()
         return fresh
 
     def open_trades(self) -> Mapping[str, OpenTrade]:
         """Trades that are on, by ticker."""
-        return self._trades
+        return self._shares.trades
 
     def holdings(self, since: datetime) -> Mapping[str, Holding]:
         """What is held by the record, by ticker; nothing of names whose last trade closed after `since`."""
-        return {**{name: held for name, (held, at) in self._closed.items() if at > since}, **self._held}
+        return self._shares.holdings(since)
 
     def executions(self, tickers: Iterable[str]) -> tuple[Fill, ...]:
         """All executions of `tickers` that are booked, in order of time."""
         names = set(tickers)
-        return tuple(fill for fill, _ in self._in_order() if fill.ticker in names)
+        return tuple(fill for fill in self._shares.in_order() if fill.ticker in names)
 
     def unbooked(self, fills: Sequence[Fill]) -> tuple[Fill, ...]:
         """Those executions of the run's own orders that `record_fills` would book."""
@@ -211,24 +209,11 @@ class MemoryRecord:
 
     def share_changes(self) -> tuple[ShareChange, ...]:
         """Splits and new names that are on record, in order of time."""
-        return tuple(sorted(self.changes, key=lambda item: item.since))
+        return self._shares.changes()
 
-    def record_share_change(
-        self,
-        change: ShareChange,
-        fraction: Decimal,
-        paid: Decimal,
-        at: datetime,
-    ) -> None:
+    def record_share_change(self, change: ShareChange, fraction: Decimal, paid: Decimal, at: datetime) -> None:
         """The account shows `change`: what is held follows it, once; a `fraction` is sold for `paid` USD."""
-        if change in self.changes:
-            return
-        self.changes.append(change)
-        if fraction > 0:
-            fill = fill_of_fraction(change, fraction, paid)
-            self._fractions.add(fill.broker_order_id)
-            self.fills.append((fill, Decimal(0)))
-        self._hold_all()
+        self._shares.change(change, fraction, paid)
 
     def expected_cash(self, fresh: Sequence[Fill]) -> Decimal | None:
         """Cash at the last point, and what executions since made of it (USD); None before one."""
@@ -338,9 +323,12 @@ class MemoryRecord:
 
     def order_of(self, fill: Fill) -> SentOrder | None:
         """The desk's order that `fill` belongs to, itself or through a leg; None for what was paid out in cash."""
-        if fill.is_payout or fill.broker_order_id in self._fractions:
+        if fill.is_payout or self._shares.is_fraction(fill):
             return None
         return self.sent[self._by_broker_id[fill.broker_order_id]]
+
+    def _decision_of(self, fill: Fill) -> str:
+        return self.sent[self._by_broker_id[fill.broker_order_id]].order.decision_id
 
     def _is_ours(self, fill: Fill) -> bool:
         return fill.is_payout or fill.broker_order_id in self._by_broker_id
@@ -358,41 +346,6 @@ class MemoryRecord:
         self._unfinished[client_order_id] = Unfinished(
             client_order_id=client_order_id, broker_order_id=told.id, waits_for_legs=told.status.is_final
         )
-
-    def _in_order(self) -> list[tuple[Fill, Decimal]]:
-        return sorted(self.fills, key=lambda item: (item[0].filled_at, item[0].side is Side.SELL))
-
-    def _hold_all(self) -> None:
-        """What is held, anew from all executions and the changes among them."""
-        self._held.clear()
-        self._trades.clear()
-        waiting = list(self.share_changes())
-        for fill, _ in self._in_order():
-            while waiting and waiting[0].since <= fill.filled_at:
-                self._become(waiting.pop(0))
-            self._hold(fill)
-        for change in waiting:
-            self._become(change)
-
-    def _become(self, change: ShareChange) -> None:
-        held, trade = self._held.pop(change.ticker, None), self._trades.pop(change.ticker, None)
-        if held is not None:
-            self._held[change.becomes] = replace(held, quantity=split_quantity(held.quantity, change.ratio))
-        if trade is not None:
-            self._trades[change.becomes] = trade
-
-    def _hold(self, fill: Fill) -> None:
-        before = self._held.get(fill.ticker, Holding(quantity=Decimal(0), opened_at=fill.filled_at))
-        held = before.quantity + (fill.quantity if fill.side is Side.BUY else -fill.quantity)
-        self._held[fill.ticker] = replace(before, quantity=held)
-        if held <= 0:
-            self._closed[fill.ticker] = replace(before, quantity=Decimal(0)), fill.filled_at
-            self._held.pop(fill.ticker)
-            self._trades.pop(fill.ticker, None)
-        elif fill.side is Side.BUY and fill.ticker not in self._trades:
-            sent = self.sent[self._by_broker_id[fill.broker_order_id]].order
-            opened = fill.filled_at.astimezone(NEW_YORK).date()
-            self._trades[fill.ticker] = OpenTrade(decision_id=sent.decision_id, opened_session=opened)
 
 
 def purpose_of(sent: SentOrder | None, fill: Fill) -> Purpose:
