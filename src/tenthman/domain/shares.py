@@ -9,17 +9,20 @@ from tenthman.domain.checks import require_text
 from tenthman.domain.market import NEW_YORK
 
 _NINE_PLACES = Decimal("0.000000001")
-_LARGEST = 1000
+_LARGEST_OF_THE_SMALLER = 1000
 
 
 def ratio_of(value: float | Decimal | Fraction) -> Fraction:
-    """Shares for one before, in whole numbers up to 1,000: a third that a source spells in decimals is a third again.
+    """Shares for one before, in whole numbers, the smaller of which is at most 1,000.
 
-    ValueError unless `value` is finite and above 0.
+    A third that a source spells in decimals is a third again. ValueError unless `value` is finite and above 0.
     """
     if not 0 < value < float("inf"):
         raise ValueError(f"`value` must be above 0 and finite, was {value}")
-    return Fraction(value).limit_denominator(_LARGEST)
+    exact = Fraction(value)
+    if exact < 1:
+        return 1 / (1 / exact).limit_denominator(_LARGEST_OF_THE_SMALLER)
+    return exact.limit_denominator(_LARGEST_OF_THE_SMALLER)
 
 
 def split_quantity(quantity: Decimal, ratio: Fraction) -> Decimal:

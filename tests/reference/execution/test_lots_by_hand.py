@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 
@@ -67,6 +68,13 @@ def test_a_third_of_three_hundred_is_a_hundred_however_a_source_spells_it() -> N
     assert split_quantity(Decimal(300), ratio_of(0.333333333333)) == 100
     with pytest.raises(ValueError, match="must be above 0"):
         ratio_of(0.0)
+
+
+@pytest.mark.parametrize(
+    ("told", "ratio"), [(0.0002, Fraction(1, 5000)), (0.0066666667, Fraction(1, 150)), (5000.0, 5000)]
+)
+def test_a_split_of_thousands_in_either_direction_is_a_split(told: float, ratio: Fraction) -> None:
+    assert ShareChange(ticker="AAA", on=date(2020, 1, 8), ratio=ratio_of(told), becomes="AAA").ratio == ratio
 
 
 def test_executions_alone_show_two_splits_and_the_order_of_all() -> None:
