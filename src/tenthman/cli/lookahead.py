@@ -11,6 +11,7 @@ from tenthman.cli.session import start
 from tenthman.domain.errors import ConfigError
 
 CUTS = 8
+SECONDS = 300.0
 
 
 def lookahead_command(
@@ -21,6 +22,9 @@ def lookahead_command(
         ),
     ] = None,
     cuts: Annotated[int, typer.Option(min=1, max=10_000, help="At how many places to cut; more find more.")] = CUTS,
+    seconds: Annotated[
+        float, typer.Option(min=0.1, max=86_400.0, help="How long your own feature may take for one of the histories.")
+    ] = SECONDS,
     market: MarketOption = None,
     pack: PackOption = None,
     config_directory: ConfigOption = None,
@@ -37,7 +41,7 @@ def lookahead_command(
     named = chosen_market(config, market, pack)
     if named is None:
         raise ConfigError("`--market` must be auto, pack, yahoo or practice here, was 'live'")
-    own = None if feature is None else OwnFeature(feature, Path.cwd(), named.panel)
+    own = None if feature is None else OwnFeature(feature, Path.cwd(), named.panel, seconds)
     compute = own or shipped_features(config, named)
     sessions = len(named.panel.sessions) - 1
     say(f"computing {feature or 'all features'} on {sessions:,} sessions")

@@ -16,6 +16,7 @@ from tenthman.scheduler.models.lookahead import look_ahead
 from tenthman.scheduler.models.own_feature import OwnFeature
 
 SESSIONS = 40
+LONG = 60.0
 OWN = """
 from pathlib import Path
 import numpy as np
@@ -107,7 +108,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def found(name: str, folder: Path, panel: Panel, cuts: int = 4) -> list[Leak]:
-    compute = OwnFeature(f"own_features_of_a_user:{name}", folder, panel)
+    compute = OwnFeature(f"own_features_of_a_user:{name}", folder, panel, LONG)
     return list(look_ahead(compute, compute(SESSIONS), cuts, lambda _done, _total: None))
 
 
@@ -145,7 +146,7 @@ def test_what_a_feature_reads_from_a_file_is_told_because_no_cut_reaches_it(
     folder: Path, panel: Panel, capsys: pytest.CaptureFixture[str]
 ) -> None:
     np.save(folder / "kept.npy", np.roll(panel.close, -1, axis=0))
-    reading, plain = (OwnFeature(f"own_features_of_a_user:{name}", folder, panel) for name in ("kept", "honest"))
+    reading, plain = (OwnFeature(f"own_features_of_a_user:{name}", folder, panel, LONG) for name in ("kept", "honest"))
     assert list(look_ahead(reading, reading(SESSIONS), 4, lambda _done, _total: None)) == []
     plain(SESSIONS)
     assert (reading.opened, plain.opened) == ({"kept.npy"}, set())
@@ -158,7 +159,7 @@ def test_what_python_writes_and_reads_of_a_module_itself_is_no_file_that_the_fea
 ) -> None:
     (tmp_path / "compiled_for_a_user.py").write_text("def f(panel):\n    return panel.close\n", encoding="utf-8")
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
-    compute = OwnFeature("compiled_for_a_user:f", tmp_path, panel)
+    compute = OwnFeature("compiled_for_a_user:f", tmp_path, panel, LONG)
     compute(SESSIONS)
     assert list((tmp_path / "__pycache__").glob("*.pyc"))
     assert compute.opened == set()
@@ -168,20 +169,32 @@ def test_what_is_installed_beneath_the_folder_is_not_read_anew(
     folder: Path, panel: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(folder))
-    OwnFeature("own_features_of_a_user:honest", Path(sys.base_prefix), panel)(SESSIONS)
+    OwnFeature("own_features_of_a_user:honest", Path(sys.base_prefix), panel, LONG)(SESSIONS)
     assert sys.modules["json"] is json
 
 
 def test_values_that_change_from_one_call_to_the_next_are_refused(folder: Path, panel: Panel) -> None:
-    OwnFeature("own_features_of_a_user:honest", folder, panel).require_steady(SESSIONS)
+    OwnFeature("own_features_of_a_user:honest", folder, panel, LONG).require_steady(SESSIONS)
     with pytest.raises(ConfigError, match="asked twice it gave others for noise of A in 2020-01-01"):
-        OwnFeature("own_features_of_a_user:noise", folder, panel).require_steady(SESSIONS)
+        OwnFeature("own_features_of_a_user:noise", folder, panel, LONG).require_steady(SESSIONS)
 
 
 def test_a_module_that_ends_the_program_is_refused_as_any_other_failure(tmp_path: Path, panel: Panel) -> None:
     (tmp_path / "ending_of_a_user.py").write_text("import sys\nsys.exit('bye')\n", encoding="utf-8")
     with pytest.raises(ConfigError, match="cannot be had: SystemExit: bye"):
-        OwnFeature("ending_of_a_user:x", tmp_path, panel)
+        OwnFeature("ending_of_a_user:x", tmp_path, panel, LONG)
+
+
+def test_a_feature_or_a_module_that_never_ends_is_given_up_and_the_bound_is_named(tmp_path: Path, panel: Panel) -> None:
+    wait = "import time\ndef f(panel):\n    time.sleep(9)\n    return panel.close\n"
+    (tmp_path / "waiting_of_a_user.py").write_text(wait, encoding="utf-8")
+    (tmp_path / "reading_of_a_user.py").write_text(f"{wait}f(None)\n", encoding="utf-8")
+    waiting = OwnFeature("waiting_of_a_user:f", tmp_path, panel, LONG)
+    waiting._seconds = 0.3
+    with pytest.raises(ConfigError, match=r"waiting_of_a_user:f.*: not done within `--seconds` 0\.3"):
+        waiting(SESSIONS)
+    with pytest.raises(ConfigError, match=r"'reading_of_a_user:f' cannot be had: not done within `--seconds` 0\.3"):
+        OwnFeature("reading_of_a_user:f", tmp_path, panel, 0.3)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +215,7 @@ def test_what_is_no_feature_is_refused_in_one_sentence(name: str, said: str, fol
     with pytest.raises(ConfigError, match=said):
         found(name, folder, panel)
     with pytest.raises(ConfigError, match="module:function"):
-        OwnFeature("no_colon", folder, panel)
+        OwnFeature("no_colon", folder, panel, LONG)
 
 
 def test_cuts_are_spread_to_just_before_the_end_and_more_than_sessions_are_refused(folder: Path, panel: Panel) -> None:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,7 +19,9 @@ from tenthman.domain.errors import ConfigError
 from tenthman.domain.features import FeaturePanel
 from tenthman.domain.market import Floats, Panel
 from tenthman.features.lookahead import leaks
+from tenthman.utils.bounded_calls import NotDone, within
 
+Result = TypeVar("Result")
 Feature = Callable[[Panel], FeaturePanel | Mapping[str, Floats] | Floats]
 """From bars to one array of shape (sessions, tickers), to several by name, or to a panel."""
 
@@ -34,12 +37,13 @@ class OwnFeature:
 
     `opened` names files, addresses and programs that it reached through Python so far, the interpreter's own aside.
     ConfigError at once when the function cannot be had, and when called: when it fails, or answers with anything but
-    numbers of the shape of the bars it was given. What it prints goes to standard error.
+    numbers of the shape of the bars it was given; both when it takes more than `seconds`, after which it is left alone
+    in its thread. What it prints goes to standard error.
     """
 
-    def __init__(self, spec: str, folder: Path, panel: Panel) -> None:
+    def __init__(self, spec: str, folder: Path, panel: Panel, seconds: float) -> None:
         self.opened: set[str] = set()
-        self._spec, self._folder, self._panel = spec, folder.resolve(), panel
+        self._spec, self._folder, self._panel, self._seconds = spec, folder.resolve(), panel, seconds
         self._watching = False
         sys.addaudithook(self._hear)
         self._read()
@@ -47,11 +51,7 @@ class OwnFeature:
     def __call__(self, sessions: int) -> FeaturePanel:
         bars = self._panel.rows(0, sessions)
         function = self._read()
-        try:
-            with self._watched():
-                answer = function(bars)
-        except (Exception, SystemExit) as error:  # a user's own code may raise anything
-            raise ConfigError(f"{self._spec} failed on {sessions} sessions: {_in_a_line(error)}") from error
+        answer = self._in_time(lambda: function(bars), f"{self._spec} failed on {sessions} sessions")
         return _as_panel(self._spec, answer, bars)
 
     def require_steady(self, sessions: int) -> None:
@@ -68,15 +68,21 @@ class OwnFeature:
             raise ConfigError(f"`--feature` must be module:function, was {self._spec!r}")
         for held in [held for held, loaded in sys.modules.items() if self._is_own(held, loaded)]:
             del sys.modules[held]
-        try:
-            with self._watched():
-                found = getattr(importlib.import_module(module), name)
-        except (Exception, SystemExit) as error:  # a user's own module may raise anything while it is read
-            raise ConfigError(f"`--feature` {self._spec!r} cannot be had: {_in_a_line(error)}") from error
+        failing = f"`--feature` {self._spec!r} cannot be had"
+        found = self._in_time(lambda: getattr(importlib.import_module(module), name), failing)
         if not callable(found):
             raise ConfigError(f"`--feature` {self._spec!r} must name a function, was {type(found).__name__}")
         own: Feature = found
         return own
+
+    def _in_time(self, call: Callable[[], Result], failing: str) -> Result:
+        try:
+            with self._watched():
+                return within(self._seconds, call, "own feature")
+        except NotDone:
+            raise ConfigError(f"{failing}: not done within `--seconds` {self._seconds:g}") from None
+        except (Exception, SystemExit) as error:  # a user's own code may raise anything
+            raise ConfigError(f"{failing}: {_in_a_line(error)}") from error
 
     def _is_own(self, name: str, module: object) -> bool:
         """Of the user's folder: not installed beneath it, not this program, and not the program that was started."""
