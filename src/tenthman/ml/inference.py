@@ -97,15 +97,13 @@ def margins(booster: Any, values: Floats) -> Floats:
     return np.asarray(booster.inplace_predict(as_read(booster, values).astype(np.float32), predict_type="margin"))
 
 
-def open_model(
-    artefact: bytes, *, version: str, feature_names: tuple[str, ...], feature_set_hash: str, threads: int = 1
-) -> SignalModel:
+def open_model(artefact: bytes, *, version: str, feature_names: tuple[str, ...], feature_set_hash: str) -> SignalModel:
     """The model in `artefact` (XGBoost's UBJSON). DataCorrupt when it is none, or reads others than `feature_names`."""
     from xgboost import Booster
     from xgboost.core import XGBoostError
 
     try:
-        booster = Booster({"nthread": threads}, model_file=bytearray(artefact))
+        booster = Booster({"nthread": 1}, model_file=bytearray(artefact))
     except XGBoostError as error:
         raise DataCorrupt(f"model {version}: `artefact` is not a model: {str(error).splitlines()[0]}") from error
     if tuple(booster.feature_names or ()) != feature_names:

@@ -72,8 +72,12 @@ def session_rank_ic(scores: Floats, outcomes: Floats) -> Floats:
     return _correlation(_ranked(left), _ranked(right))
 
 
-def information(scores: Floats, outcomes: Floats, horizon_sessions: int, level: float = 0.90) -> Information:
-    """IC, rank IC and ICIR of `scores` for `outcomes` that each look `horizon_sessions` ahead."""
+def information(scores: Floats, outcomes: Floats, horizon_sessions: int, level: float) -> Information:
+    """IC, rank IC and ICIR of `scores` for `outcomes` (sessions, tickers) that each look `horizon_sessions` ahead.
+
+    `level` is that of the interval. Sessions without a coefficient (see `session_ic`) are left out; with too few
+    of them a figure is NaN.
+    """
     daily = session_rank_ic(scores, outcomes)
     daily = daily[np.isfinite(daily)]
     plain = session_ic(scores, outcomes)

@@ -216,7 +216,8 @@ class Registry:
             row = connection.execute(_SQL["select_model"], {"version": version}).fetchone()
         if row is None:
             raise DataMissing(f"model {version!r} must be in the registry, was not; see `tenthman models list`")
-        return _Stored(manifest=row[5], artefact=bytes(row[6]), artefact_sha256=row[7])
+        manifest, artefact, digest = row
+        return _Stored(manifest=manifest, artefact=bytes(artefact), artefact_sha256=digest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

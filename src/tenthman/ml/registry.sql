@@ -5,9 +5,7 @@ VALUES (%(version)s, %(market_id)s, %(trained_until)s, %(feature_set_hash)s, %(m
 ON CONFLICT (version) DO NOTHING
 
 -- name: select_model
-SELECT version, market_id, trained_until, trained_at, feature_set_hash, manifest::text, artefact, artefact_sha256
-FROM models
-WHERE version = %(version)s
+SELECT manifest::text, artefact, artefact_sha256 FROM models WHERE version = %(version)s
 
 -- name: version_of_key
 SELECT version FROM models WHERE market_id = %(market_id)s AND manifest ->> 'training_key' = %(training_key)s

@@ -83,7 +83,7 @@ def bootstrap_interval(
     series: Floats,
     statistic: Statistic,
     *,
-    level: float = 0.90,
+    level: float,
     draws: int = 2000,
     seed: int,
     block: float | None = None,

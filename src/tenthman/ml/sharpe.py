@@ -59,9 +59,9 @@ def sharpe_ratio(returns: Floats) -> float:
     return float(values.mean()) / spread if spread > _STILL else math.nan
 
 
-def annualised(sharpe: float, sessions_a_year: int = SESSIONS_A_YEAR) -> float:
-    """A Sharpe ratio per session as one a year, as if returns were independent."""
-    return sharpe * math.sqrt(sessions_a_year)
+def annualised(sharpe: float) -> float:
+    """A Sharpe ratio per session as one of a year of 252 sessions, as if returns were independent."""
+    return sharpe * math.sqrt(SESSIONS_A_YEAR)
 
 
 def sharpe_moments(returns: Floats) -> SharpeMoments:

@@ -138,20 +138,20 @@ def test_sessions_with_few_names_or_without_spread_have_no_information_coefficie
     scores[0, 3:] = np.nan
     outcomes[1] = 0.1
     np.testing.assert_allclose(session_rank_ic(scores, outcomes), [np.nan, np.nan, 1.0])
-    found = information(scores, outcomes, 10)
+    found = information(scores, outcomes, 10, 0.9)
     assert (found.sessions, found.ic) == (1, pytest.approx(1.0))
     assert math.isnan(found.p_value)
     assert math.isnan(found.rank_ic.low)
 
 
 def test_an_interval_of_too_few_values_has_no_bounds() -> None:
-    found = resampling.bootstrap_interval(UP_AND_DOWN, resampling.means, seed=1)
+    found = resampling.bootstrap_interval(UP_AND_DOWN, resampling.means, level=0.9, seed=1)
     assert found.estimate == pytest.approx(UP_AND_DOWN.mean())
     assert math.isnan(found.low)
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:
     series = np.random.default_rng(3).standard_normal(100)
-    first = resampling.bootstrap_interval(series, resampling.sharpes, seed=1, draws=200)
-    assert first == resampling.bootstrap_interval(series, resampling.sharpes, seed=1, draws=200)
-    assert first != resampling.bootstrap_interval(series, resampling.sharpes, seed=2, draws=200)
+    first = resampling.bootstrap_interval(series, resampling.sharpes, level=0.9, seed=1, draws=200)
+    assert first == resampling.bootstrap_interval(series, resampling.sharpes, level=0.9, seed=1, draws=200)
+    assert first != resampling.bootstrap_interval(series, resampling.sharpes, level=0.9, seed=2, draws=200)
