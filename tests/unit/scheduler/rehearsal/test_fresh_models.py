@@ -13,8 +13,19 @@ PERIOD = Period(first=weekdays(30)[5], last=weekdays(30)[29])
 
 
 @pytest.mark.parametrize(("every", "expires"), [(None, 25), (10, 10), (25, 25), (40, 25)])
-def test_a_model_that_is_replaced_or_done_with_in_time_is_let_through(every: int | None, expires: int) -> None:
-    require_fresh_models(MARKET, PERIOD, signal_settings(retrain_sessions=every, expires_after_sessions=expires))
+def test_a_model_that_lasts_until_it_is_replaced_or_done_with_is_let_through_and_one_that_lasts_a_session_less_is_not(
+    every: int | None, expires: int
+) -> None:
+    def is_let_through(sessions: int) -> bool:
+        try:
+            require_fresh_models(
+                MARKET, PERIOD, signal_settings(retrain_sessions=every, expires_after_sessions=sessions)
+            )
+        except ConfigError:
+            return False
+        return True
+
+    assert [is_let_through(sessions) for sessions in (expires - 1, expires, expires + 1)] == [False, True, True]
 
 
 @pytest.mark.parametrize(("every", "expires", "said"), [(None, 24, "null"), (11, 10, "11"), (40, 24, "40")])
