@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from xdist.scheduler import LoadFileScheduling
 
 from tenthman.config import DatabaseSettings
 from tenthman.db.embedded import open_embedded
@@ -21,6 +22,28 @@ from tenthman.db.pool import Pool, open_pool
 from tenthman.db.supervisor import read_postmaster
 
 DATABASE_SETTINGS = DatabaseSettings(pool_size=4, connect_timeout_s=10, statement_timeout_s=60)
+MEMORY = Path("/dev/shm")
+ROOMY_BYTES = 4 * 1024**3
+
+
+class Parcels(LoadFileScheduling):
+    """Hands a file's tests to one process, and all files of a folder whose `conftest.py` holds what they share."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        folder = Path(file).parent
+        return str(folder) if (self.config.rootpath / folder / "conftest.py").is_file() else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Parcels:
+    """How tests are shared out, whatever `--dist` says."""
+    return Parcels(config, log)
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Bytes, which may be long and may hold what differs between two processes, are told apart by a number."""
+    return argname if isinstance(val, bytes) else None
 
 
 @pytest.fixture(scope="session")
@@ -35,10 +58,16 @@ def shared_data() -> Path:
     return folder
 
 
+def _room() -> Path | None:
+    """Memory where there is plenty: who waits for the disk learns nothing. None: where temporary files go."""
+    roomy = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOMY_BYTES
+    return MEMORY if roomy else None
+
+
 @contextmanager
 def _server_home() -> Iterator[Path]:
     """An empty home that the server's user can enter, which pytest's own folders are not when root runs the tests."""
-    folder = Path(tempfile.mkdtemp(prefix="tenthman-tests-"))
+    folder = Path(tempfile.mkdtemp(prefix="tenthman-tests-", dir=_room()))
     folder.chmod(0o755)
     yield folder
     deadline = time.monotonic() + 30.0
