@@ -37,6 +37,7 @@ from tenthman.domain.canonical import plain
 from tenthman.domain.market import MarketData, Period
 from tenthman.domain.order import BrokerOrder
 from tenthman.exchange.serve import Addresses, serve
+from tenthman.execution.answers import read_order
 from tenthman.execution.client import AlpacaBroker
 from tenthman.scheduler.state.ledger import Ledger
 
@@ -369,7 +370,8 @@ def differences(connection: psycopg.Connection, broker: AlpacaBroker, cash: Deci
     ).fetchall()
     found = [f"{row[0]} is in doubt" for row in rows if row[2] in ("intent", "unknown")]
     ours = {row[0]: tuple(row[1:]) for row in rows if row[1] is not None}
-    theirs = dict(_told(item) for order in broker.all_orders() for item in (order, *order.legs))
+    rows = broker._order_pages({"status": "all", "nested": True})
+    theirs = dict(_told(item) for order in map(read_order, rows) for item in (order, *order.legs))
     found += [f"order {name}: {ours.get(name)}, at the broker {theirs.get(name)}" for name in _unequal(ours, theirs)]
     fills = {item.execution_id: (item.quantity, item.price) for item in broker.fills(None)}
     booked = _our_fills(connection)

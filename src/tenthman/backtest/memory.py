@@ -147,14 +147,7 @@ class MemoryRecord:
 
     def record_unknown(self, client_order_id: str, reason: str, at: datetime) -> None:
         """The broker may have the order."""
-        order = self._intents[client_order_id]
-        self.doubts[client_order_id] = OrderInDoubt(
-            client_order_id=client_order_id,
-            decision_id=order.decision_id,
-            ticker=order.ticker,
-            purpose=order.purpose,
-            status="unknown",
-        )
+        self.doubts[client_order_id] = OrderInDoubt(client_order_id=client_order_id)
 
     def record_cancel_requested(self, client_order_id: str, reason: str, at: datetime) -> None:
         """The broker's next word on the order says what came of it."""

@@ -111,11 +111,6 @@ class AlpacaBroker:
         orders = self._read("open orders", lambda: [read_order(row) for row in rows])
         return [member for order in orders for member in _open_members(order)]
 
-    def all_orders(self) -> Sequence[BrokerOrder]:
-        """Every order of the account, whatever its status, oldest first, legs nested."""
-        query: dict[str, object] = {"status": "all", "nested": True}
-        return self._read("all orders", lambda: [read_order(row) for row in self._order_pages(query)])
-
     def submit(self, order: SizedOrder) -> BrokerOrder:
         """Send `order`; one that the broker has already is handed back, not sent again.
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from tenthman.domain.audit import Decision, EventKind
 from tenthman.domain.opinion import Case
-from tenthman.domain.order import BrokerOrder, Fill, Purpose, TradingState
+from tenthman.domain.order import BrokerOrder, Fill, TradingState
 from tenthman.domain.shares import ShareChange
 
 NEVER_ARRIVED = "the broker never had it"
@@ -41,10 +41,6 @@ class OrderInDoubt:
     """
 
     client_order_id: str
-    decision_id: str
-    ticker: str
-    purpose: Purpose
-    status: str
     never_arrived: bool = False
 
 

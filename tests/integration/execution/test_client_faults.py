@@ -147,7 +147,7 @@ def test_full_pages_that_end_where_an_earlier_one_did_are_no_answer_and_not_aske
 
     with listening(_orders(endpoint)) as url:
         broker = AlpacaBroker(url, "key", "secret", HASTY.model_copy(update={"read_timeout_s": 5.0}))
-        for ask in (broker.all_orders, broker.dividends_paid):
+        for ask in (broker.open_orders, broker.dividends_paid):
             with pytest.raises(BrokerUnavailable, match="must end with another id"):
                 ask()
     assert asked == ["/v2/orders"] * 2 + ["/v2/account/activities/DIV"] * 2

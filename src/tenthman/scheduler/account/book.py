@@ -20,15 +20,7 @@ from tenthman.domain.order import (
     Side,
     TradingState,
 )
-from tenthman.scheduler.record import LookBack
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """Where a holding came from: the entry decision and the session in which it first filled."""
-
-    decision_id: str
-    opened: date
+from tenthman.scheduler.record import LookBack, OpenTrade
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +34,7 @@ class BrokerState:
 
 def build_book(
     state: BrokerState,
-    origins: Mapping[str, Origin],
+    trades: Mapping[str, OpenTrade],
     universe: Universe,
     hours: Sequence[SessionHours],
     session: date,
@@ -51,7 +43,7 @@ def build_book(
     past: LookBack,
     trading_state: TradingState,
 ) -> Book:
-    """What risk sees. A holding without an origin is external: it counts against every limit and is never sold."""
+    """What risk sees. A holding without a trade is external: it counts against every limit and is never sold."""
     resting = tuple(flatten(state.orders))
     account = state.account
     return Book(
@@ -64,7 +56,7 @@ def build_book(
         since_stop={ticker: sessions_between(hours, day, session) for ticker, day in past.stopped.items()},
         peak_equity=max(peak_equity, account.equity),
         positions=tuple(
-            _position(held, origins.get(held.ticker), resting, universe, hours, session) for held in state.positions
+            _position(held, trades.get(held.ticker), resting, universe, hours, session) for held in state.positions
         ),
         pending=tuple(entry for order in state.orders if (entry := _pending(order, universe)) is not None),
         exiting=frozenset(
@@ -96,7 +88,7 @@ def _session_of(item: SessionHours) -> date:
 
 def _position(
     held: BrokerPosition,
-    origin: Origin | None,
+    trade: OpenTrade | None,
     resting: Sequence[BrokerOrder],
     universe: Universe,
     hours: Sequence[SessionHours],
@@ -107,7 +99,7 @@ def _position(
         for order in resting
         if order.ticker == held.ticker and is_protective(order) and order.stop_price is not None
     ]
-    opened = origin.opened if origin else session
+    opened = trade.opened_session if trade else session
     return Position(
         ticker=held.ticker,
         issuer=universe.issuer_of(held.ticker),
@@ -118,7 +110,7 @@ def _position(
         stop_price=max(stops) if stops else None,
         opened=opened,
         sessions_held=sessions_between(hours, opened, session),
-        decision_id=origin.decision_id if origin else EXTERNAL,
+        decision_id=trade.decision_id if trade else EXTERNAL,
     )
 
 

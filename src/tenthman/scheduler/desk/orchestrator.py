@@ -32,7 +32,7 @@ from tenthman.execution.fees import regulatory_fees
 from tenthman.execution.orders import Refused, Sent, Unknown, send
 from tenthman.ml.inference import SignalModel
 from tenthman.risk.figures import STATES
-from tenthman.scheduler.account.book import BrokerState, Origin, build_book, flatten
+from tenthman.scheduler.account.book import BrokerState, build_book, flatten
 from tenthman.scheduler.account.share_watch import ShareWatch, follow, tell_missing, tell_old_prices
 from tenthman.scheduler.committee.holes import Cycle, CycleHoles
 from tenthman.scheduler.desk.timeline import Step, StepKind
@@ -284,13 +284,9 @@ def _changed_orders(desk: Desk, at_work: Sequence[BrokerOrder]) -> list[BrokerOr
 
 
 def _book(desk: Desk, state: BrokerState, step: Step, peak: Decimal) -> Book:
-    origins = {
-        ticker: Origin(decision_id=trade.decision_id, opened=trade.opened_session)
-        for ticker, trade in desk.ledger.open_trades().items()
-    }
     return build_book(
         state,
-        origins,
+        desk.ledger.open_trades(),
         desk.universe,
         desk.hours,
         step.session,

@@ -143,19 +143,13 @@ class Ledger(OrderRecord, ShareRecord, EquityRecord, LatchRecord, CommitteeRecor
         self.close()
 
     def finish(self, at_wall: datetime, summary: Mapping[str, object]) -> None:
-        """The run ended as planned; it is let go."""
-        self._end("finished", at_wall, {"status": "finished", **summary})
-
-    def fail(self, at_wall: datetime, reason: str) -> None:
-        """The run ended on an error; it is let go."""
-        self._end("failed", at_wall, {"status": "failed", "reason": reason})
-
-    def _end(self, status: str, at_wall: datetime, summary: Mapping[str, object]) -> None:
+        """The run ended as planned; it is let go. One that ends otherwise counts as interrupted."""
+        told = {"status": "finished", **summary}
         with self._recording() as cursor:
-            cursor.execute(_SQL["end_run"], [status, at_wall, Jsonb(plain(summary)), self.run_id])
+            cursor.execute(_SQL["finish_run"], [at_wall, Jsonb(plain(told)), self.run_id])
             if cursor.rowcount != 1:
-                raise ValueError(f"run {self.run_id} must be running to be {status}")
-            self._append(cursor, at_wall, EventKind.RUN_FINISHED, self.run_id, summary)
+                raise ValueError(f"run {self.run_id} must be running to be finished")
+            self._append(cursor, at_wall, EventKind.RUN_FINISHED, self.run_id, told)
         self.close()
 
 

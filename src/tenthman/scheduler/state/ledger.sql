@@ -28,5 +28,5 @@ UPDATE runs SET status = 'running', finished_at = NULL WHERE id = %s
 SELECT id FROM runs WHERE world = %(world)s AND (%(account)s::text IS NULL OR account_id = %(account)s)
 ORDER BY started_at DESC LIMIT 1
 
--- name: end_run
-UPDATE runs SET status = %s::run_status, finished_at = %s, summary = %s WHERE id = %s AND status = 'running'
+-- name: finish_run
+UPDATE runs SET status = 'finished', finished_at = %s, summary = %s WHERE id = %s AND status = 'running'

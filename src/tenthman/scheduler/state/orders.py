@@ -138,17 +138,7 @@ class OrderRecord(RunRecord):
         asked = {"run": self.run_id, "never_arrived": NEVER_ARRIVED}
         with self._recording() as cursor:
             rows = cursor.execute(_SQL["orders_in_doubt"], asked).fetchall()
-        return tuple(
-            OrderInDoubt(
-                client_order_id=client_order_id,
-                decision_id=decision_id,
-                ticker=ticker,
-                purpose=Purpose(purpose),
-                status=status,
-                never_arrived=never_arrived,
-            )
-            for client_order_id, decision_id, ticker, purpose, status, never_arrived in rows
-        )
+        return tuple(OrderInDoubt(client_order_id=name, never_arrived=never_arrived) for name, never_arrived in rows)
 
     def unfinished_orders(self) -> tuple[Unfinished, ...]:
         """Entries and exits that may still change, themselves or through a leg; oldest first."""

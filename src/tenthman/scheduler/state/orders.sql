@@ -52,7 +52,7 @@ UPDATE orders SET status = %s, error = %s, updated_at = %s WHERE run_id = %s AND
 
 -- name: orders_in_doubt
 -- What never arrived is asked for once more until a day of market time has passed.
-SELECT client_order_id, decision_id, ticker, purpose, status, status = 'rejected' FROM orders
+SELECT client_order_id, status = 'rejected' FROM orders
 WHERE run_id = %(run)s AND (status IN ('intent', 'unknown') OR (
     status = 'rejected' AND broker_order_id IS NULL AND error = %(never_arrived)s
     AND created_at > (SELECT max(at) FROM equity WHERE run_id = %(run)s) - interval '1 day'))
@@ -60,7 +60,7 @@ ORDER BY created_at, client_order_id
 
 -- name: unfinished_orders
 SELECT client_order_id, broker_order_id, status FROM orders AS parent
-WHERE run_id = %s AND purpose IN ('entry', 'exit') AND status NOT IN ('intent', 'unknown', 'refused')
+WHERE run_id = %s AND purpose IN ('entry', 'exit') AND status NOT IN ('intent', 'unknown')
   AND (status NOT IN ('filled', 'canceled', 'expired', 'rejected', 'replaced') OR EXISTS (
       SELECT FROM orders AS leg
       WHERE leg.run_id = parent.run_id AND leg.parent_client_order_id = parent.client_order_id

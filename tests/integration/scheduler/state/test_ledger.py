@@ -275,7 +275,7 @@ def test_an_unknown_outcome_stays_in_doubt_until_it_is_found(ledger: Ledger, mar
     ledger.record_decision(decision(order), CASE)
     ledger.record_unknown(order.client_order_id, "read timed out", MORNING)
     (doubt,) = ledger.orders_in_doubt()
-    assert (doubt.status, doubt.purpose, doubt.ticker) == ("unknown", Purpose.ENTRY, "AAPL")
+    assert (doubt.client_order_id, doubt.never_arrived) == (order.client_order_id, False)
     assert ledger.sync_orders([accepted(order, "b1")], MORNING) == 3
     assert ledger.orders_in_doubt() == ()
     assert rows(market, "SELECT count(*) FROM orders WHERE error IS NOT NULL") == [(0,)]
@@ -463,8 +463,8 @@ def test_a_finished_run_says_so_once(ledger: Ledger, market: Pool) -> None:
     ledger.finish(WALL, {"trades": 3, "pnl": Decimal("12.50")})
     assert rows(market, "SELECT status::text, reached, summary ->> 'pnl' FROM runs") == [("finished", MORNING, "12.50")]
     assert events(market)[-1] == "run_finished"
-    with pytest.raises(ValueError, match="must be running to be failed"):
-        ledger.fail(WALL, "too late")
+    with pytest.raises(ValueError, match="must be running to be finished"):
+        ledger.finish(WALL, {"trades": 4})
     with begin(market) as following:
         assert following.interrupted == ()
 

@@ -20,8 +20,8 @@ from tenthman.domain.order import (
     Side,
     TradingState,
 )
-from tenthman.scheduler.account.book import BrokerState, Origin, build_book, flatten, sessions_between
-from tenthman.scheduler.record import LookBack
+from tenthman.scheduler.account.book import BrokerState, build_book, flatten, sessions_between
+from tenthman.scheduler.record import LookBack, OpenTrade
 
 DAYS = weekdays(20)
 HOURS = tuple(session_hours(day) for day in DAYS)
@@ -100,13 +100,13 @@ def a_bracket(status: OrderStatus, legs_status: OrderStatus, filled: str = "0") 
 def the_book(
     *orders: BrokerOrder,
     positions: tuple[BrokerPosition, ...] = (),
-    origins: dict[str, Origin] | None = None,
+    trades: dict[str, OpenTrade] | None = None,
     session: date = TODAY,
     peak: str = "100000",
     state: TradingState = TradingState.ACTIVE,
 ) -> Book:
     seen = BrokerState(account=ACCOUNT, positions=positions, orders=orders)
-    return build_book(seen, origins or {}, UNIVERSE, HOURS, session, AS_OF, Decimal(peak), PAST, state)
+    return build_book(seen, trades or {}, UNIVERSE, HOURS, session, AS_OF, Decimal(peak), PAST, state)
 
 
 def test_the_account_is_the_brokers_and_the_latch_is_the_desks() -> None:
@@ -146,8 +146,8 @@ def test_a_holding_outside_the_universe_is_its_own_issuer_in_an_unknown_sector()
 
 
 def test_a_holding_of_the_desk_knows_its_decision_and_how_long_it_is_held() -> None:
-    origins = {"GOOG": Origin(decision_id="d1", opened=DAYS[3])}
-    (position,) = the_book(positions=(a_holding(),), origins=origins).positions
+    trades = {"GOOG": OpenTrade(decision_id="d1", opened_session=DAYS[3])}
+    (position,) = the_book(positions=(a_holding(),), trades=trades).positions
     assert (position.decision_id, position.opened, position.sessions_held) == ("d1", DAYS[3], 7)
 
 
@@ -159,7 +159,7 @@ def test_the_session_of_the_entry_is_not_counted_and_todays_is() -> None:
 
 def test_legs_nested_in_a_filled_entry_protect_the_holding() -> None:
     entry = a_bracket(OrderStatus.FILLED, OrderStatus.NEW, filled="10")
-    book = the_book(entry, positions=(a_holding(),), origins={"GOOG": Origin(decision_id="d1", opened=TODAY)})
+    book = the_book(entry, positions=(a_holding(),), trades={"GOOG": OpenTrade(decision_id="d1", opened_session=TODAY)})
     assert book.positions[0].stop_price == Decimal("95.00")
     assert book.pending == ()
     assert book.exiting == frozenset()

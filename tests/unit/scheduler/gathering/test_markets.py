@@ -106,9 +106,7 @@ class TestChooseMarket:
         assert (chosen.market.provenance.kind, chosen.market.provenance.name) == (MarketKind.PACK, "tiny")
 
     @pytest.mark.parametrize("source", ["practice", "yahoo"])
-    def test_a_pack_with_another_market_is_a_contradiction(
-        self, config: Config, pack: Path, source: Source
-    ) -> None:
+    def test_a_pack_with_another_market_is_a_contradiction(self, config: Config, pack: Path, source: Source) -> None:
         with pytest.raises(ConfigError, match=f"`--pack` goes with `--market` auto or pack, was '{source}'"):
             choose_market(config, source, pack, TODAY, lambda _: None)
 
