@@ -12,10 +12,10 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from tenthman.config import Config, CostSettings, PositiveInt, RiskRules, Section, SignalModelSettings, with_sections
+from tenthman.config.reading import read_mapping
 from tenthman.domain.canonical import canonical_json
 from tenthman.domain.errors import ConfigError
 from tenthman.ml.registry import THRESHOLDS
-from tenthman.utils.yaml_text import parse_yaml
 
 MAX_SETTINGS = 100_000
 """A sweep of more is refused: its trials would leave nothing of any Sharpe ratio."""
@@ -99,18 +99,7 @@ def read_grid(path: Path, config: Config) -> tuple[Setting, ...]:
 
 
 def _parse(path: Path) -> GridFile:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: the grid cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: the grid cannot be read: {error}") from None
-    try:
-        raw = parse_yaml(text)
-    except ValueError as error:
-        raise ConfigError(f"{path}: {error}") from None
-    if not isinstance(raw, dict):
-        raise ConfigError(f"{path}: must hold keys and values at the top, held {type(raw).__name__}")
+    raw = read_mapping(path)
     try:
         return GridFile.model_validate(raw)
     except ValidationError as error:

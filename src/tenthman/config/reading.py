@@ -1,7 +1,7 @@
 """One YAML file becomes one section, or a ConfigError that names file, key, value and bound."""
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -9,28 +9,37 @@ from tenthman.config.fields import Section
 from tenthman.domain.errors import ConfigError
 from tenthman.utils.yaml_text import parse_yaml
 
+MEND = "; copy it from the project's config folder"
+
 SectionT = TypeVar("SectionT", bound=Section)
 
 
 def read_section(path: Path, section: type[SectionT]) -> SectionT:
+    """The section in the file `path`. ConfigError naming file, key, value and bound."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return section.model_validate(read_mapping(path, MEND), context={"folder": path.parent})
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(path, error))) from None
+
+
+def read_mapping(path: Path, mend: str = "") -> dict[Any, Any]:
+    """The keys and values at the top of the YAML file `path`. ConfigError naming it where it holds none.
+
+    `mend` ends the sentence that the file is missing.
+    """
+    try:
+        raw = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigError(f"{path}: the file is missing; copy it from the project's config folder") from None
+        raise ConfigError(f"{path}: the file is missing{mend}") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
-    try:
-        raw = parse_yaml(text)
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"{path}: must hold keys and values at the top, held {type(raw).__name__}")
-    try:
-        return section.model_validate(raw, context={"folder": path.parent})
-    except ValidationError as error:
-        raise ConfigError("\n".join(_explain(path, error))) from None
+    return raw
 
 
 def _explain(path: Path, error: ValidationError) -> list[str]:
