@@ -52,6 +52,8 @@ def verify_command(
         anchors = read_anchors(path)
     except OSError as error:
         raise ConfigError(f"{path}: the anchors cannot be read: {error.strerror}") from None
+    if anchor is not None and (anchors is None or not anchors.held):
+        raise ConfigError(f"`--anchor` must be a file of anchors, {path} holds none")
     with open_storage(config) as pool:
         found = verify_anchored(pool, () if anchors is None else anchors.held)
     if anchors is not None and anchors.held and found.anchor is None:

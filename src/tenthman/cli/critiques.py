@@ -17,6 +17,7 @@ from tenthman.cli.options import (
     market_known,
     newest_close,
     person,
+    run_named,
 )
 from tenthman.cli.output import ConfigOption, JsonOption, show_json, show_lines
 from tenthman.cli.session import start
@@ -69,7 +70,9 @@ def critiques_command(
     ] = None,
     first: FromOption = None,
     last: ToOption = None,
-    run: Annotated[str | None, typer.Option(help="Only of this run, by the beginning of its id.")] = None,
+    run: Annotated[
+        str | None, typer.Option(callback=run_named, help="Only of this run, by the beginning of its id.")
+    ] = None,
     asked: Annotated[
         bool | None, typer.Option("--asked/--of-runs", help="Only debates asked for by hand, or only those of runs.")
     ] = None,

@@ -1,5 +1,6 @@
 """The command `tenthman`: every way in which it can end is told here."""
 
+import io
 import sys
 from typing import TYPE_CHECKING
 
@@ -28,12 +29,14 @@ def main() -> None:
 
 
 def _run() -> None:
+    import structlog
     from typer.exceptions import TyperException
 
     from tenthman.cli.app import app
     from tenthman.cli.output import complain
     from tenthman.domain.errors import ConfigError, SetupError, TenthManError
 
+    _show_what_the_terminal_can()
     try:
         code = app(prog_name="tenthman", standalone_mode=False)
     except TyperException as error:
@@ -46,8 +49,23 @@ def _run() -> None:
     except TenthManError as error:
         complain(str(error))
         sys.exit(EXIT_FAILED)
+    except OSError as error:
+        if structlog.is_configured():
+            structlog.get_logger(__name__).exception("the system refused")
+        complain(f"{error.filename or 'the system refuses'}: {error.strerror or error}")
+        sys.exit(EXIT_FAILED)
+    except UnicodeEncodeError as error:
+        complain(f"what is given must be text in {sys.getfilesystemencoding()}, was {error.object!a}")
+        sys.exit(EXIT_BAD_INPUT)
     if isinstance(code, int):
         sys.exit(code)
+
+
+def _show_what_the_terminal_can() -> None:
+    """A character that the encoding of standard output does not have is shown by its number, and ends nothing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _misuse(error: "TyperException") -> str:

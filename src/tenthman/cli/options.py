@@ -68,10 +68,22 @@ HistoryOption = Annotated[
 ]
 PackOption = Annotated[Path | None, typer.Option(help="Folder of a data pack.")]
 
+
+def run_named(text: str | None) -> str | None:
+    """The run that is named. An empty word, as of a variable that was never set, must not stand for the newest one."""
+    if text is not None and not text.strip():
+        raise typer.BadParameter(f"must be a run's id or its beginning, was {text!r}")
+    return text
+
+
 PaperRunOption = Annotated[
-    str | None, typer.Option("--run", help="A run's id or its beginning; the newest paper run without it.")
+    str | None,
+    typer.Option("--run", callback=run_named, help="A run's id or its beginning; the newest paper run without it."),
 ]
-RunOption = Annotated[str | None, typer.Option("--run", help="A run's id or its beginning; the newest run without it.")]
+RunOption = Annotated[
+    str | None,
+    typer.Option("--run", callback=run_named, help="A run's id or its beginning; the newest run without it."),
+]
 
 
 def _storable(text: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tenthman.cli.display import Display, open_progress, require_place
-from tenthman.cli.options import FromOption, HistoryOption, PackOption, ScenarioOption, ToOption
+from tenthman.cli.options import FromOption, HistoryOption, PackOption, ScenarioOption, ToOption, run_named
 from tenthman.cli.output import ConfigOption, JsonOption, counted, say, show_json, show_table
 from tenthman.cli.session import start
 from tenthman.config import Config
@@ -53,7 +53,9 @@ def rehearse_command(
 
 
 def report_command(
-    run: Annotated[str | None, typer.Argument(help="The run's id; the newest finished run without it.")] = None,
+    run: Annotated[
+        str | None, typer.Argument(callback=run_named, help="The run's id; the newest finished run without it.")
+    ] = None,
     html: ReportPageOption = None,
     config_directory: ConfigOption = None,
     as_json: JsonOption = False,

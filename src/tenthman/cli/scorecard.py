@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tenthman.cli.options import run_named
 from tenthman.cli.output import ConfigOption, JsonOption, counted, headed_table, results, show_json, show_lines
 from tenthman.cli.session import start
 from tenthman.domain.errors import ConfigError
@@ -22,7 +23,8 @@ COLUMNS = ("critic", "prompts", "asked", "answered", "vetoes", "measured", "valu
 
 def scorecard_command(
     run: Annotated[
-        str | None, typer.Option(help="A run's id; without it the newest that put an entry to critics.")
+        str | None,
+        typer.Option(callback=run_named, help="A run's id; without it the newest that put an entry to critics."),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All runs together.")] = False,
     config_directory: ConfigOption = None,

@@ -8,6 +8,8 @@ from pathlib import Path
 import platformdirs
 from pydantic import SecretStr
 
+from tenthman.domain.errors import ConfigError, SetupError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
@@ -38,20 +40,32 @@ def load_secrets(environment: Mapping[str, str]) -> Secrets:
 
 
 def home_directory(environment: Mapping[str, str]) -> Path:
-    """TENTHMAN_HOME, else the platform's folder for a user's data (for root: the system's, which other users reach)."""
-    named = environment.get("TENTHMAN_HOME", "")
-    if named:
-        return Path(named).expanduser().resolve()
+    """TENTHMAN_HOME, else the platform's folder for a user's data (for root: the system's, which other users reach).
+
+    Raises ConfigError for a `~` that leads nowhere, SetupError for a user without a home folder.
+    """
+    if named := environment.get("TENTHMAN_HOME", ""):
+        return _folder("TENTHMAN_HOME", named)
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         return Path("/var/lib/tenthman")
-    return Path(platformdirs.user_data_dir("tenthman", appauthor=False))
+    try:
+        return Path(platformdirs.user_data_dir("tenthman", appauthor=False))
+    except RuntimeError:
+        raise SetupError(f"the user {os.geteuid()} has no home folder: set TENTHMAN_HOME to a folder") from None
 
 
 def config_directory(environment: Mapping[str, str]) -> Path:
-    named = environment.get("TENTHMAN_CONFIG", "")
-    if named:
-        return Path(named).expanduser().resolve()
+    """TENTHMAN_CONFIG, else ./config where it holds settings, else the checkout's own; errors as of `home_directory`."""
+    if named := environment.get("TENTHMAN_CONFIG", ""):
+        return _folder("TENTHMAN_CONFIG", named)
     here = Path.cwd() / "config"
     if (here / "settings.yaml").is_file():
         return here
     return Path(__file__).resolve().parents[3] / "config"
+
+
+def _folder(variable: str, named: str) -> Path:
+    try:
+        return Path(named).expanduser().resolve()
+    except RuntimeError:
+        raise ConfigError(f"{variable} must be a folder, was {named!r}: there is no such user's home") from None

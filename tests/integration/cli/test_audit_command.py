@@ -14,7 +14,7 @@ from tenthman.db.anchors import ANCHORS
 from tenthman.db.audit import append, note
 from tenthman.db.pool import Pool
 from tenthman.domain.audit import EventKind
-from tenthman.domain.errors import AuditBroken
+from tenthman.domain.errors import AuditBroken, ConfigError
 from tenthman.scheduler.doctor import examine
 from tenthman.scheduler.live.anchoring import missing_from_chain, warn_of_misfit
 from tenthman.scheduler.state.ledger import Ledger
@@ -134,6 +134,14 @@ def test_anchors_of_another_database_are_told_and_no_proof_where_they_are_asked_
     assert missing_from_chain(load_config(None, os.environ), pool) is None
     with pytest.raises(AuditBroken, match="none of its 1 anchors is of the chain of 4 events in this database"):
         verified("--anchor", str(home / ANCHORS))
+
+
+@pytest.mark.parametrize("content", ["", "no anchor\n"])
+def test_a_file_without_anchors_is_no_proof_where_it_is_asked_for(tmp_path: Path, content: str) -> None:
+    copy = tmp_path / "copy.jsonl"
+    copy.write_text(content)
+    with pytest.raises(ConfigError, match=r"`--anchor` must be a file of anchors, .*copy.jsonl holds none"):
+        verified("--anchor", str(copy))
 
 
 def test_anchors_that_do_not_name_their_database_still_hold_their_chain(home: Path, pool: Pool) -> None:

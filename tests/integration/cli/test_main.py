@@ -1,8 +1,11 @@
 """A command line that cannot be understood is answered in one line that names the parameter and the value."""
 
+import io
 import sys
+from pathlib import Path
 
 import pytest
+from tenthman_command import CONFIG
 
 from tenthman.cli.main import main
 
@@ -21,6 +24,8 @@ from tenthman.cli.main import main
         ),
         (("rehearse", "--fro", "2020-01-06"), "no such option: --fro (Possible options: --from"),
         (("rehearsal",), "no such command 'rehearsal'. Did you mean 'rehearse'; see `tenthman --help`"),
+        (("halt", "--run", ""), "'--run': must be a run's id or its beginning, was ''; see `tenthman halt --help`"),
+        (("report", " "), "must be a run's id or its beginning, was ' '; see `tenthman report --help`"),
         (("critique",), "missing argument 'ticker'; see `tenthman critique --help`"),
         (("audit", "trade"), "missing argument 'identity'; see `tenthman audit trade --help`"),
     ],
@@ -60,3 +65,42 @@ def test_a_command_that_ends_well_leaves_with_nothing_on_standard_error(
     shown = capsys.readouterr()
     assert (left.value.code, shown.err) == (0, "")
     assert shown.out.startswith("tenthman ")
+
+
+def test_text_that_is_no_text_in_this_encoding_is_named_and_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fresh_database_url: str, tmp_path: Path
+) -> None:
+    for name, value in (("HOME", tmp_path), ("CONFIG", CONFIG)):
+        monkeypatch.setenv(f"TENTHMAN_{name}", str(value))
+    monkeypatch.setenv("DATABASE_URL", fresh_database_url)
+    monkeypatch.setattr(sys, "argv", ["tenthman", "audit", "trades", "--run", "\udcff"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    shown = capsys.readouterr()
+    assert (left.value.code, shown.out) == (2, "")
+    assert shown.err == f"error: what is given must be text in {sys.getfilesystemencoding()}, was '\\udcff'\n"
+
+
+def test_a_result_that_cannot_be_written_is_one_line_and_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["tenthman", "--version"])
+    full = Path("/dev/full").open("w", encoding="utf-8")  # noqa: SIM115 # what it still holds cannot be written either
+    monkeypatch.setattr(sys, "stdout", full)
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 1
+    assert capsys.readouterr().err == "error: the system refuses: No space left on device\n"
+    with pytest.raises(OSError, match="No space left"):
+        full.close()
+
+
+def test_a_character_that_a_terminal_does_not_have_is_shown_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["tenthman", "--version"])
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    with pytest.raises(SystemExit):
+        main()
+    terminal.write("20 €")
+    terminal.flush()
+    assert terminal.buffer.getvalue().endswith(b"20 \\u20ac")

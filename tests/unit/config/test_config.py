@@ -102,3 +102,9 @@ def test_secrets_do_not_show_in_a_repr(folder):
     assert "hunter2" not in repr(config)
     assert "s3cret" not in repr(config)
     assert set(config.secrets.values()) == {"postgresql://u:hunter2@h/d", "s3cret"}
+
+
+@pytest.mark.parametrize("variable", ["TENTHMAN_HOME", "TENTHMAN_CONFIG"])
+def test_a_home_of_nobody_is_refused(variable):
+    with pytest.raises(ConfigError, match=f"{variable} must be a folder, was '~nobody-of-that-name/x'"):
+        load_config(None, {variable: "~nobody-of-that-name/x"})

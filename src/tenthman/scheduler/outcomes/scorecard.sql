@@ -4,7 +4,7 @@ SELECT runs.id::text AS run_id, runs.market_id, first_session, last_session, sta
        config_hash
 FROM runs
 WHERE EXISTS (SELECT FROM decisions WHERE run_id = runs.id AND case_hash IS NOT NULL) AND world <> 'asked'
-  AND (%(run)s::text IS NULL OR runs.id::text LIKE %(run)s::text || '%%')
+  AND (%(run)s::text IS NULL OR starts_with(runs.id::text, %(run)s))
 ORDER BY started_at DESC, runs.id
 LIMIT CASE WHEN %(all)s THEN NULL ELSE 1 END
 

@@ -3,7 +3,7 @@ SELECT runs.id::text AS run_id, key_hash, market_id, markets.kind AS market_kind
        account_id, first_session, last_session, config_hash, model_version, started_at, finished_at,
        status::text AS status, reached, summary
 FROM runs JOIN markets ON markets.id = market_id
-WHERE CASE WHEN %(run)s::text IS NULL THEN world <> 'asked' ELSE runs.id::text LIKE %(run)s::text || '%%' END
+WHERE CASE WHEN %(run)s::text IS NULL THEN world <> 'asked' ELSE starts_with(runs.id::text, %(run)s) END
 ORDER BY started_at DESC, runs.id LIMIT 1
 
 -- name: some_runs

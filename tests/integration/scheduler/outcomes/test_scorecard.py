@@ -38,6 +38,7 @@ def test_a_run_that_put_nothing_to_critics_has_no_scorecard(pool: Pool) -> None:
     with pytest.raises(ConfigError, match="rehearse"):
         scorecard(CONFIG, pool, None)
     small_run(pool)
-    with pytest.raises(ConfigError, match="--run"):
-        scorecard(CONFIG, pool, "ffffffff")
+    for nobody in ("ffffffff", "%"):
+        with pytest.raises(ConfigError, match="--run"):
+            scorecard(CONFIG, pool, nobody)
     assert scorecard(CONFIG, pool, None, every_run=True).entries == 2

@@ -139,6 +139,8 @@ def test_what_is_not_there_is_named(seeded: Pool) -> None:
     run_id = trade(seeded, "b")
     with pytest.raises(ConfigError, match=f"such as {run_id}, was 'nonsense'"):
         list_trades(seeded, "nonsense")
+    with pytest.raises(ConfigError, match="was '%'"):
+        list_trades(seeded, "%")
     with pytest.raises(ConfigError, match="no decision, order or ticker 'MSFT'; it traded AAPL"):
         find_trade(seeded, None, "MSFT")
     with pytest.raises(ConfigError, match="has no decision 'd9'"):
