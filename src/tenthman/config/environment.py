@@ -55,7 +55,7 @@ def home_directory(environment: Mapping[str, str]) -> Path:
 
 
 def config_directory(environment: Mapping[str, str]) -> Path:
-    """TENTHMAN_CONFIG, else ./config where it holds settings, else the checkout's own; errors as of `home_directory`."""
+    """TENTHMAN_CONFIG, else ./config where it holds settings, else the checkout's own; errors as `home_directory`."""
     if named := environment.get("TENTHMAN_CONFIG", ""):
         return _folder("TENTHMAN_CONFIG", named)
     here = Path.cwd() / "config"
