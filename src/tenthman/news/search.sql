@@ -69,13 +69,16 @@ LIMIT 1 OFFSET least(
 )::bigint;
 
 -- name: nearest_by_code
-WITH coded AS MATERIALIZED (
-    -- The bits that differ before the number of the vector, in one number: sorting copies no rows then.
-    SELECT (code <~> (SELECT news_code(%(vector)b)))::bigint << 40 | vector AS place FROM news_codes
+WITH candidates AS NOT MATERIALIZED (
+    SELECT (code <~> (SELECT news_code(%(vector)b)))::bigint AS away, vector FROM news_codes
     WHERE known_at <= %(as_of)s AND shelf = ANY (ARRAY(
         SELECT number FROM news_shelves
         WHERE market_id = %(market_id)s AND model = %(model)s AND ticker = ANY (%(among)s)
     ))
+),
+coded AS MATERIALIZED (
+    -- The bits that differ before the number of the vector, in one number: sorting copies no rows then.
+    SELECT away << 40 | vector AS place FROM candidates
     ORDER BY place
     LIMIT %(codes)s
 ),
@@ -93,13 +96,9 @@ near AS MATERIALIZED (
 chosen AS (
     SELECT vector FROM near
     UNION
-    SELECT vector FROM news_codes
+    SELECT vector FROM candidates
     WHERE (SELECT NOT are_all FROM ends) AND (SELECT count(*) FROM near) < %(depth)s
-      AND known_at <= %(as_of)s AND shelf = ANY (ARRAY(
-          SELECT number FROM news_shelves
-          WHERE market_id = %(market_id)s AND model = %(model)s AND ticker = ANY (%(among)s)
-      ))
-      AND code <~> (SELECT news_code(%(vector)b)) = (SELECT farthest FROM ends)
+      AND away = (SELECT farthest FROM ends)
 )
 SELECT x.news_id, x.version
 -- OFFSET 0: each is looked up by its number, for the planner cannot know how few are chosen
