@@ -13,20 +13,11 @@ import pytest
 from tenthman_markets import HALT, at, small_market
 
 from tenthman.config import CostSettings
+from tenthman.domain.broker import Broker, PriceChange
 from tenthman.domain.errors import OrderRejected
 from tenthman.domain.findings import Check
 from tenthman.domain.market import MarketData
-from tenthman.domain.order import (
-    Broker,
-    BrokerOrder,
-    OrderStatus,
-    OrderType,
-    PriceChange,
-    Purpose,
-    Side,
-    SizedOrder,
-    TimeInForce,
-)
+from tenthman.domain.order import BrokerOrder, OrderStatus, OrderType, Purpose, Side, SizedOrder, TimeInForce
 
 BATTERY_CASH = Decimal(100_000)
 BATTERY_COSTS = CostSettings(half_spread_bp=1.0, slippage_bp=1.0, open_slippage_bp=3.0, stop_slippage_bp=5.0)

@@ -26,11 +26,12 @@ from tenthman.config import BrokerSettings, DatabaseSettings
 from tenthman.db.pool import APPLICATION, open_pool
 from tenthman.decision import Decided
 from tenthman.domain.audit import Decision, Slot, client_order_id, decision_id
+from tenthman.domain.broker import Broker
 from tenthman.domain.errors import BrokerUnavailable
 from tenthman.domain.findings import Check
 from tenthman.domain.market import Listing, Universe
 from tenthman.domain.opinion import Enter, Exit
-from tenthman.domain.order import Broker, OrderType, Purpose, Side, SizedOrder, TimeInForce
+from tenthman.domain.order import OrderType, Purpose, Side, SizedOrder, TimeInForce
 from tenthman.execution.client import AlpacaBroker
 from tenthman.scheduler.desk.orchestrator import Desk, act, cancel_entries, settle
 from tenthman.scheduler.desk.timeline import Step, StepKind

@@ -18,9 +18,10 @@ from tenthman.config import Config, RiskRules, load_config, with_sections
 from tenthman.data.alpaca import read_story
 from tenthman.data.calendar import sessions_between
 from tenthman.db.pool import Pool
+from tenthman.domain.broker import Broker
 from tenthman.domain.market import NEW_YORK, Bar, MarketData, Period
 from tenthman.domain.news import NewsItem
-from tenthman.domain.order import Book, Broker
+from tenthman.domain.order import Book
 from tenthman.exchange.alpaca_wire import story_body
 from tenthman.exchange.in_process import InProcessBroker
 from tenthman.exchange.market import ReplayExchange

@@ -17,8 +17,9 @@ from tenthman.backtest.tables import tabulate
 from tenthman.config import Config
 from tenthman.data.market import MarketView
 from tenthman.decision import Prepared, prepare_on
+from tenthman.domain.broker import Account
 from tenthman.domain.market import NEW_YORK
-from tenthman.domain.order import Account, Book
+from tenthman.domain.order import Book
 from tenthman.exchange.in_process import InProcessBroker
 from tenthman.exchange.market import ReplayExchange
 from tenthman.ml.inference import SignalModel

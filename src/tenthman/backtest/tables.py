@@ -22,9 +22,10 @@ from tenthman.backtest.result import (
 )
 from tenthman.config import ScheduleSettings
 from tenthman.domain.audit import Decision
+from tenthman.domain.broker import Account
 from tenthman.domain.market import NEW_YORK, Floats, Sessions
 from tenthman.domain.opinion import Abstain, Enter, Exit, Veto
-from tenthman.domain.order import Account, Denial, OrderStatus, Purpose
+from tenthman.domain.order import Denial, OrderStatus, Purpose
 from tenthman.exchange.orders import DividendPayment
 from tenthman.scheduler.desk.timeline import session_steps
 

@@ -3,8 +3,9 @@
 from datetime import timedelta
 from decimal import ROUND_DOWN, Decimal
 
+from tenthman.domain.broker import BrokerPosition
 from tenthman.domain.market import NEW_YORK, Listing
-from tenthman.domain.order import BrokerPosition, OrderType, Side, TimeInForce
+from tenthman.domain.order import OrderType, Side, TimeInForce
 from tenthman.exchange import alpaca_requests as ask
 from tenthman.exchange import alpaca_wire as wire
 from tenthman.exchange.alpaca_trading import Call, Reply, cancel_all, told

@@ -10,9 +10,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
 
+from tenthman.domain.broker import Account, BrokerClock, BrokerPosition
 from tenthman.domain.market import NEW_YORK, Listing, SessionHours
 from tenthman.domain.news import NewsItem
-from tenthman.domain.order import Account, BrokerClock, BrokerPosition, Fill
+from tenthman.domain.order import Fill
 from tenthman.exchange.orders import DividendPayment, ExchangeOrder, OrderEvent
 from tenthman.exchange.settings import AccountSettings
 from tenthman.utils.symbols import to_wire

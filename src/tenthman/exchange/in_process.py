@@ -5,19 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
+from tenthman.domain.broker import Account, BrokerClock, BrokerPosition, PriceChange, is_changed
 from tenthman.domain.errors import OrderRejected
 from tenthman.domain.market import SessionHours
-from tenthman.domain.order import (
-    Account,
-    BrokerClock,
-    BrokerOrder,
-    BrokerPosition,
-    Fill,
-    PriceChange,
-    Purpose,
-    SizedOrder,
-    is_changed,
-)
+from tenthman.domain.order import BrokerOrder, Fill, Purpose, SizedOrder
 from tenthman.exchange.market import ReplayExchange
 from tenthman.exchange.orders import Code, ExchangeOrder, OrderRequest, Refusal, Replacement
 

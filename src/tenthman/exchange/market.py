@@ -12,10 +12,11 @@ from fractions import Fraction
 from uuid import UUID
 
 from tenthman.config import CostSettings
+from tenthman.domain.broker import Account, BrokerClock, BrokerPosition
 from tenthman.domain.checks import require_aware
 from tenthman.domain.market import NEW_YORK, Bar, MarketData, SessionHours
 from tenthman.domain.news import NewsItem
-from tenthman.domain.order import Account, BrokerClock, BrokerPosition, Fill, OrderStatus, TimeInForce
+from tenthman.domain.order import Fill, OrderStatus, TimeInForce
 from tenthman.exchange.composition import compose
 from tenthman.exchange.corporate import close_out, pay_dividends, split_shares
 from tenthman.exchange.floor import Floor

@@ -3,8 +3,8 @@
 from bisect import bisect_left, bisect_right
 from datetime import date, datetime, timedelta
 
+from tenthman.domain.broker import BrokerClock
 from tenthman.domain.market import NEW_YORK, SessionHours
-from tenthman.domain.order import BrokerClock
 
 _SATURDAY = 5
 

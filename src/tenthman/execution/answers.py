@@ -7,18 +7,10 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 
+from tenthman.domain.broker import Account, BrokerClock, BrokerPosition
 from tenthman.domain.checks import require_aware
 from tenthman.domain.market import NEW_YORK, SessionHours
-from tenthman.domain.order import (
-    Account,
-    BrokerClock,
-    BrokerOrder,
-    BrokerPosition,
-    Fill,
-    OrderStatus,
-    OrderType,
-    Side,
-)
+from tenthman.domain.order import BrokerOrder, Fill, OrderStatus, OrderType, Side
 from tenthman.utils.symbols import from_wire
 
 _BLOCKS = ("trading_blocked", "account_blocked", "trade_suspended_by_user")

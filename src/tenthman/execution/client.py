@@ -21,19 +21,10 @@ from alpaca.trading.requests import (
 )
 
 from tenthman.config import BrokerSettings
+from tenthman.domain.broker import Account, BrokerClock, BrokerPosition, PriceChange, is_changed
 from tenthman.domain.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected, SetupError
 from tenthman.domain.market import SessionHours
-from tenthman.domain.order import (
-    Account,
-    BrokerClock,
-    BrokerOrder,
-    BrokerPosition,
-    Fill,
-    PriceChange,
-    Purpose,
-    SizedOrder,
-    is_changed,
-)
+from tenthman.domain.order import BrokerOrder, Fill, Purpose, SizedOrder
 from tenthman.execution.answers import (
     read_account,
     read_clock,

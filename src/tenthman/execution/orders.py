@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import structlog
 
+from tenthman.domain.broker import Broker
 from tenthman.domain.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
-from tenthman.domain.order import Broker, BrokerOrder, SizedOrder
+from tenthman.domain.order import BrokerOrder, SizedOrder
 
 _log = structlog.get_logger(__name__)
 

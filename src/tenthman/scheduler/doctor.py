@@ -12,9 +12,10 @@ from decimal import Decimal
 from tenthman.agents.llm_interface import open_language_model
 from tenthman.config import Config
 from tenthman.data.calendar import sessions_between
+from tenthman.domain.broker import Broker
 from tenthman.domain.errors import AuditBroken, TenthManError
 from tenthman.domain.opinion import Prompt, ReplyState, Role
-from tenthman.domain.order import Broker, TradingState
+from tenthman.domain.order import TradingState
 from tenthman.exchange.practice import make_practice_market, practice_range
 from tenthman.exchange.process import ExchangeProcess
 from tenthman.execution.client import AlpacaBroker

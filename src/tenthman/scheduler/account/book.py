@@ -7,19 +7,9 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from tenthman.domain.audit import is_own_entry
+from tenthman.domain.broker import Account, BrokerPosition
 from tenthman.domain.market import SessionHours, Universe
-from tenthman.domain.order import (
-    EXTERNAL,
-    Account,
-    Book,
-    BrokerOrder,
-    BrokerPosition,
-    OrderType,
-    PendingEntry,
-    Position,
-    Side,
-    TradingState,
-)
+from tenthman.domain.order import EXTERNAL, Book, BrokerOrder, OrderType, PendingEntry, Position, Side, TradingState
 from tenthman.scheduler.record import LookBack, OpenTrade
 
 

@@ -5,9 +5,10 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Protocol
 
+from tenthman.domain.broker import BrokerPosition
 from tenthman.domain.errors import ConfigError
 from tenthman.domain.market import NEW_YORK
-from tenthman.domain.order import BrokerPosition, Fill, Side, payout_order_id
+from tenthman.domain.order import Fill, Side, payout_order_id
 from tenthman.scheduler.state.ledger import Ledger
 
 ENTERED = "paid-out"

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from tenthman.db.pool import Pool
 from tenthman.db.sql import load_queries
+from tenthman.domain.broker import Broker, BrokerPosition
 from tenthman.domain.errors import ConfigError
-from tenthman.domain.order import Broker, BrokerPosition
 from tenthman.scheduler.outcomes.slippage import SlippageSum, read_fills, slippage_of, sum_up
 
 _SQL = load_queries("tenthman.scheduler.account", "reconcile.sql")

@@ -14,8 +14,9 @@ from typing import Protocol
 import structlog
 
 from tenthman.domain.audit import EventKind
+from tenthman.domain.broker import Account, Broker, BrokerPosition
 from tenthman.domain.market import NEW_YORK
-from tenthman.domain.order import Account, Broker, BrokerOrder, BrokerPosition, Fill, Side
+from tenthman.domain.order import BrokerOrder, Fill, Side
 from tenthman.domain.shares import ShareChange
 from tenthman.scheduler.record import Holding, Record
 from tenthman.scheduler.state.share_changes import Shown, explanation, group_of, oversold

@@ -16,18 +16,10 @@ import structlog
 from tenthman.config import Config
 from tenthman.decision import Decided, Question, decide
 from tenthman.domain.audit import EventKind, Slot, session_of_entry
+from tenthman.domain.broker import Broker
 from tenthman.domain.market import SessionHours, Universe
 from tenthman.domain.opinion import Action
-from tenthman.domain.order import (
-    Book,
-    Broker,
-    BrokerOrder,
-    Denial,
-    Fill,
-    Purpose,
-    SizedOrder,
-    TradingState,
-)
+from tenthman.domain.order import Book, BrokerOrder, Denial, Fill, Purpose, SizedOrder, TradingState
 from tenthman.execution.fees import regulatory_fees
 from tenthman.execution.orders import Refused, Sent, Unknown, send
 from tenthman.ml.inference import SignalModel

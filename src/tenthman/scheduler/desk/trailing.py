@@ -8,10 +8,11 @@ import structlog
 from tenthman.data.market import MarketView
 from tenthman.data.quality import trusted_closes
 from tenthman.domain.audit import EventKind, client_order_id
+from tenthman.domain.broker import PriceChange
 from tenthman.domain.errors import OrderOutcomeUnknown, OrderRejected
 from tenthman.domain.market import Panel
 from tenthman.domain.money import ceil_e4, e4, usd
-from tenthman.domain.order import EXTERNAL, Book, BrokerOrder, Position, PriceChange, TradingState
+from tenthman.domain.order import EXTERNAL, Book, BrokerOrder, Position, TradingState
 from tenthman.features.technical import atr
 from tenthman.risk import arithmetic
 from tenthman.risk.numbers import OFF, rule_numbers

@@ -12,17 +12,10 @@ from typing import Protocol
 
 from tenthman.data.sources import BarSource, CorporateAction, Daily
 from tenthman.data.spellings import TellsRenames
+from tenthman.domain.broker import Account, BrokerClock, BrokerPosition, PriceChange
 from tenthman.domain.market import NEW_YORK, Bar, Rename, SessionHours
 from tenthman.domain.news import NewsItem
-from tenthman.domain.order import (
-    Account,
-    BrokerClock,
-    BrokerOrder,
-    BrokerPosition,
-    Fill,
-    PriceChange,
-    SizedOrder,
-)
+from tenthman.domain.order import BrokerOrder, Fill, SizedOrder
 from tenthman.domain.spelling import STRANGER, Spellings
 from tenthman.scheduler.account.reconcile import PayingBroker
 from tenthman.scheduler.gathering.gather import Source

@@ -13,20 +13,10 @@ from decimal import Decimal
 from tenthman.config import Config
 from tenthman.data.calendar import sessions_between
 from tenthman.data.tables import TICKER, TICKER_RULE
+from tenthman.domain.broker import BrokerClock, PriceChange
 from tenthman.domain.errors import BrokerError, ConfigError, OrderRejected
 from tenthman.domain.findings import Check
-from tenthman.domain.order import (
-    BrokerClock,
-    BrokerOrder,
-    Fill,
-    OrderStatus,
-    OrderType,
-    PriceChange,
-    Purpose,
-    Side,
-    SizedOrder,
-    TimeInForce,
-)
+from tenthman.domain.order import BrokerOrder, Fill, OrderStatus, OrderType, Purpose, Side, SizedOrder, TimeInForce
 from tenthman.exchange.practice import make_practice_market, practice_range
 from tenthman.exchange.process import ExchangeProcess
 from tenthman.execution.trial import TrialBroker

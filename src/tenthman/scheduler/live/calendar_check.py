@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
+from tenthman.domain.broker import BrokerClock
 from tenthman.domain.market import SessionHours
-from tenthman.domain.order import BrokerClock
 
 MAX_CLOCK_SKEW = timedelta(seconds=30)
 

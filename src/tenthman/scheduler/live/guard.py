@@ -11,10 +11,11 @@ from tenthman.data.market import MarketView
 from tenthman.data.quality import split_like
 from tenthman.decision import Prepared
 from tenthman.domain.audit import EventKind
+from tenthman.domain.broker import BrokerClock
 from tenthman.domain.errors import BrokerUnavailable, DataError
 from tenthman.domain.market import NEW_YORK, SessionHours
 from tenthman.domain.opinion import Action
-from tenthman.domain.order import Book, BrokerClock
+from tenthman.domain.order import Book
 from tenthman.ml.inference import SignalModel
 from tenthman.scheduler.clock import Clock
 from tenthman.scheduler.gathering.renames import RenameWatch

@@ -14,9 +14,9 @@ from tenthman_share_changes import CASH, MARKET, Scene, bought, inside_scene, se
 from tenthman.data.flags import FlagStore
 from tenthman.data.sources import ActionKind, CorporateAction
 from tenthman.db.pool import Pool
+from tenthman.domain.broker import PriceChange
 from tenthman.domain.errors import BrokerUnavailable, ConfigError
 from tenthman.domain.market import Rename
-from tenthman.domain.order import PriceChange
 from tenthman.domain.shares import ShareChange, ratio_of
 from tenthman.scheduler.account.book import flatten
 from tenthman.scheduler.account.market_shares import MarketShares

@@ -19,10 +19,11 @@ from tenthman.data.spellings import SpellingStore
 from tenthman.db.pool import Pool
 from tenthman.decision import Prepared
 from tenthman.domain.audit import EventKind
+from tenthman.domain.broker import BrokerClock
 from tenthman.domain.errors import BrokerUnavailable, DataCorrupt
 from tenthman.domain.market import FIELDS, MarketKind, Panel, Provenance, Rename, SessionHours, Universe
 from tenthman.domain.opinion import Action
-from tenthman.domain.order import Book, BrokerClock
+from tenthman.domain.order import Book
 from tenthman.domain.spelling import AS_RELEASED
 from tenthman.scheduler.clock import VirtualClock
 from tenthman.scheduler.gathering.renames import RenameWatch

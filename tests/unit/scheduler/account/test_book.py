@@ -7,19 +7,9 @@ from decimal import Decimal
 import pytest
 from tenthman_markets import session_hours, weekdays
 
+from tenthman.domain.broker import Account, BrokerPosition
 from tenthman.domain.market import Listing, Universe
-from tenthman.domain.order import (
-    EXTERNAL,
-    Account,
-    Book,
-    BrokerOrder,
-    BrokerPosition,
-    OrderStatus,
-    OrderType,
-    PendingEntry,
-    Side,
-    TradingState,
-)
+from tenthman.domain.order import EXTERNAL, Book, BrokerOrder, OrderStatus, OrderType, PendingEntry, Side, TradingState
 from tenthman.scheduler.account.book import BrokerState, build_book, flatten, sessions_between
 from tenthman.scheduler.record import LookBack, OpenTrade
 

@@ -14,10 +14,11 @@ from tenthman_markets import small_market
 from tenthman.backtest.memory import MemoryRecord
 from tenthman.config import load_config, with_sections
 from tenthman.decision import Decided
+from tenthman.domain.broker import PriceChange
 from tenthman.domain.errors import OrderOutcomeUnknown, OrderRejected
 from tenthman.domain.market import MarketData
 from tenthman.domain.opinion import Exit
-from tenthman.domain.order import BrokerOrder, OrderType, PriceChange, TradingState
+from tenthman.domain.order import BrokerOrder, OrderType, TradingState
 from tenthman.exchange.in_process import InProcessBroker
 from tenthman.exchange.market import ReplayExchange
 from tenthman.risk.controller import exit_order

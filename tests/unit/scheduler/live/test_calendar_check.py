@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from tenthman.data.calendar import sessions_between
-from tenthman.domain.order import BrokerClock
+from tenthman.domain.broker import BrokerClock
 from tenthman.scheduler.live.calendar_check import differing_day, disagreement
 
 HOURS = sessions_between(date(2026, 11, 16), date(2026, 12, 4))
