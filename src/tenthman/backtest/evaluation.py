@@ -12,7 +12,6 @@ from tenthman.backtest.claim import ALPHA, Claim, NullFigures, Trials, decide_cl
 from tenthman.backtest.inputs import MORNING, Inputs
 from tenthman.backtest.nulls import NullRuns
 from tenthman.backtest.result import PRICE_SCALE, BacktestResult, PurposeCode
-from tenthman.domain.canonical import plain
 from tenthman.domain.market import Floats
 from tenthman.ml import sharpe as ratios
 from tenthman.ml import statistics
@@ -95,12 +94,6 @@ class Evaluation:
     nulls: NullFigures | None
     suspect: bool
     claim: Claim
-
-    def as_dict(self) -> dict[str, object]:
-        """The evaluation in JSON types; what is undefined is None."""
-        body = _without_nan(plain(self))
-        assert isinstance(body, dict)
-        return body
 
 
 def evaluate(
@@ -298,13 +291,3 @@ def _scaled(interval: Interval, factor: float) -> Interval:
         level=interval.level,
         block=interval.block,
     )
-
-
-def _without_nan(value: object) -> object:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    if isinstance(value, dict):
-        return {name: _without_nan(item) for name, item in value.items()}
-    return value

@@ -1,6 +1,5 @@
 """Evaluation of a run: figures by hand, benchmarks at the same costs, and the rule by which an edge is claimed."""
 
-import json
 import math
 from dataclasses import replace
 
@@ -115,16 +114,13 @@ def test_figures_of_a_run_are_those_of_its_fills_and_equity() -> None:
     assert not found.claim.made
 
 
-def test_an_evaluation_is_the_same_again_and_its_json_has_no_nan() -> None:
+def test_an_evaluation_is_the_same_again() -> None:
     inputs = toy_inputs()
     result = toy_result(inputs)
     first, second = (
-        evaluate(result, benchmarks_of(inputs), Trials(count=4), 1, scores=inputs, horizon_sessions=5).as_dict()
-        for _ in range(2)
+        evaluate(result, benchmarks_of(inputs), Trials(count=4), 1, scores=inputs, horizon_sessions=5) for _ in range(2)
     )
-    text = json.dumps(first, allow_nan=False)
-    assert text == json.dumps(second, allow_nan=False)
-    assert first["rolling_sharpe"][0] is None  # type: ignore[index]
+    assert repr(first) == repr(second)
 
 
 def test_more_trials_deflate_the_sharpe_ratio() -> None:
