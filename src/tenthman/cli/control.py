@@ -91,8 +91,33 @@ def table(settings: "ControlSettings", summaries: "tuple[Summary, ...]") -> list
     """The result as a Markdown table: a column for each truth."""
     from tenthman.backtest.control_outcomes import too_many_false_claims
 
+    last, alpha = settings.first_seed + settings.markets - 1, settings.alpha
+    stated = (
+        f"Seeds {settings.first_seed} to {last}; {settings.market_sessions} sessions a market, the last "
+        f"{settings.sessions} traded; planted edge x {settings.strength:g}; {settings.nulls} random runs a market; "
+        f"stated rate of false claims: at most {alpha:.0%}."
+    )
+    lines = [
+        stated,
+        "",
+        "| | " + " | ".join(item.truth for item in summaries) + " |",
+        "|---|" + "---|" * len(summaries),
+        *(f"| {name} | " + " | ".join(values) + " |" for name, values in _rows(settings, summaries)),
+    ]
+    for item in summaries:
+        if item.truth == "null":
+            chance = too_many_false_claims(item, alpha)
+            lines += [
+                "",
+                f"If false claims came at {alpha:.0%}, so many or more would be seen with chance {chance:.2g}.",
+            ]
+    return lines
+
+
+def _rows(settings: "ControlSettings", summaries: "tuple[Summary, ...]") -> list[tuple[str, list[str]]]:
+    """What the table shows, line by line: a cell for each truth."""
     alpha, level = settings.alpha, settings.level
-    rows: list[tuple[str, list[str]]] = [
+    return [
         ("markets", [str(item.claims.of) for item in summaries]),
         ("**an edge is claimed**", [_rate(item.claims) for item in summaries]),
         (f"rank IC above zero, p <= {alpha:g}", [_rate(item.rank_ic_test) for item in summaries]),
@@ -112,27 +137,6 @@ def table(settings: "ControlSettings", summaries: "tuple[Summary, ...]") -> list
         ("exposure, mean", [f"{item.exposure:.0%}" for item in summaries]),
         ("seconds a market", [f"{item.seconds:.1f}" for item in summaries]),
     ]
-    last = settings.first_seed + settings.markets - 1
-    stated = (
-        f"Seeds {settings.first_seed} to {last}; {settings.market_sessions} sessions a market, the last "
-        f"{settings.sessions} traded; planted edge x {settings.strength:g}; {settings.nulls} random runs a market; "
-        f"stated rate of false claims: at most {alpha:.0%}."
-    )
-    lines = [
-        stated,
-        "",
-        "| | " + " | ".join(item.truth for item in summaries) + " |",
-        "|---|" + "---|" * len(summaries),
-        *(f"| {name} | " + " | ".join(values) + " |" for name, values in rows),
-    ]
-    for item in summaries:
-        if item.truth == "null":
-            chance = too_many_false_claims(item, alpha)
-            lines += [
-                "",
-                f"If false claims came at {alpha:.0%}, so many or more would be seen with chance {chance:.2g}.",
-            ]
-    return lines
 
 
 def _rate(rate: "Rate") -> str:
