@@ -7,6 +7,7 @@ from tenthman.utils.yaml_text import parse_yaml
 
 def test_what_a_person_wrote_is_read() -> None:
     assert parse_yaml("a: [1, 2.5, x]\nb: {c: null}\n") == {"a": [1, 2.5, "x"], "b": {"c": None}}
+    assert parse_yaml("a: &a {b: 1, c: 2}\nd: {<<: *a, c: 3}\n") == {"a": {"b": 1, "c": 2}, "d": {"b": 1, "c": 3}}
 
 
 @pytest.mark.parametrize(
@@ -16,6 +17,13 @@ def test_what_a_person_wrote_is_read() -> None:
         ("a: 2016-13-45", "is not valid YAML: month must be in 1..12"),
         ("a: 0b_", "is not valid YAML: invalid literal for int"),
         ("a: {[1]: 2}", "is not valid YAML: .*unhashable"),
+        ("a: 1\nb: 2\na: 3", "is not valid YAML: 'a' stands twice .*line 3, column 1"),
+        ("a: {b: 1, c: {d: 1, d: 2}}", "'d' stands twice"),
+        ("a: &a [*a]", "must hold at most 100,000 values and keys, aliases written out"),
+        (
+            "a0: &a0 [1, 1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40)),
+            "at most 100,000",
+        ),
         ("[" * 3000, "is nested too deep"),
     ],
 )
