@@ -50,9 +50,11 @@ def at_costs(config: Config, multiple: float) -> Config:
 def without_limits(config: Config) -> Config:
     """`config` without the limits on the book as a whole: what the model does alone, sized trade by trade.
 
-    Kept are the risk of a trade, the share of one name, one position a name, and that a cash account cannot borrow.
+    Kept are the risk of a trade, the share of one name, one position a name, what is asked of a name by itself (price,
+    volume, faulty bars, dates, cooling off), and that a cash account cannot borrow.
     """
     rules = config.risk_rules
+    drawdown = {"limit_fraction": 1.0, "own_limits": None, "open_risk_per_distance": 10.0}
     free = {
         "max_open_risk_fraction": 1.0,
         "max_positions": 500,
@@ -61,6 +63,8 @@ def without_limits(config: Config) -> Config:
         "min_cash_fraction": 0.0,
         "max_positions_per_issuer": 500,
         "max_entries_per_run": 500,
-        "drawdown": {**rules.drawdown.model_dump(), "limit_fraction": 1.0, "open_risk_per_distance": 10.0},
+        "max_turnover_fraction": None,
+        "cluster": None,
+        "drawdown": {**rules.drawdown.model_dump(), **drawdown},
     }
     return with_sections(config, risk_rules=RiskRules.model_validate({**rules.model_dump(), **free}))

@@ -1,11 +1,11 @@
-"""The same desk at other costs."""
+"""The same desk at other costs, and without the limits on its book."""
 
 from pathlib import Path
 
 import pytest
 
-from tenthman.backtest.variants import at_costs
-from tenthman.config import Config, CostSettings, load_config, with_sections
+from tenthman.backtest.variants import at_costs, without_limits
+from tenthman.config import Config, CostSettings, RiskRules, load_config, with_sections
 from tenthman.domain.errors import ConfigError
 
 
@@ -27,3 +27,18 @@ def test_costs_are_multiplied_to_a_hundredth_of_a_basis_point() -> None:
 def test_costs_beyond_what_a_cost_may_be_are_refused_in_one_line() -> None:
     with pytest.raises(ConfigError, match=r"`costs.half_spread_bp` .* times 3 must be at most 1000, was 1200"):
         at_costs(costing(400.0), 3.0)
+
+
+def test_without_limits_no_rule_of_the_whole_book_is_left_that_only_some_desks_have() -> None:
+    base = costing(1.0)
+    bound = {
+        "max_turnover_fraction": 0.1,
+        "cool_off_sessions": 3,
+        "cluster": {"correlation": 0.7, "sessions": 60, "max_fraction": 0.2},
+        "drawdown": {**base.risk_rules.drawdown.model_dump(), "references": ["peak"], "own_limits": {"peak": 0.02}},
+    }
+    rules = RiskRules.model_validate({**base.risk_rules.model_dump(), **bound})
+    free = without_limits(with_sections(base, risk_rules=rules)).risk_rules
+    assert (free.max_turnover_fraction, free.cluster, free.drawdown.own_limits) == (None, None, None)
+    assert free.drawdown.limit_fraction == 1.0
+    assert free.cool_off_sessions == 3
