@@ -18,7 +18,7 @@ ROWS_A_RUN = 64
 """Runs of rows with texts of equal length must be this long on average to be worth laying out one by one."""
 _HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 _TRAILER = b"\xff\xff"
-_FLOAT8_OID = 701
+FLOAT8_OID = 701
 _EPOCH_DATE = np.datetime64("2000-01-01", "D")
 _EPOCH_INSTANT = np.datetime64("2000-01-01T00:00:00", "us")
 
@@ -154,7 +154,7 @@ class _Field:
         rows, width = values.shape
         size = 20 + 12 * width
         laid = np.empty((rows, 4 + size), dtype=np.uint8)
-        laid[:, :24] = np.frombuffer(struct.pack(">iiiiii", size, 1, 0, _FLOAT8_OID, width, 1), dtype=np.uint8)
+        laid[:, :24] = np.frombuffer(struct.pack(">iiiiii", size, 1, 0, FLOAT8_OID, width, 1), dtype=np.uint8)
         elements = laid[:, 24:].reshape(rows, width, 12)
         elements[:, :, :4] = np.frombuffer(struct.pack(">i", 8), dtype=np.uint8)
         elements[:, :, 4:] = np.ascontiguousarray(values.astype(">f8")).view(np.uint8).reshape(rows, width, 8)

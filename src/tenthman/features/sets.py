@@ -3,6 +3,8 @@
 Another formula makes another hash, so features of different versions lie beside each other and are never mixed.
 """
 
+import hashlib
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -11,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tenthman.db.copy import Column, Text, copy_binary
+from tenthman.db.copy import FLOAT8_OID, Column, Text, copy_binary
 from tenthman.db.pool import Pool
 from tenthman.db.sql import load_queries
 from tenthman.domain.errors import DataCorrupt
@@ -19,9 +21,6 @@ from tenthman.domain.features import FeaturePanel
 from tenthman.domain.market import Floats, Sessions
 
 _SQL = load_queries("tenthman.features", "sets.sql")
-
-CHECKED_AGAIN = 5
-"""So many of the newest sessions stored are compared with those computed anew whenever more are added."""
 
 KEY = ("market_id", "feature_set_hash")
 
@@ -68,19 +67,20 @@ class FeatureStore:
     def add(self, features: FeaturePanel, member: Mask) -> int:
         """Store the sessions of `features` that are not there yet, cells of `member` alone; returns how many rows.
 
-        All or nothing. DataCorrupt when the newest stored sessions differ, to the bit, from the same ones in
-        `features`: then the market's past has changed, and `replace` stores what follows from it.
+        All or nothing. DataCorrupt when a session that is there differs from the same one in `features`: then the
+        market's past has changed, and `replace` stores what follows from it.
         """
         key = (self._market_id, features.set_hash)
+        days = features.sessions.tolist()
         with self._pool.connection() as connection, connection.cursor() as cursor:
             cursor.execute(_SQL["lock"], [self._market_id])
             cursor.execute(_SQL["add_set"], [*key, list(features.names), list(features.definitions)])
-            stored = np.array([row[0] for row in cursor.execute(_SQL["sessions"], key)], dtype="datetime64[D]")
-            old = np.isin(features.sessions, stored)
-            for row in np.flatnonzero(old)[-CHECKED_AGAIN:].tolist():
-                held = cursor.execute(_SQL["session"], [*key, features.sessions[row].item()]).fetchall()
-                _require_equal(features, member, row, dict(held))
-            fresh = member & ~old[:, np.newaxis]
+            digests: dict[date, bytes] = dict(cursor.execute(_SQL["digests"], [*key, days[0], days[-1]]).fetchall())
+            for row, day in enumerate(days):
+                if day in digests and digests[day] != _digest(features, member, row):
+                    held = cursor.execute(_SQL["session"], [*key, day]).fetchall()
+                    _require_equal(features, member, row, dict(held))
+            fresh = member & np.array([day not in digests for day in days])[:, np.newaxis]
             if not (added := int(np.count_nonzero(fresh))):
                 return 0
             ones = np.zeros(added, dtype=np.intp)
@@ -151,6 +151,16 @@ def _columns(features: FeaturePanel, chosen: Mask) -> dict[str, Column]:
         "session": features.sessions[rows],
         "values": features.values[chosen],
     }
+
+
+def _digest(features: FeaturePanel, member: Mask, row: int) -> bytes:
+    """SHA-256 of one session's rows by ticker, each as PostgreSQL sends an array: no row need be read to compare it."""
+    columns = sorted(np.flatnonzero(member[row]).tolist(), key=features.tickers.__getitem__)
+    sent = np.empty((len(columns), len(features.names)), dtype=[("bytes", ">i4"), ("value", ">f8")])
+    sent["bytes"], sent["value"] = 8, features.values[row, columns]
+    head = struct.pack(">5i", 1, 0, FLOAT8_OID, len(features.names), 1)
+    rows = (features.tickers[column].encode() + head + own.tobytes() for column, own in zip(columns, sent, strict=True))
+    return hashlib.sha256(b"".join(rows)).digest()
 
 
 def _require_equal(features: FeaturePanel, member: Mask, row: int, held: dict[str, Sequence[Any]]) -> None:

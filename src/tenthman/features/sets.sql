@@ -12,8 +12,11 @@ WHERE s.market_id = %s
 GROUP BY s.feature_set_hash, s.names, s.definitions
 ORDER BY max(v.session) DESC NULLS LAST, s.feature_set_hash;
 
--- name: sessions
-SELECT DISTINCT session FROM feature_values WHERE market_id = %s AND feature_set_hash = %s;
+-- name: digests
+SELECT session, sha256(string_agg(convert_to(ticker, 'UTF8') || array_send(values), ''::bytea ORDER BY ticker COLLATE "C"))
+FROM feature_values
+WHERE market_id = %s AND feature_set_hash = %s AND session BETWEEN %s AND %s
+GROUP BY session;
 
 -- name: session
 SELECT ticker, values FROM feature_values WHERE market_id = %s AND feature_set_hash = %s AND session = %s;

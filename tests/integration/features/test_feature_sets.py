@@ -57,21 +57,36 @@ def test_sets_of_other_definitions_lie_beside_each_other_and_one_can_be_forgotte
     assert store.forget("none") == 0
 
 
-def test_a_past_that_has_changed_is_refused_and_nothing_is_added(store: FeatureStore) -> None:
+@pytest.mark.parametrize("row", [0, 11, 19])
+def test_a_past_that_has_changed_in_any_session_is_refused_and_nothing_is_added(store: FeatureStore, row: int) -> None:
     whole = panel()
     store.add(whole.rows(0, 20), MEMBER[:20])
     values = whole.values.copy()
-    values[18, 1, 2] = np.nextafter(values[18, 1, 2], 1.0)
+    values[row, 1, 2] = np.nextafter(values[row, 1, 2], 1.0)
     changed = FeaturePanel(
         sessions=whole.sessions.copy(), tickers=TICKERS, names=whole.names, values=values, definitions=("test-1",)
     )
-    with pytest.raises(DataCorrupt, match="B in 2020-01-19: the stored features must equal"):
+    with pytest.raises(DataCorrupt, match=f"B in {whole.sessions[row]}: the stored features must equal"):
         store.add(changed, MEMBER)
     left = MEMBER.copy()
-    left[19, 2] = False
-    with pytest.raises(DataCorrupt, match="C in 2020-01-20"):
+    left[row, 2] = False
+    with pytest.raises(DataCorrupt, match=f"C in {whole.sessions[row]}"):
         store.add(whole, left)
     assert store.sets()[0].rows == 60
+
+
+def test_a_zero_of_the_other_sign_is_no_change_and_names_out_of_order_are_none(store: FeatureStore) -> None:
+    names, values = ("b", "B", "\u00e9", "A"), np.zeros((2, 4, 1))
+    one, other = (
+        FeaturePanel(
+            sessions=np.array(["2020-01-01", "2020-01-02"], dtype="datetime64[D]"), tickers=names, names=("x",),
+            values=sign * values, definitions=("test-1",),
+        )
+        for sign in (1.0, -1.0)
+    )  # fmt: skip
+    member = np.ones((2, 4), dtype=np.bool_)
+    assert store.add(one.rows(0, 1), member[:1]) == 4
+    assert store.add(other, member) == 4
 
 
 def test_a_changed_past_is_rewritten_where_it_differs_and_nowhere_else(store: FeatureStore, pool: Pool) -> None:
