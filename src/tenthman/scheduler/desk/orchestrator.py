@@ -101,8 +101,10 @@ def act(desk: Desk, decided: Decided, at: datetime) -> bool:
                     desk.ledger.record_refused(order.client_order_id, "the kill switch is pulled", at)
                     log.warning("order held back by the kill switch", client_order_id=order.client_order_id)
                     return False
-                if order.purpose is Purpose.EXIT and not _free_shares(desk, order.ticker, at):
-                    desk.ledger.record_refused(order.client_order_id, "resting orders could not be cancelled", at)
+                obstacle = _obstacle(desk, order, at) if order.purpose is Purpose.EXIT else None
+                if obstacle is not None:
+                    desk.ledger.record_refused(order.client_order_id, obstacle, at)
+                    log.warning("exit held back", client_order_id=order.client_order_id, reason=obstacle)
                     return False
                 return _submit(desk, order, at)
             case Denial() | None:
@@ -242,6 +244,20 @@ def _submit(desk: Desk, order: SizedOrder, at: datetime) -> bool:
             desk.ledger.record_unknown(order.client_order_id, reason, at)
             log.error("order outcome unknown", client_order_id=order.client_order_id, reason=reason)
     return False
+
+
+def _obstacle(desk: Desk, order: SizedOrder, at: datetime) -> str | None:
+    """Why an exit may not leave, once its shares are freed; None where it may.
+
+    A stop or target may have filled since the book was drawn up, and selling the same shares again would be a short
+    sale where the broker allows one.
+    """
+    if not _free_shares(desk, order.ticker, at):
+        return "resting orders could not be cancelled"
+    held = sum((item.quantity for item in desk.broker.positions() if item.ticker == order.ticker), Decimal(0))
+    if held < order.quantity:
+        return f"the account holds {held} shares now, {order.quantity} were to be sold"
+    return None
 
 
 def _free_shares(desk: Desk, ticker: str, at: datetime) -> bool:
