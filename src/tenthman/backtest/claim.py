@@ -70,11 +70,18 @@ def decide_claim(
     if closed_trades < MIN_TRADES:
         against.append(f"{closed_trades} closed trades, fewer than {MIN_TRADES}")
     if found is None or not found.p_value <= bound:
-        shown = "was not computed" if found is None else f"has p {found.p_value:.3f}, not at most {bound:.4f}"
-        against.append(f"the rank IC {shown}")
+        against.append(f"the rank IC {_said(found, bound)}")
     if nulls is None or not nulls.p_value <= bound:
         against.append(f"random entries {_told(nulls, bound)}")
     return Claim(made=not against, against=tuple(against), alpha=alpha)
+
+
+def _said(found: Information | None, bound: float) -> str:
+    if found is None:
+        return "was not computed"
+    if math.isnan(found.p_value):
+        return f"of {found.sessions} sessions cannot be tested: they are too few, or show nothing"
+    return f"has p {found.p_value:.3f}, not at most {bound:.4f}"
 
 
 def _told(nulls: NullFigures | None, bound: float) -> str:

@@ -175,7 +175,9 @@ def test_an_edge_is_claimed_when_selection_and_money_both_say_so() -> None:
 
 
 def test_what_is_undefined_is_no_ground_for_a_claim() -> None:
-    assert not decide_claim(500, null_figures_of(0.001), information_of(math.nan), Trials()).made
+    claim = decide_claim(500, null_figures_of(0.001), information_of(math.nan), Trials())
+    assert not claim.made
+    assert claim.against == ("the rank IC of 200 sessions cannot be tested: they are too few, or show nothing",)
 
 
 def test_trials_share_the_rate_of_false_claims() -> None:
