@@ -20,17 +20,17 @@ from tenthman.scheduler.committee.holes import nobody
 from tenthman.scheduler.rehearsal.stores import open_stores
 from tenthman.scheduler.storage import open_storage
 
-LATER = Period(first=date(2020, 3, 16), last=date(2020, 3, 25))
-CRASH = Period(first=date(2020, 2, 19), last=date(2020, 3, 6))
+LATER = Period(first=date(2020, 3, 16), last=date(2020, 3, 19))
+CRASH = Period(first=date(2020, 2, 20), last=date(2020, 3, 2))
 
 
 @pytest.fixture(scope="module")
 def config(module_home: Path) -> Config:
     """A desk that halts in the crash, is re-armed by rule within it, trains a second model, and raises its stops."""
     config = small_config(module_home)
-    drawdown = config.risk_rules.drawdown.model_copy(update={"rearm_after_sessions": 3})
+    drawdown = config.risk_rules.drawdown.model_copy(update={"rearm_after_sessions": 2})
     rules = config.risk_rules.model_copy(update={"drawdown": drawdown, "trailing_stop_atr": 1.0})
-    signal = config.models.signal.model_copy(update={"retrain_sessions": 6, "min_history_sessions": 250})
+    signal = config.models.signal.model_copy(update={"retrain_sessions": 4, "min_history_sessions": 250})
     models = config.models.model_copy(update={"signal": signal})
     return with_sections(config, risk_rules=rules, models=models)
 
@@ -53,7 +53,7 @@ def test_a_crash_with_a_halt_and_a_new_model_is_the_same_in_both(crash: Parity) 
     assert crash.agrees
     assert crash.orders >= 10
     assert crash.fills >= 15
-    assert crash.equity_points >= 13 * 5
+    assert crash.equity_points >= 8 * 5
 
 
 def test_the_crash_run_was_halted_re_armed_and_served_by_several_models(config: Config, crash: Parity) -> None:
@@ -63,7 +63,7 @@ def test_the_crash_run_was_halted_re_armed_and_served_by_several_models(config: 
     assert len({decision.model_version for decision in record.decisions}) >= 2
 
 
-def test_later_weeks_under_the_rules_critic_with_bars_that_cannot_be_trusted_are_the_same_in_both(
+def test_a_later_week_under_the_rules_critic_with_bars_that_cannot_be_trusted_is_the_same_in_both(
     config: Config,
 ) -> None:
     roles = {name: role.model_copy(update={"enabled": False}) for name, role in config.agents.roles}
