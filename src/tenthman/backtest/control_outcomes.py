@@ -74,6 +74,7 @@ class Rate:
 class Summary:
     """One truth: how often each test and the claim as a whole said yes, and how often the interval held the truth.
 
+    `covered` is of the markets that have an interval; a test that could not be computed said no.
     `too_few_trades` counts markets below the minimum. Means are over the markets; `spread` is the standard deviation of
     estimated less true rank IC, `half_width` the mean half width of its interval.
     """
@@ -155,7 +156,11 @@ def _summary(mine: Sequence[Outcome], alpha: float) -> Summary:
         claims=_rate(item.claimed for item in mine),
         rank_ic_test=_rate(item.rank_ic_p <= alpha for item in mine),
         nulls_test=_rate(item.nulls_p <= alpha for item in mine),
-        covered=_rate(item.rank_ic_low <= item.true_rank_ic <= item.rank_ic_high for item in mine),
+        covered=_rate(
+            item.rank_ic_low <= item.true_rank_ic <= item.rank_ic_high
+            for item in mine
+            if math.isfinite(item.rank_ic_low) and math.isfinite(item.true_rank_ic)
+        ),
         too_few_trades=sum(item.closed_trades < MIN_TRADES for item in mine),
         rank_ic=mean("rank_ic"),
         true_rank_ic=mean("true_rank_ic"),

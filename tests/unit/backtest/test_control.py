@@ -130,6 +130,7 @@ def test_markets_of_which_nothing_is_known_have_no_means_and_no_spread() -> None
     assert all(math.isnan(value) for value in (none.rank_ic, none.true_rank_ic, none.spread, none.half_width))
     (one,) = summarise([blank, OUTCOME], 0.05)
     assert (one.rank_ic, one.half_width, one.covered.hits) == (0.01, pytest.approx(0.02), 1)
+    assert (one.covered.of, one.rank_ic_test.of) == (1, 2)
     assert math.isnan(one.spread)
 
 
