@@ -65,7 +65,7 @@ class BarKeeper:
             self._ingest(tuple(held), Span.closed(since, at.date(), at), at)
 
     def renew(self, at: datetime, rebase: Rebase) -> tuple[str, ...]:
-        """Fetch the last sessions again; where the source has rewritten its history, fetch and take over all of it.
+        """Fetch the last sessions again, and take over bars that came late; all history where the source rewrote it.
 
         Returns the tickers whose history was rewritten. Raises as the source does.
         """
@@ -73,7 +73,7 @@ class BarKeeper:
         if span is None:
             return ()
         found = self._ingest(self._tickers(), span, at)
-        if found.merged.revised:
+        if found.merged.new or found.merged.revised:
             rebase(*self.stored())
         return found.rewritten
 

@@ -190,6 +190,17 @@ def test_rewritten_history_is_taken_over_before_the_days_first_decision_and_told
     assert len(desk.source.asked) == asked
 
 
+def test_a_bar_that_came_late_is_known_at_the_next_days_first_decision(pool: Pool) -> None:
+    closes = _sound()
+    late, closes["AAA"][-1] = closes["AAA"][-1], None
+    desk = Guarded(pool, Written(closes))
+    desk.source.closes["AAA"][-1] = late
+    desk.actions()
+    (panel,) = desk.rebased
+    assert panel.close[-1, panel.column("AAA")] == late
+    assert desk.told.alerts == [], "nothing was rewritten"
+
+
 def test_a_source_that_is_silent_when_history_is_renewed_is_asked_again_at_the_next_decision(pool: Pool) -> None:
     desk = Guarded(pool, Written(_sound()))
     desk.source.silent_after = 0
