@@ -6,6 +6,7 @@ A test class inherits SourceBattery and gives the `source` fixture: a source of 
 import json
 import tarfile
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -13,12 +14,10 @@ from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
-import requests
-from requests.adapters import HTTPAdapter
 
 from tenthman.data.calendar import sessions_between
 from tenthman.data.sources import ActionKind, BarSource
@@ -120,6 +119,15 @@ def recorded(shared_data: Path, ending: str) -> Any:
     return told["response"]["bodyJson"] if "response" in told else told["body"]
 
 
+def forget_answers() -> None:
+    """yfinance keeps answers about the past for the life of the process, whichever server gave them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from yfinance.data import YfData
+
+    YfData.cache_get.cache_clear()
+
+
 @contextmanager
 def serving() -> Iterator[Wire]:
     """A running Wire."""
@@ -132,26 +140,6 @@ def serving() -> Iterator[Wire]:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-def session_to(port: int) -> requests.Session:
-    """A session every request of which goes to one port of this machine, whatever host it names."""
-    session = requests.Session()
-    session.trust_env = False
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, _ToLoopback(port))
-    return session
-
-
-class _ToLoopback(HTTPAdapter):
-    def __init__(self, port: int) -> None:
-        super().__init__()
-        self._port = port
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        parts = urlsplit(request.url or "")
-        request.url = urlunsplit(("http", f"127.0.0.1:{self._port}", parts.path, parts.query, ""))
-        return super().send(request, *args, **kwargs)
 
 
 class _Handler(BaseHTTPRequestHandler):

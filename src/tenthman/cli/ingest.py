@@ -48,6 +48,10 @@ SourceOption = Annotated[
     Literal["alpaca", "yahoo", "both"] | None,
     typer.Option(help="both: Alpaca's bars compared with Yahoo's. Default: Alpaca where its keys are set, else Yahoo."),
 ]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(help="A served exchange, asked in place of Alpaca and Yahoo: https, or http on loopback."),
+]
 FileOption = Annotated[
     Path | None,
     typer.Option(
@@ -67,6 +71,7 @@ def bars(
     last: ToOption = None,
     tickers: TickersOption = None,
     source: SourceOption = None,
+    address: AddressOption = None,
     file: FileOption = None,
     minutes: MinutesOption = None,
     basis: BasisOption = "split-adjusted",
@@ -78,12 +83,12 @@ def bars(
     What is stored already is not fetched again but for an overlap, in which a difference means that the source has
     rewritten its history: then all of it is fetched. A failed import leaves the store as it was.
     """
-    _require_sense(days, first, last, tickers, source, file, minutes)
+    _require_sense(days, first, last, tickers, source, address, file, minutes)
     config = start(config_directory)
     if file is not None:
         _from_file(config, file, minutes, basis, as_json)
         return
-    _from_sources(config, _span(days, first, last), tickers, source, minutes, as_json)
+    _from_sources(config, _span(days, first, last), tickers, source, address, minutes, as_json)
 
 
 @app.command("show")
@@ -144,18 +149,22 @@ def _from_sources(
     span: "Span",
     tickers: str | None,
     source: Literal["alpaca", "yahoo", "both"] | None,
+    address: str | None,
     minutes: int | None,
     as_json: bool,
 ) -> None:
+    from tenthman.data.elsewhere import address_of
     from tenthman.data.universe import sp100
-    from tenthman.scheduler.gathering.market_data import bring_in, bring_in_intraday, open_alpaca, open_sources
+    from tenthman.scheduler.gathering.bar_sources import open_alpaca, open_sources
+    from tenthman.scheduler.gathering.market_data import bring_in, bring_in_intraday
     from tenthman.scheduler.storage import open_storage
 
     universe = sp100()
     members = sorted({universe.index_ticker, *(item.ticker for item in universe.members(span.last))})
     names = members if tickers is None else _tickers(tickers, universe, span.last)
-    alpaca = open_alpaca(config) if minutes is not None else None
-    sources = open_sources(config, source) if alpaca is None else None
+    there = None if address is None else address_of("--address", address)
+    alpaca = open_alpaca(config, there) if minutes is not None else None
+    sources = open_sources(config, source, there) if alpaca is None else None
     with open_storage(config) as pool:
         if alpaca is not None and minutes is not None:
             say(f"asking {alpaca.name} for bars of {minutes} minutes of {len(names)} tickers")
@@ -172,11 +181,14 @@ def _require_sense(
     last: date | None,
     tickers: str | None,
     source: str | None,
+    address: str | None,
     file: Path | None,
     minutes: int | None,
 ) -> None:
-    if file is not None and any(item is not None for item in (days, first, last, tickers, source)):
-        raise ConfigError("`--file` has its own days and tickers: leave out --days, --from, --to, --tickers, --source")
+    if file is not None and any(item is not None for item in (days, first, last, tickers, source, address)):
+        raise ConfigError(
+            "`--file` has its own days and tickers: leave out --days, --from, --to, --tickers, --source, --address"
+        )
     if days is not None and (first is not None or last is not None):
         raise ConfigError("`--days` goes without --from and --to")
     if minutes is not None and source not in (None, "alpaca"):

@@ -55,7 +55,6 @@ class AlpacaMarketSource:
     read. BrokerUnavailable: no answer. SetupError: keys refused. DataCorrupt: an answer that contradicts itself.
     """
 
-    name = "Alpaca"
     price_basis = SPLIT_ADJUSTED
 
     def __init__(
@@ -65,11 +64,13 @@ class AlpacaMarketSource:
         secret: str,
         settings: BrokerSettings,
         feed: Literal["sip", "iex"] | None = None,
+        name: str = "Alpaca",
     ) -> None:
         self._stocks = TimedBars(data_url, key, secret, settings)
         self._stories = TimedNews(data_url, key, secret, settings)
         self._events = TimedActions(data_url, key, secret, settings)
         self._feed = None if feed is None else DataFeed(feed)
+        self.name = name
 
     def bars(self, tickers: Sequence[str], first: date, last: date, seen_at: datetime) -> list[Bar]:
         """The bars of `daily`; what is left out is logged."""

@@ -170,6 +170,11 @@ class BarStore:
         newest: date | None = None if row is None else row[0]
         return newest
 
+    def sources(self) -> frozenset[str]:
+        """Who has ever brought bars in."""
+        with self._pool.connection() as connection:
+            return frozenset(str(row[0]) for row in connection.execute(_SQL["sources"], [self._market_id]))
+
     def load_panel(self, panel: Panel, known_at: Instants) -> int:
         """Store the sessions that are not there yet, all or nothing, and return the number of bars written.
 

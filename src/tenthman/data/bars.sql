@@ -10,6 +10,9 @@ ON CONFLICT (id) DO UPDATE SET
 WHERE markets.kind = excluded.kind AND markets.index_ticker = excluded.index_ticker
   AND (markets.kind = 'live' OR markets.content_hash = excluded.content_hash)
 
+-- name: sources
+SELECT DISTINCT source FROM bar_fetches WHERE market_id = %s
+
 -- name: forget_universe
 DELETE FROM universe WHERE market_id = %s
 

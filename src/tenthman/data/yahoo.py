@@ -40,14 +40,17 @@ _log = structlog.get_logger(__name__)
 class YahooSource:
     """Daily bars and corporate actions as Yahoo has them now. Keeps `BarSource`; no keys, no promise of anything.
 
-    `cache` keeps yfinance's own notes; `timeout_s` bounds one call for all its tickers; `session` is for tests.
+    `cache` keeps yfinance's own notes; `timeout_s` bounds one call for all its tickers; `session` may lead to
+    another server.
     """
 
-    name = "Yahoo Finance"
     price_basis = SPLIT_ADJUSTED
 
-    def __init__(self, cache: Path, timeout_s: float, session: requests.Session | None = None) -> None:
+    def __init__(
+        self, cache: Path, timeout_s: float, session: requests.Session | None = None, name: str = "Yahoo Finance"
+    ) -> None:
         self._cache, self._timeout_s, self._session = cache, timeout_s, session
+        self.name = name
 
     def daily(self, tickers: Sequence[str], first: date, last: date, seen_at: datetime) -> Daily:
         """Split-adjusted daily bars of the sessions `first`..`last`; each unanswered ticker with the cause.

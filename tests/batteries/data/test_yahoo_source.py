@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from tenthman_source_battery import (
@@ -13,36 +12,30 @@ from tenthman_source_battery import (
     ExchangeBattery,
     SourceBattery,
     Wire,
+    forget_answers,
     recorded,
     serving,
-    session_to,
 )
 
 from tenthman.data.calendar import sessions_between
+from tenthman.data.elsewhere import session_to
 from tenthman.data.sources import ActionKind, CorporateAction
 from tenthman.data.yahoo import YahooSource
 from tenthman.domain.errors import BrokerUnavailable
 from tenthman.exchange.process import ExchangeProcess
 
 
-def _forget_answers() -> None:
-    """yfinance keeps answers about the past for the life of the process, whichever server gave them."""
-    from yfinance.data import YfData
-
-    YfData.cache_get.cache_clear()
-
-
 class TestYahooInRecordedForms(SourceBattery):
     @pytest.fixture
     def wire(self) -> Iterator[Wire]:
-        _forget_answers()
+        forget_answers()
         with serving() as server:
             yield server
-        _forget_answers()
+        forget_answers()
 
     @pytest.fixture
     def source(self, wire: Wire, tmp_path: Path) -> Iterator[YahooSource]:
-        with session_to(wire.port) as session:
+        with session_to(f"http://127.0.0.1:{wire.port}") as session:
             yield YahooSource(tmp_path, 20.0, session)
 
     def test_a_row_that_contradicts_itself_is_refused_and_the_others_come(
@@ -94,10 +87,10 @@ class TestYahooInRecordedForms(SourceBattery):
 def on_the_exchange(
     exchange_of_the_truth: ExchangeProcess, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[YahooSource]:
-    _forget_answers()
-    with session_to(urlsplit(exchange_of_the_truth.rest_url).port or 0) as session:
+    forget_answers()
+    with session_to(exchange_of_the_truth.rest_url) as session:
         yield YahooSource(tmp_path_factory.mktemp("yfinance"), 20.0, session)
-    _forget_answers()
+    forget_answers()
 
 
 class TestYahooOnOurExchange(ExchangeBattery):
@@ -116,5 +109,8 @@ class TestYahooOnOurExchange(ExchangeBattery):
 
 
 def test_silence_is_unavailability(tmp_path: Path) -> None:
-    with session_to(9) as session, pytest.raises(BrokerUnavailable, match="no answer from Yahoo Finance"):
+    with (
+        session_to("http://127.0.0.1:9") as session,
+        pytest.raises(BrokerUnavailable, match="no answer from Yahoo Finance"),
+    ):
         YahooSource(tmp_path, 20.0, session).daily(["AAA"], *DAYS, SEEN)

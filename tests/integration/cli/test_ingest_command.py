@@ -1,11 +1,15 @@
 """`tenthman ingest bars` on a user's own files, and what it says of options and files that make no sense."""
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 from tenthman_command import CONFIG
+from tenthman_serving import Running, in_thread
+from tenthman_source_battery import forget_answers
 
 from tenthman.cli.app import app
 from tenthman.domain.errors import ConfigError, DataCorrupt
@@ -190,3 +194,70 @@ def test_a_file_that_spells_names_as_of_their_day_is_one_history(
     assert (report["ingested"]["answered"], report["strangers"]) == (1, [])
     with psycopg.connect(database) as connection:
         assert connection.execute("SELECT ticker, count(*) FROM bars GROUP BY ticker").fetchall() == [("META", 4)]
+
+
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[Running]:
+    """After its third session; AAA has had a split then."""
+    with in_thread() as server:
+        server.control("POST", "advance", {"to": "2020-01-07T21:00:00Z"})
+        server.control("POST", "incidents", {"kind": "split", "symbol": "AAA", "new_rate": 2})
+        server.control("POST", "advance", {"to": "2020-01-08T21:00:00Z"})
+        forget_answers()
+        yield server
+        forget_answers()
+
+
+def test_a_served_exchange_is_asked_in_place_of_both_sources_and_its_bars_are_kept_apart(
+    exchange: Running,
+    tmp_path: Path,
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    keys = exchange.told["accounts"][0]
+    monkeypatch.setenv("ALPACA_API_KEY", keys["key"])
+    monkeypatch.setenv("ALPACA_SECRET_KEY", keys["secret"])
+    asked = ("--address", exchange.rest, "--from", "2020-01-06", "--to", "2020-01-08", "--tickers", "AAA,BRK.B")
+    _run(*asked, "--source", "both", "--json")
+    told = json.loads(capsys.readouterr().out)
+    assert (told["ingested"]["fetch"]["source"], told["ingested"]["merged"]["new"]) == (f"{exchange.rest} as Alpaca", 6)
+    assert (told["compared"], told["unchecked"], told["flags"]) == (6, "", []), "the split is in both"
+    assert told["actions"] == 1
+    _run(*asked, "--source", "yahoo", "--json")
+    told = json.loads(capsys.readouterr().out)
+    assert (told["ingested"]["fetch"]["source"], told["ingested"]["merged"]["others"]) == (
+        f"{exchange.rest} as Yahoo",
+        6,
+    )
+    _run(*asked, "--minutes", "30", "--json")
+    told = json.loads(capsys.readouterr().out)
+    assert (told["tickers"], told["compared"]) == (2, 6)
+    assert {flag["session"] for flag in told["apart"]} == {"2020-01-06", "2020-01-07"}, "minutes are as traded"
+    mixed = r"^file mine\.csv: must not be mixed with the bars of http://.* as Alpaca in this store; name another TENTH"
+    with pytest.raises(ConfigError, match=mixed):
+        _run("--file", _file(tmp_path, *ROWS))
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("http://example.org", "must begin with https://, or with http:// on loopback, was 'http://example.org'"),
+        ("http://127.0.0.1.example.org", "must begin with https://, or with http:// on loopback"),
+        ("ftp://localhost", "must begin with https://"),
+        ("127.0.0.1:8765", "must be scheme, host and port such as http://127.0.0.1:8765, was '127.0.0.1:8765'"),
+        ("https://me@example.org", "must be scheme, host and port"),
+        ("http://localhost:99999", "must be scheme, host and port"),
+        ("http://localhost/v2", "must be scheme, host and port"),
+        ("http://localhost?a=b", "must be scheme, host and port"),
+        ("http://[::1", "must be scheme, host and port"),
+    ],
+)
+def test_an_address_is_a_host_alone_and_only_loopback_is_spoken_to_in_the_clear(address: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(f"`--address` {words}")):
+        _run("--address", address)
+
+
+def test_an_address_goes_without_a_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"`--file` has its own days and tickers: leave out .* --address"):
+        _run("--file", tmp_path / "mine.csv", "--address", "http://localhost")

@@ -3,22 +3,22 @@
 import json
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
 import requests
-from requests.adapters import HTTPAdapter
+from tenthman_source_battery import forget_answers
 
 from tenthman.data import yahoo_wire
 from tenthman.data.calendar import sessions_between
+from tenthman.data.elsewhere import session_to
 from tenthman.data.universe import sp100
 from tenthman.data.yahoo import DAYS_KEPT, fetch_yahoo_market
 from tenthman.domain.errors import DataMissing
@@ -28,27 +28,6 @@ TODAY = date(2026, 11, 23)
 NAMES = [item.ticker for item in sp100().members(TODAY)]
 
 Bend = Callable[[str, list[SessionHours], dict[str, list[Any]]], None]
-
-
-class _ToLoopback(HTTPAdapter):
-    """Sends every request to one local port, whatever host it names."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__()
-        self._port = port
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        parts = urlsplit(request.url or "")
-        request.url = urlunsplit(("http", f"127.0.0.1:{self._port}", parts.path, parts.query, ""))
-        return super().send(request, *args, **kwargs)
-
-
-def _session(port: int) -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, _ToLoopback(port))
-    return session
 
 
 class _Yahoo(ThreadingHTTPServer):
@@ -123,12 +102,7 @@ def _chart(ticker: str, query: dict[str, list[str]], bend: Bend | None) -> dict[
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> None:
-    """yfinance remembers answers for the life of the process, whoever gave them."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from yfinance.data import YfData
-
-        YfData.cache_get.cache_clear()
+    forget_answers()
 
 
 @contextmanager
@@ -146,7 +120,7 @@ def _serving(known: set[str], bend: Bend | None = None, delay_s: float = 0.0) ->
 
 
 def _fetch(server: _Yahoo, cache: Path, *, min_names: int = 90, timeout_s: float = 60.0) -> Any:
-    with _session(server.server_address[1]) as session:
+    with session_to(f"http://127.0.0.1:{server.server_address[1]}") as session:
         return fetch_yahoo_market(
             cache, today=TODAY, min_names=min_names, timeout_s=timeout_s, session=session, years=1
         )
@@ -190,7 +164,10 @@ def test_a_machine_without_yahoo_is_told_at_once(tmp_path: Path) -> None:
     with _serving(set()) as server:
         port = server.server_address[1]
     began = time.monotonic()
-    with _session(port) as session, pytest.raises(DataMissing, match="Yahoo cannot be reached, so 0 names answered"):
+    with (
+        session_to(f"http://127.0.0.1:{port}") as session,
+        pytest.raises(DataMissing, match="Yahoo cannot be reached, so 0 names answered"),
+    ):
         fetch_yahoo_market(tmp_path, today=TODAY, min_names=90, timeout_s=60.0, session=session)
     assert time.monotonic() - began < 5.0
 

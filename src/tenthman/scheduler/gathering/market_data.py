@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Literal
 
 import structlog
 
@@ -28,12 +27,12 @@ from tenthman.data.intraday import IntradayStore, IntradayTable, joined, to_dail
 from tenthman.data.quality import Tolerances, compare
 from tenthman.data.sources import ActionKind, BarSource, CorporateAction, Flag
 from tenthman.data.spellings import SpellingStore, TellsRenames, house_of
-from tenthman.data.yahoo import YahooSource
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import BrokerUnavailable, ConfigError, DataCorrupt, DataMissing
 from tenthman.domain.market import Floats, Universe
 from tenthman.domain.spelling import STRANGER, Spellings
-from tenthman.scheduler.gathering.live_market import MARKET_ID, live_provenance, paper_keys
+from tenthman.scheduler.gathering.bar_sources import Sources, require_unmixed
+from tenthman.scheduler.gathering.live_market import MARKET_ID, live_provenance
 from tenthman.scheduler.gathering.renames import RenameWatch, text_of, withdrawn_text
 from tenthman.scheduler.gathering.spelled import Names, SpelledBars
 
@@ -48,15 +47,6 @@ STEP_TOLERANCE = 0.001
 """A step of an adjusted close by less than this fraction is rounding: such closes are given to the cent."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """Where bars are taken from, who is asked beside it, and who tells of renames (None: nobody)."""
-
-    first: BarSource
-    second: BarSource | None
-    renames: TellsRenames | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,30 +94,6 @@ class IntradayReport:
     refused: tuple[Flag, ...] = ()
 
 
-def open_sources(config: Config, wanted: Literal["alpaca", "yahoo", "both"] | None) -> Sources:
-    """The sources `wanted`; by default Alpaca where its keys are in the environment, else Yahoo.
-
-    ConfigError when Alpaca is asked for and its keys are not there.
-    """
-    yahoo = YahooSource(config.home / "yahoo", config.settings.market.yahoo_timeout_s)
-    if wanted == "yahoo" or (wanted is None and config.secrets.alpaca_key is None):
-        return Sources(first=yahoo, second=None)
-    alpaca = open_alpaca(config)
-    return Sources(first=alpaca, second=yahoo if wanted == "both" else None, renames=alpaca)
-
-
-def open_alpaca(config: Config) -> AlpacaMarketSource:
-    """Alpaca's own data service; ConfigError without keys in the environment."""
-    try:
-        key, secret = paper_keys(config)
-    except ConfigError:
-        raise ConfigError(
-            "ALPACA_API_KEY and ALPACA_SECRET_KEY must be set in the environment to ask Alpaca; `--source yahoo` and "
-            "`--file` need no keys"
-        ) from None
-    return AlpacaMarketSource(None, key, secret, config.settings.broker, config.settings.data.feed)
-
-
 def bring_in(
     config: Config, pool: Pool, universe: Universe, sources: Sources, tickers: Sequence[str], span: Span, at: datetime
 ) -> BarsReport:
@@ -136,7 +102,7 @@ def bring_in(
     Raises DataMissing when nobody answered, and as the first source does. A second source that does not answer is no
     reason to be without the first.
     """
-    store = _stored(pool, universe)
+    store = _stored(pool, universe, sources.first.name)
     names = Names(SpellingStore(pool, MARKET_ID).load(universe), lambda: at)
     renamed = _learned(pool, universe, sources.renames, names, at)
     tickers = known_as(universe, names.spellings, tickers, span.last)
@@ -195,8 +161,8 @@ def bring_in_file(
 ) -> BarsReport:
     """Store the daily bars of a user's file, all of them or none, and examine them. Raises as `read_daily` does."""
     read = read_daily(path, at, universe.renames, SpellingStore(pool, MARKET_ID).load(universe))
-    store = _stored(pool, universe)
     fetch = Fetch(source=f"file {path.name}", price_basis=price_basis, fetched_at=at)
+    store = _stored(pool, universe, fetch.source)
     found = ingest_table(store, read.bars, fetch)
     span = Span.closed(found.first, found.last, at)
     report = _examined(config, pool, universe, None, read.bars.tickers, span, at, found, 0)
@@ -238,7 +204,7 @@ def bring_in_intraday(
 ) -> IntradayReport:
     """Store bars of `minutes` from Alpaca, all of them or none. Raises as the source does."""
     days = span.sessions
-    _stored(pool, universe)
+    _stored(pool, universe, source.name)
     names = Names(SpellingStore(pool, MARKET_ID).load(universe), lambda: at)
     renamed = _learned(pool, universe, source, names, at)
     known = known_as(universe, names.spellings, tickers, span.last)
@@ -266,7 +232,7 @@ def bring_in_intraday_file(
 def _store_intraday(
     config: Config, pool: Pool, universe: Universe, table: IntradayTable, minutes: int, fetch: Fetch
 ) -> IntradayReport:
-    store, settings = _stored(pool, universe), config.settings.data
+    store, settings = _stored(pool, universe, fetch.source), config.settings.data
     merged = IntradayStore(pool, MARKET_ID).merge(table, minutes, fetch)
     days = to_daily(table)
     summed = prices_in(days)
@@ -324,8 +290,9 @@ def _examined(
     )
 
 
-def _stored(pool: Pool, universe: Universe) -> BarStore:
+def _stored(pool: Pool, universe: Universe, source: str) -> BarStore:
     store = BarStore(pool, MARKET_ID)
+    require_unmixed(store, source)
     store.save_market(live_provenance(), universe)
     spellings = SpellingStore(pool, MARKET_ID)
     store.carry_over(spellings.carried(universe))

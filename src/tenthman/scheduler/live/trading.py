@@ -41,6 +41,7 @@ from tenthman.scheduler.desk.intraday import run_step
 from tenthman.scheduler.desk.kill_switch import asked_by, switch_path
 from tenthman.scheduler.desk.orchestrator import Desk, settle_doubts
 from tenthman.scheduler.desk.timeline import Step, StepKind, session_steps
+from tenthman.scheduler.gathering.bar_sources import require_unmixed
 from tenthman.scheduler.gathering.feeds import Alarms, WithFeeds, open_reader
 from tenthman.scheduler.gathering.gather import Gatherer, Source
 from tenthman.scheduler.gathering.live_market import (
@@ -120,7 +121,9 @@ def trade(config: Config, world: World, say: Callable[[str], None], sessions: in
         say(f"the kill switch is pulled: {switch_path(config)}; `tenthman rearm` removes it")
     with ExitStack() as stack:
         pool = stack.enter_context(open_storage(config))
-        BarStore(pool, MARKET_ID).save_market(live_provenance(), world.universe)
+        bars = BarStore(pool, MARKET_ID)
+        require_unmixed(bars, world.source.name)
+        bars.save_market(live_provenance(), world.universe)
         world, renames = respelled(world, pool)
         renames.try_to_look(begun)
         hours = calendar_around(begun)

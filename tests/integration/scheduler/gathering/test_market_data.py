@@ -18,8 +18,9 @@ from tenthman.data.sources import ActionKind, CorporateAction
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import ConfigError, DataMissing
 from tenthman.domain.market import Rename, Universe
+from tenthman.scheduler.gathering.bar_sources import Sources, open_sources
 from tenthman.scheduler.gathering.live_market import MARKET_ID
-from tenthman.scheduler.gathering.market_data import Sources, bring_in, bring_in_intraday, open_sources
+from tenthman.scheduler.gathering.market_data import bring_in, bring_in_intraday
 
 UNIVERSE = Universe(listings=(a_listing("AAA"), a_listing("BBB")), index_ticker="SPY")
 NAMES = ["AAA", "BBB", "MINE", "SPY"]
