@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import structlog
@@ -21,6 +21,9 @@ _log = structlog.get_logger(__name__)
 
 MOST_NAMED = 5
 """So many tickers are named where many have the same trouble."""
+
+MISSED_AFTER = timedelta(hours=12)
+"""So long after a close a second source may still lack the session's bar: Yahoo's newest row can come hours late."""
 
 OWN_RULES = (quality.GAP, quality.STALE, quality.NO_VOLUME, quality.JUMP, quality.UNITS, quality.TWO_HISTORIES)
 
@@ -47,7 +50,7 @@ class Ingested:
 class Compared:
     """What a second source said of stored bars: new flags, how many bars it has, and of what it told nothing.
 
-    `untold` says how many names' newest bars it has not, and why; "" where it has them all.
+    `untold` says of how many names it has not the newest bar that it must have by now, and why; "" where it has them.
     """
 
     flags: tuple[Flag, ...]
@@ -187,7 +190,7 @@ def check_against(
     """Compare what is stored with what `second` says of `span`. Raises as it does.
 
     Bars that came from `second` themselves agree with it and prove nothing. Where it is silent of a bar that it
-    contradicted, it has taken nothing back: the flag stands.
+    contradicted, it has taken nothing back: the flag stands. It must have a bar from MISSED_AFTER its close on.
     """
     answer = second.daily(tickers, span.first, span.last, at)
     theirs: Prices = {(bar.ticker, bar.session): (bar.open, bar.high, bar.low, bar.close) for bar in answer.bars}
@@ -197,12 +200,14 @@ def check_against(
     raised += (flag for flag in flags.standing(span.first, span.last) if (flag.ticker, flag.session) not in theirs)
     answered = sorted({bar.ticker for bar in answer.bars})
     fresh = flags.settle(raised, (quality.TWO_SOURCES,), answered, (span.first, span.last), at)
-    return Compared(flags=tuple(fresh), bars=len(answer.bars), untold=_untold(ours, theirs, answer.silent))
+    due = {item.session for item in sessions_between(span.first, span.last) if item.close_at + MISSED_AFTER <= at}
+    expected = [(ticker, session) for ticker, session in ours if session in due]
+    return Compared(flags=tuple(fresh), bars=len(answer.bars), untold=_untold(expected, theirs, answer.silent))
 
 
-def _untold(ours: Prices, theirs: Prices, causes: Mapping[str, str]) -> str:
+def _untold(expected: Iterable[tuple[str, date]], theirs: Prices, causes: Mapping[str, str]) -> str:
     newest: dict[str, date] = {}
-    for ticker, session in ours:
+    for ticker, session in expected:
         newest[ticker] = max(session, newest.get(ticker, session))
     missing = sorted(ticker for ticker, session in newest.items() if (ticker, session) not in theirs)
     if not missing:

@@ -116,9 +116,9 @@ def judged(told: Iterable[Rename], known: Spellings, universe: Universe, spans: 
     """Which of the renames that were `told` are ours, and which of those can be taken over. Pure.
 
     The newest word counts: a rename that is `known` goes over to the day that is told now, of several the last, and one
-    from `today` on that is told no more is withdrawn. Refused is what would make one history of two: a new name that is
-    or was another's here, that the store has bars of, or that is given up on that very day; bars of the old name after
-    its end; two new names for one on one day.
+    from `today` on that is told no more is withdrawn, but by an answer without any rename at all. Refused is what would
+    make one history of two: a new name that is or was another's here, that the store has bars of, or that is given up
+    on that very day; bars of the old name after its end; two new names for one on one day.
     """
     house, released = house_of(universe), {(item.old, item.new) for item in universe.renames}
     days = {(item.old, item.new): item.on for item in sorted(told, key=lambda item: item.on)}
@@ -148,7 +148,12 @@ def judged(told: Iterable[Rename], known: Spellings, universe: Universe, spans: 
 def _without_withdrawn(
     known: Spellings, told: Collection[tuple[str, str]], house: Collection[str], today: date
 ) -> Spellings:
-    """`known` without what was to come and is told no more, and without what was to follow that."""
+    """`known` without what was to come and is told no more, and without what was to follow that.
+
+    Of all companies somebody is renamed every week: an answer that tells of nobody is none, and takes nothing back.
+    """
+    if not told:
+        return known
     return _of_house([item for item in known.renames if item.on < today or (item.old, item.new) in told], house)
 
 

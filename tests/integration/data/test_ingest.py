@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from tenthman_written_source import AT, DAYS, SETTINGS, Written, rising
@@ -13,7 +13,7 @@ from tenthman.data.ingest import Span, check_against, check_stored, ingest, inge
 from tenthman.data.sources import ActionKind, CorporateAction, Daily, Flag
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import BrokerUnavailable, DataMissing
-from tenthman.domain.market import MarketKind, Provenance, Universe
+from tenthman.domain.market import NEW_YORK, MarketKind, Provenance, Universe
 
 LATER = datetime(2020, 2, 3, 12, 1, tzinfo=UTC)
 NAMES = ("AAA", "BBB")
@@ -196,6 +196,23 @@ def test_names_of_which_a_second_source_tells_nothing_are_counted_with_the_cause
     assert check_against(store, flags, other, ["N0", "N1"], span, AT, SETTINGS).untold == (
         "no answer for 1 of 2 names (N1): no bar of its newest session"
     )
+
+
+def test_a_second_source_may_be_hours_late_with_the_newest_bar_and_not_with_the_one_before_it(
+    store: BarStore, flags: FlagStore
+) -> None:
+    span = _span(0, 9)
+    ingest(store, Written({"AAA": rising(100.0), "BBB": rising(50.0)}), ["AAA", "BBB"], span, AT, 2)
+    closed = datetime.combine(DAYS[9], time(16), NEW_YORK)
+
+    def untold(bars: int, hours: float) -> str:
+        other = Written({"AAA": rising(100.0), "BBB": rising(50.0, bars)}, "Other")
+        at = closed + timedelta(hours=hours)
+        return check_against(store, flags, other, ["AAA", "BBB"], span, at, SETTINGS).untold
+
+    missing = "no answer for 1 of 2 names (BBB): no bar of its newest session"
+    assert [untold(9, hours) for hours in (0.1, 11.9, 12.0)] == ["", "", missing]
+    assert untold(8, 0.1) == missing, "the bar of the day before is due"
 
 
 def test_the_newest_word_on_a_corporate_action_counts(flags: FlagStore, store: BarStore) -> None:

@@ -102,5 +102,6 @@ def test_a_rename_that_is_put_off_is_kept_with_its_newest_day_and_one_that_is_to
         assert store.learn(BEFORE, [told], "s", day_before).fresh == (told,)
         assert store.load(BEFORE) == Spellings((told,))
     assert store.learn(BEFORE, [later], "s", day_before).fresh == ()
-    assert store.learn(BEFORE, [], "s", day_before).withdrawn == (later,)
+    another = Rename(old="XXX", new="YYY", on=DAYS[0])
+    assert store.learn(BEFORE, [another], "s", day_before).withdrawn == (later,)
     assert store.load(BEFORE) == Spellings()

@@ -83,8 +83,15 @@ def test_a_rename_to_come_that_is_told_no_more_is_withdrawn_with_what_was_to_fol
     for today in (TODAY, DAY):
         found = judged([CHAINED], known, UNIVERSE, {}, today)
         assert (found.spellings, found.fresh, found.withdrawn) == (Spellings(), (), (NEW, CHAINED))
-    found = judged([], known, UNIVERSE, {}, AFTER)
+    found = judged([NEW], known, UNIVERSE, {}, AFTER)
     assert (found.spellings, found.withdrawn) == (Spellings((NEW,)), (CHAINED,))
+
+
+@pytest.mark.parametrize("today", [TODAY, DAY, AFTER])
+def test_an_answer_that_tells_of_no_rename_at_all_takes_nothing_back(today: date) -> None:
+    known = Spellings((NEW, CHAINED))
+    found = judged([], known, UNIVERSE, {}, today)
+    assert (found.spellings, found.fresh, found.refused, found.withdrawn) == (known, (), (), ())
 
 
 def test_a_name_is_read_by_its_day_and_one_that_was_given_up_is_a_strangers() -> None:

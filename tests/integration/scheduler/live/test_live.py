@@ -27,6 +27,7 @@ from tenthman.exchange.process import ExchangeProcess
 from tenthman.execution.client import AlpacaBroker
 from tenthman.scheduler.clock import VirtualClock
 from tenthman.scheduler.committee.holes import quote_from, rules_alone
+from tenthman.scheduler.desk.intraday import run_step
 from tenthman.scheduler.desk.kill_switch import pull, release, switch_path
 from tenthman.scheduler.live import trading as live
 from tenthman.scheduler.live.trading import World, paper_world, trade
@@ -189,7 +190,7 @@ def test_a_broker_that_does_not_answer_costs_a_step_and_not_the_desk(config, tmp
 
 @pytest.mark.usefixtures("without_a_language_model")
 def test_a_second_source_that_tells_other_prices_keeps_the_desk_from_entering_and_every_alert_is_on_record(
-    config, tmp_path
+    config, tmp_path, monkeypatch
 ):
     class Other:
         """The first source's bars, five per cent higher."""
@@ -201,6 +202,14 @@ def test_a_second_source_that_tells_other_prices_keeps_the_desk_from_entering_an
             raised = [{key: getattr(bar, key) * 1.05 for key in ("open", "high", "low", "close")} for bar in bars]
             return Daily(bars=tuple(replace(bar, **prices) for bar, prices in zip(bars, raised, strict=True)))
 
+    doubted = []
+
+    def step_and_ask(desk, step):
+        book = run_step(desk, step)
+        doubted.append(desk.doubted(step.session))
+        return book
+
+    monkeypatch.setattr(live, "run_step", step_and_ask)
     with _world(config, tmp_path / "exchange.log") as plain:
         world = replace(plain, second=Other())
         trade(config, world, lambda _: None, sessions=1)
@@ -209,6 +218,11 @@ def test_a_second_source_that_tells_other_prices_keeps_the_desk_from_entering_an
             rows = connection.execute(
                 "SELECT subject, count(*) FROM audit_events WHERE kind = 'alert' GROUP BY subject"
             ).fetchall()
+        elsewhere = AlpacaMarketSource(None, "key", "secret", config.settings.broker, name="http://localhost as Alpaca")
+        with pytest.raises(ConfigError, match="must not be mixed with the bars of Alpaca in this store"):
+            trade(config, replace(world, source=elsewhere), lambda _: None, sessions=1)
+    traded = _market().hours[FIRST].session
+    assert len({ticker for ticker, day in doubted[-1] if day == traded}) > NAMES / 2, "flagged bars raise no stops"
     alerts = dict(rows)
     assert alerts["bars flagged"] == 2, "at the start, and of the session that was traded"
     assert alerts["sits out"] >= 1, "a planted market has something to buy"
