@@ -18,7 +18,7 @@ from tenthman.db.pool import Pool
 from tenthman.db.sql import load_queries
 from tenthman.decision import Prepared
 from tenthman.domain.audit import EventKind
-from tenthman.domain.errors import DataCorrupt
+from tenthman.domain.errors import DataCorrupt, DataError
 from tenthman.domain.features import FeaturePanel
 from tenthman.domain.market import NEW_YORK, Floats, Panel
 from tenthman.domain.opinion import Action
@@ -112,21 +112,27 @@ class WatchedSight:
         session = at.astimezone(NEW_YORK).date()
         if model.version == self._models.champion.version and expired(self._models.manifest, session):
             wished = sum(signal.action is Action.BUY for signal in prepared.signals)
-            told = {"version": model.version, "expired": self._models.manifest["expires"], "entries_refused": wished}
-            self._ledger.event(EventKind.ALERT, "model expired", told, at)
-            log.warning("model expired", **told)
+            self._alert("model expired", {"expired": self._models.manifest["expires"], "entries_refused": wished}, at)
             return without_entries(prepared)
         return prepared
 
     def after_close(self, at: datetime) -> MarketView:
-        """As `inner` does; then an alert when the champion has drifted."""
+        """As `inner` does; then an alert when the champion has drifted, or that nobody can tell."""
         known = self._inner.after_close(at)
-        found = drift_of(self._config, self._models.champion, self._models.manifest, self._look(at))
+        try:
+            found = drift_of(self._config, self._models.champion, self._models.manifest, self._look(at))
+        except DataError as error:
+            # It is watched, and what else the close does for the book must not wait for it.
+            self._alert("drift not measured", {"cause": str(error)}, at)
+            return known
         if found.alerts:
-            told = {"version": self._models.champion.version, "found": found.alerts}
-            self._ledger.event(EventKind.ALERT, "model drift", told, at)
-            log.warning("model drift", **told)
+            self._alert("model drift", {"found": found.alerts}, at)
         return known
+
+    def _alert(self, subject: str, what: dict[str, object], at: datetime) -> None:
+        told = {"version": self._models.champion.version, **what}
+        self._ledger.event(EventKind.ALERT, subject, told, at)
+        log.warning(subject, **told)
 
 
 class Look(Protocol):

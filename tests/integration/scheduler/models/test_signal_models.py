@@ -360,6 +360,9 @@ def test_live_the_champions_recipe_carries_on_and_another_is_only_watched(
             asked += len(prepared.signals)
             bought[hours.session] = sum(item.action is Action.BUY for item in prepared.signals)
         sight.after_close(days[-1].close_at)
+        unread = replace(third, champion=replace(third.champion, feature_set_hash="0" * 64))
+        blind = WatchedSight(FixedSight(market, config), unread, config, pool, market.history.serve, ledger)
+        blind.after_close(days[-1].close_at)
     assert third.manifest["expires"] == "2019-12-30"
     assert all(count > 0 for day, count in bought.items() if day <= date(2019, 12, 30))
     assert all(count == 0 for day, count in bought.items() if day > date(2019, 12, 30))
@@ -374,6 +377,8 @@ def test_live_the_champions_recipe_carries_on_and_another_is_only_watched(
     expired = [json.loads(payload) for subject, payload in alerts if subject == "model expired"]
     assert [item["expired"] for item in expired] == ["2019-12-30"] * 3
     assert all(item["entries_refused"] > 0 for item in expired)
+    (unmeasured,) = [json.loads(payload) for subject, payload in alerts if subject == "drift not measured"]
+    assert "must be set 000000000000" in unmeasured["cause"], "the close goes on without it"
     assert dict(stored) == dict.fromkeys((third.champion.version, challenger.version), asked)
     assert newest_run_of(pool, third.champion.version, challenger.version) == str(ledger.run_id)
     found = live_rank_ics(config, pool, ledger.run_id, few_names().panel)
