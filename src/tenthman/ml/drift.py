@@ -89,7 +89,10 @@ def deciles(values: Floats) -> Deciles:
 
 
 def stability(trained: Deciles, recent: Floats) -> float:
-    """Population stability index of `recent` values (rows,) against `trained`; 0 when their shares are the same."""
+    """Population stability index of `recent` values (rows,; at least one; NaN is missing) against `trained`.
+
+    0 when their shares are the same.
+    """
     known = recent[~np.isnan(recent)]
     found = 0.0
     if len(known) and sum(trained.shares) > 0.0:

@@ -141,6 +141,7 @@ def _fill_sale(terms: Terms, run: Run, session: int, place: int) -> None:
 
 @compiled
 def cancel_entries(run: Run) -> None:
+    """Withdraw every entry that is at work."""
     for place in range(run.account[0]["lines"] - 1, -1, -1):
         line = run.lines[place]
         if not line["is_held"]:

@@ -32,6 +32,7 @@ def find_drawdowns(terms: Terms, run: Run) -> Numbers:
 
 @compiled
 def move_latch(terms: Terms, run: Run, session: int, step: int) -> None:
+    """Move the latch if the account as it is now asks for it."""
     account, found = run.account[0], find_drawdowns(terms, run)
     state = latch(account["state"], account["lines"] == 0, found[LOST], found[LOST_MOST])
     if state == account["state"]:
@@ -41,6 +42,7 @@ def move_latch(terms: Terms, run: Run, session: int, step: int) -> None:
 
 @compiled
 def move(run: Run, session: int, step: int, state: int) -> None:
+    """Set the latch to `state` and note it; the account counts as idle from this session on."""
     account = run.account[0]
     account["state"], account["idle_since"] = state, session
     move = run.moves[account["moves"]]

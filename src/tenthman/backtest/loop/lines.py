@@ -9,6 +9,7 @@ from tenthman.exchange.arithmetic import NEVER
 
 @compiled
 def read_bar(prices: Prices, line: Record, session: int) -> None:
+    """Put the bar of the session, if there is one, and the close before it into the line; nothing is planned yet."""
     ticker = line["ticker"]
     line["last"] = e4(prices.last_close[session, ticker])
     line["has_bar"] = not math.isnan(prices.close[session, ticker])
@@ -22,12 +23,14 @@ def read_bar(prices: Prices, line: Record, session: int) -> None:
 
 @compiled
 def read_bars(prices: Prices, run: Run, session: int) -> None:
+    """`read_bar` for every line."""
     for place in range(run.account[0]["lines"]):
         read_bar(prices, run.lines[place], session)
 
 
 @compiled
 def line_price(line: Record, fraction: float) -> int:
+    """What a share of the line is worth at `fraction`: as `quote`, from the bar that the line holds."""
     if line["has_bar"] == 0 or fraction == BEFORE_OPEN:
         return int(line["last"])
     return path_price(line["open"], line["low"], line["high"], line["close"], fraction)
@@ -50,6 +53,7 @@ def quote(prices: Prices, at: Instant, ticker: int) -> int:
 
 @compiled
 def line_of(run: Run, ticker: int) -> int:
+    """Place of the line of `ticker`; NONE without one."""
     for place in range(run.account[0]["lines"]):
         if run.lines[place]["ticker"] == ticker:
             return place

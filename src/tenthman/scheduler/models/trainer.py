@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tenthman.config import Config
+from tenthman.config import Config, with_sections
 from tenthman.data.calendar import sessions_between
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import ConfigError
@@ -189,9 +189,10 @@ def promote(config: Config, registry: Registry, version: str, reason: str, perso
 
 
 def with_signal(config: Config, **changes: object) -> Config:
+    """`config` with `changes` of the signal model's settings. ValidationError for one that they refuse."""
     signal = config.models.signal
     changed = type(signal).model_validate({**signal.model_dump(), **changes})
-    return replace(config, models=config.models.model_copy(update={"signal": changed}))
+    return with_sections(config, models=config.models.model_copy(update={"signal": changed}))
 
 
 def _material(config: Config, market: KnownMarket, span: Span, grown_on: str | None) -> Material:
