@@ -22,7 +22,7 @@ from tenthman.domain.canonical import content_hash
 from tenthman.domain.market import MarketData, Period
 from tenthman.domain.order import Book
 from tenthman.ml.sharpe import sharpe_ratio
-from tenthman.ml.trials import record_look, record_trial
+from tenthman.ml.trials import record_look, record_trial, trials
 from tenthman.scheduler.clock import wall_now
 from tenthman.scheduler.desk.timeline import Step
 from tenthman.scheduler.gathering.scoring import open_scorer
@@ -157,7 +157,8 @@ def _counted(
     key = trial_key(config, period, options.committee, [item.model.version for item in study.schedule])
     sharpe = float(sharpe_ratio(result.net_returns))
     known = sharpe if math.isfinite(sharpe) else None
-    counted = record_trial(stores.pool, stores.market_id, key, "backtest", wall_now(), known)
+    record_trial(stores.pool, stores.market_id, key, "backtest", wall_now(), known)
+    counted = trials(stores.pool, stores.market_id)
     looks = record_look(stores.pool, stores.market_id, period, key, wall_now())
     return Trials(count=counted.n, variance=counted.variance_of_sharpes, known=counted.with_sharpe), looks
 

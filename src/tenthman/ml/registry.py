@@ -23,7 +23,7 @@ from tenthman.ml.inference import SignalModel, open_model
 from tenthman.ml.manifest import Manifest, sealed, unsealed
 from tenthman.ml.shelf import compare, shelve
 from tenthman.ml.training import TrainedModel
-from tenthman.ml.trials import record_trial
+from tenthman.ml.trials import record_trial, trials
 
 _SQL = load_queries("tenthman.ml", "registry.sql")
 
@@ -133,9 +133,12 @@ class Registry:
             raise ValueError(
                 f"`inputs.feature_set_hash` must be {trained.feature_set_hash}, was {inputs.feature_set_hash}"
             )
-        count = record_trial(self.pool, market_id, inputs.recipe, "trained", at)
+        record_trial(self.pool, market_id, inputs.recipe, "trained", at)
         digest = hashlib.sha256(trained.artefact).hexdigest()
-        fields = {**(extra or {}), **_manifest(market_id, trained, inputs, expires, count.n, digest)}
+        fields = {
+            **(extra or {}),
+            **_manifest(market_id, trained, inputs, expires, trials(self.pool, market_id).n, digest),
+        }
         row = {
             "version": inputs.version,
             "market_id": market_id,

@@ -64,10 +64,8 @@ def same_history(pool: Pool, market_id: str) -> tuple[str, ...]:
     return tuple(row[0] for row in rows)
 
 
-def record_trial(
-    pool: Pool, market_id: str, key: str, kind: str, at: datetime, sharpe: float | None = None
-) -> TrialCount:
-    """Count the trial `key` on the market's history, with its Sharpe ratio of one session if known; tells the count.
+def record_trial(pool: Pool, market_id: str, key: str, kind: str, at: datetime, sharpe: float | None = None) -> None:
+    """Count the trial `key` on the market's history, with its Sharpe ratio of one session if known.
 
     A key counts once however often it is recorded, and keeps the first Sharpe ratio given. The market must be stored.
     """
@@ -77,7 +75,6 @@ def record_trial(
         connection.execute(_SQL["insert_trial"], row)
         if sharpe is not None:
             connection.execute(_SQL["insert_sharpe"], row)
-    return trials(pool, market_id)
 
 
 def trials(pool: Pool, market_id: str) -> TrialCount:
