@@ -39,6 +39,9 @@ from tenthman.scheduler.gathering.scoring import open_scorer
 from tenthman.scheduler.models.signal_model import ModelFrom, start_of, train_on, training_material
 
 Which = Literal["null", "planted", "both"]
+LEAST_SESSIONS = 7 * HORIZON - 1
+"""With fewer of them the rank IC has no test (`ml.information.mean_test`), and no market could be claimed or missed."""
+
 CODE = "control-1"
 """Changes whenever the same settings would give other outcomes."""
 
@@ -70,8 +73,10 @@ class ControlSettings:
                 f"{self.markets} and {self.nulls}"
             )
         most = self.market_sessions - 130
-        if not 60 <= self.sessions <= most:
-            raise ValueError(f"`sessions` must lie in 60..{most} (`market_sessions` - 130), was {self.sessions}")
+        if not LEAST_SESSIONS <= self.sessions <= most:
+            raise ValueError(
+                f"`sessions` must lie in {LEAST_SESSIONS}..{most} (`market_sessions` - 130), was {self.sessions}"
+            )
 
     @property
     def truths(self) -> tuple[Truth, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from tenthman.backtest.control import ControlSettings, study_key, true_rank_ic
+from tenthman.backtest.control import LEAST_SESSIONS, ControlSettings, study_key, true_rank_ic
 from tenthman.backtest.control_outcomes import (
     Outcome,
     line_of,
@@ -21,7 +21,8 @@ from tenthman.cli.control import table
 from tenthman.config import load_config
 from tenthman.db.journal import open_journal
 from tenthman.domain.errors import DataCorrupt
-from tenthman.ml.information import session_rank_ic
+from tenthman.exchange.practice_edge import HORIZON
+from tenthman.ml.information import mean_test, session_rank_ic
 
 OUTCOME = Outcome(
     truth="null",
@@ -135,11 +136,18 @@ def test_markets_of_which_nothing_is_known_have_no_means_and_no_spread() -> None
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"markets": 0}, {"nulls": 18}, {"sessions": 59}, {"sessions": 200, "market_sessions": 300}]
+    "wrong",
+    [{"markets": 0}, {"nulls": 18}, {"sessions": LEAST_SESSIONS - 1}, {"sessions": 200, "market_sessions": 300}],
 )
 def test_settings_outside_their_bounds_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="must"):
         ControlSettings(**wrong)  # type: ignore[arg-type]
+
+
+def test_the_fewest_sessions_are_those_whose_rank_ic_can_be_tested() -> None:
+    daily = np.random.default_rng(1).normal(size=LEAST_SESSIONS - HORIZON + 1)
+    assert mean_test(daily, HORIZON).degrees == 2
+    assert mean_test(daily[1:], HORIZON).degrees == 0
 
 
 def test_more_markets_continue_a_study_and_another_edge_begins_one() -> None:
