@@ -4,8 +4,6 @@ import numpy as np
 
 from tenthman.domain.features import FeaturePanel
 
-__all__ = ["FeaturePanel", "concat"]
-
 
 def concat(panels: tuple[FeaturePanel, ...]) -> FeaturePanel:
     """The features of all `panels` in order, for the same sessions and tickers.

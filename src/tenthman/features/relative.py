@@ -15,7 +15,7 @@ from tenthman.domain.features import FeaturePanel
 from tenthman.domain.market import Floats, Panel
 from tenthman.features.windows import Mask, mean, ranks, ratio, rolling, shift, variance
 
-DEFINITIONS = "relative-1"
+DEFINITION = "relative-1"
 COMPOSITE_DEFINITION = "composite-1"
 COMPOSITE = "composite"
 
@@ -75,7 +75,7 @@ def relative(panel: Panel, sectors: tuple[str, ...], among: Mask) -> FeaturePane
         tickers=panel.tickers,
         names=tuple(columns),
         values=np.stack([np.where(absent, np.nan, values) for values in columns.values()], axis=2),
-        definitions=(DEFINITIONS,),
+        definitions=(DEFINITION,),
     )
 
 
@@ -156,8 +156,7 @@ def _same_month(close: Floats, members: Mask, by_name: list[int]) -> Floats:
     excess = change - market[:, np.newaxis]
     total, count = np.zeros(close.shape), np.zeros(close.shape)
     for years in (1, 2, 3):
-        before = years * YEAR - MONTH
-        past = shift(excess, before) if before < len(excess) else np.full_like(excess, np.nan)
+        past = shift(excess, years * YEAR - MONTH)
         total = total + np.where(np.isnan(past), 0.0, past)
         count = count + ~np.isnan(past)
     return ratio(total, count)

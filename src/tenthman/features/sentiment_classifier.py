@@ -84,7 +84,8 @@ def opened(archive: bytes) -> Classifier:
     try:
         with np.load(io.BytesIO(archive), allow_pickle=False) as held:
             arrays = {name: held[name] for name in held.files}
-    except (ValueError, OSError, EOFError) as error:
+    except Exception as error:
+        # Whatever numpy and its zip archives make of bytes that are none is the fault of the file.
         raise DataCorrupt(f"sentiment model: the file must be a numpy archive: {error}") from error
     wanted = {item.name for item in fields(Classifier)} | {"code"}
     if set(arrays) != wanted:
@@ -122,17 +123,18 @@ def dense_part(texts: Sequence[str], vectors: Vectors) -> Floats:
 
 def _require_shapes(arrays: dict[str, NDArray[Any]]) -> None:
     kinds = len(CLASSES)
+    vector = max(1, np.size(arrays["dense_weights"]) // kinds - _LEXICON_COLUMNS)
     wanted = {
         "word_idf": (BUCKETS,),
         "piece_idf": (BUCKETS,),
         "word_weights": (BUCKETS, kinds),
         "piece_weights": (BUCKETS, kinds),
-        "dense_weights": (arrays["dense_weights"].shape[0], kinds),
+        "dense_weights": (_LEXICON_COLUMNS + vector, kinds),
         "intercept": (kinds,),
         "slope": (kinds, kinds),
         "offset": (kinds,),
     }
     for name, shape in wanted.items():
-        array = arrays[name]
+        array = np.asarray(arrays[name])
         if array.shape != shape or array.dtype.kind != "f" or not bool(np.isfinite(array).all()):
             raise DataCorrupt(f"sentiment model: `{name}` must be finite floats of shape {shape}, was {array.shape}")

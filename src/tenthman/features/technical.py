@@ -11,7 +11,7 @@ import numpy as np
 from tenthman.domain.features import FeaturePanel
 from tenthman.domain.market import FIELDS, Floats, Panel
 
-DEFINITIONS = "technical-1"
+DEFINITION = "technical-1"
 
 NAMES = (
     "return_1",
@@ -51,7 +51,7 @@ def technical(panel: Panel, index_ticker: str) -> FeaturePanel:
     values = np.empty((*panel.close.shape, len(NAMES)))
     fill(_fields(panel), index_close, values)
     return FeaturePanel(
-        sessions=panel.sessions.copy(), tickers=panel.tickers, names=NAMES, values=values, definitions=(DEFINITIONS,)
+        sessions=panel.sessions.copy(), tickers=panel.tickers, names=NAMES, values=values, definitions=(DEFINITION,)
     )
 
 

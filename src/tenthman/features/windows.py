@@ -21,7 +21,7 @@ AT_ONCE = 2**16
 
 
 def shift(values: Floats, sessions: int) -> Floats:
-    """`values` moved down by `sessions` rows; NaN above."""
+    """`values` moved down by `sessions` rows, all of them where these are more; NaN above."""
     if sessions == 0:
         return values
     moved = np.full_like(values, np.nan)

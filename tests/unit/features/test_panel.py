@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tenthman.features.panel import FeaturePanel, concat
+from tenthman.domain.features import FeaturePanel
+from tenthman.features.panel import concat
 
 SESSIONS = np.array(["2020-01-02", "2020-01-03"], dtype="datetime64[D]")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tenthman.features.panel import FeaturePanel
+from tenthman.domain.features import FeaturePanel
 from tenthman.features.scaling import ranked
 
 

@@ -95,7 +95,10 @@ def test_training_again_gives_the_same_bytes_and_a_kept_model_the_same_scores(
 
 
 def test_a_file_that_is_no_model_is_refused(model: Classifier) -> None:
-    for archive in (b"", b"not an archive", _with_object()):
+    whole, single = model.dumped(), io.BytesIO()
+    np.save(single, np.zeros(3))
+    damaged = whole[:500] + b"\xff\x00\xff" + whole[503:]
+    for archive in (b"", b"not an archive", b"PK\x03\x04", whole[:-100], damaged, single.getvalue(), _with_object()):
         with pytest.raises(DataCorrupt, match="numpy archive"):
             opened(archive)
     with pytest.raises(DataCorrupt, match="must hold"):
@@ -104,6 +107,9 @@ def test_a_file_that_is_no_model_is_refused(model: Classifier) -> None:
         opened(replace(model, intercept=np.array([np.nan, 0.0, 0.0])).dumped())
     with pytest.raises(DataCorrupt, match="`slope`"):
         opened(replace(model, slope=np.zeros((2, 3))).dumped())
+    for dense in (np.float64(1.0), np.zeros((3, 3)), np.zeros((4, 2))):
+        with pytest.raises(DataCorrupt, match="`dense_weights`"):
+            opened(replace(model, dense_weights=dense).dumped())
 
 
 def test_vectors_of_another_length_are_refused(model: Classifier) -> None:
