@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
+MOST_SHOWN = 100
 
 
 def main() -> None:
@@ -55,7 +56,7 @@ def _run() -> None:
         complain(f"{error.filename or 'the system refuses'}: {error.strerror or error}")
         sys.exit(EXIT_FAILED)
     except UnicodeEncodeError as error:
-        complain(f"what is given must be text in {sys.getfilesystemencoding()}, was {error.object!a}")
+        complain(f"what is given must be text in {sys.getfilesystemencoding()}, was {error.object[:MOST_SHOWN]!a}")
         sys.exit(EXIT_BAD_INPUT)
     if isinstance(code, int):
         sys.exit(code)

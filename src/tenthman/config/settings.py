@@ -5,7 +5,7 @@ from datetime import time
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from tenthman.config.feeds import NewsSettings
 from tenthman.config.fields import BasisPoints, PositiveInt, Seconds, Section
@@ -76,9 +76,15 @@ class DatabaseSettings(Section):
     statement_timeout_s: Seconds
 
 
+def _found_from_anywhere(path: Path) -> Path:
+    if not path.is_absolute() or not path.name:
+        raise ValueError("must be the absolute path of a file, so that every command finds the same one")
+    return path
+
+
 class BrokerSettings(Section):
     endpoint: Literal["exchange", "paper"]
-    halt_file: Path | None = None
+    halt_file: Annotated[Path, AfterValidator(_found_from_anywhere)] | None = None
     connect_timeout_s: Seconds
     read_timeout_s: Seconds
     answer_timeout_s: Seconds

@@ -12,7 +12,13 @@ MOST_NODES = 100_000
 
 
 class _OnceEach(yaml.SafeLoader):
-    """Of a key that stands twice in a mapping, YAML's own loader takes the last and says nothing."""
+    """Of a key that stands twice in a mapping, YAML's own loader takes the last; half a character it takes for text."""
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        """As SafeLoader; ValueError for text that nothing could write again."""
+        text = super().construct_scalar(node)
+        str(text).encode("utf-8")
+        return text
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """As SafeLoader; ConstructorError for a key that was there before."""

@@ -60,6 +60,8 @@ def test_where_things_are_does_not_change_the_hash(folder):
         ("settings.yaml", 'morning: "09:00"', "morning: 9", "quoted New York time"),
         ("settings.yaml", "source: auto", "source: pack", "`pack` must name a folder"),
         ("settings.yaml", "feeds: []", 'feeds: ["http://a.example"]', "https://"),
+        ("settings.yaml", "halt_file: null", "halt_file: HALT", "absolute path of a file"),
+        ("settings.yaml", "halt_file: null", "halt_file: /", "absolute path of a file"),
         (
             "models.yaml",
             "backend: embedded            # embedded | ollama",

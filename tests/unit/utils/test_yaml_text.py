@@ -19,6 +19,7 @@ def test_what_a_person_wrote_is_read() -> None:
         ("a: {[1]: 2}", "is not valid YAML: .*unhashable"),
         ("a: 1\nb: 2\na: 3", "is not valid YAML: 'a' stands twice .*line 3, column 1"),
         ("a: {b: 1, c: {d: 1, d: 2}}", "'d' stands twice"),
+        ('a: "\\ud800"', "is not valid YAML: .*surrogates not allowed"),
         ("a: &a [*a]", "must hold at most 100,000 values and keys, aliases written out"),
         (
             "a0: &a0 [1, 1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40)),
