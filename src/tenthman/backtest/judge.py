@@ -12,11 +12,9 @@ from tenthman.backtest.inputs import Inputs
 from tenthman.backtest.nulls import NullRuns, random_entries
 from tenthman.backtest.result import BacktestResult
 from tenthman.backtest.stepwise import run_stepwise
-from tenthman.backtest.variants import Compiled, at_costs, without_limits
+from tenthman.backtest.variants import Compiled, without_limits
 from tenthman.config import Config, CostSettings
 from tenthman.domain.errors import TapeMiss
-
-MULTIPLES = (1.0, 2.0, 3.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -29,10 +27,13 @@ class Ground:
 
 
 class Judge:
-    """Runs and evaluates variants of one study, all against the same trials, benchmarks and random entries."""
+    """Runs and evaluates variants of one study, all against the same trials, benchmarks and random entries.
 
-    def __init__(self, configured: Config, ground: Ground, trials: Trials, seed: int) -> None:
-        self._configured = configured
+    `multiples`: the configuration at each multiple of the configured costs that a run is shown at.
+    """
+
+    def __init__(self, multiples: Mapping[float, Config], ground: Ground, trials: Trials, seed: int) -> None:
+        self._multiples = multiples
         self._ground = ground
         self._trials = trials
         self._seed = seed
@@ -71,12 +72,12 @@ class Judge:
         )
 
     def at_other_costs(self, own: float) -> dict[float, Evaluation]:
-        """The run at the multiples of the configured costs but `own`, as far as there is a tape of them.
+        """The run at the other multiples than `own`, as far as there is a tape of them.
 
         Other costs leave another book, and a committee is told of the book.
         """
-        configs = {item: at_costs(self._configured, item) for item in MULTIPLES if item != own}
-        tried = {item: self._with_critics(f"{item:g}x costs", config) for item, config in configs.items()}
+        others = {item: config for item, config in self._multiples.items() if item != own}
+        tried = {item: self._with_critics(f"{item:g}x costs", config) for item, config in others.items()}
         return {item: evaluation for item, evaluation in tried.items() if evaluation is not None}
 
     def ablation(self, config: Config) -> Mapping[str, Evaluation]:

@@ -16,7 +16,7 @@ from tenthman.backtest.memory import MemoryRecord
 from tenthman.backtest.nulls import NullRuns
 from tenthman.backtest.result import BacktestResult
 from tenthman.backtest.stepwise import run_stepwise
-from tenthman.backtest.variants import Compiled, at_costs
+from tenthman.backtest.variants import Compiled, at_costs, at_multiples
 from tenthman.config import Config
 from tenthman.domain.canonical import content_hash
 from tenthman.domain.market import MarketData, Period
@@ -96,10 +96,10 @@ class Backtested:
 def backtest(config: Config, market: MarketData, period: Period, options: Options, watcher: Watcher) -> Backtested:
     """Run the decision over `period` and evaluate it; the try and the look are counted in the registry.
 
-    Raises ConfigError when the market does not hold the period or too little history before it; TapeMiss when the
-    committee is "tape" and an entry would need a reply that was never recorded.
+    Raises ConfigError when the market does not hold the period or too little history before it, or costs could not be
+    multiplied; TapeMiss when the committee is "tape" and an entry would need a reply that was never recorded.
     """
-    spent, configured, config = Stopwatch(), config, at_costs(config, options.costs)
+    spent, multiples, config = Stopwatch(), at_multiples(config), at_costs(config, options.costs)
     with open_storage(config) as pool:
         watcher.stage("reading the market")
         stores = open_stores(pool, market)
@@ -115,7 +115,7 @@ def backtest(config: Config, market: MarketData, period: Period, options: Option
             with spent("run"):
                 result, record = _run(config, ground, watcher)
             trials, looks = _counted(config, stores, study, period, options, result)
-            judge = Judge(configured, ground, trials, options.seed)
+            judge = Judge(multiples, ground, trials, options.seed)
             watcher.stage("evaluating, beside what luck and the market brought")
             with spent("evaluation"):
                 nulls = judge.nulls(config, options.nulls, options.jobs)

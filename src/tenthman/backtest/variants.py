@@ -8,6 +8,9 @@ from tenthman.backtest.result import BacktestResult
 from tenthman.config import Config, CostSettings, RiskRules, with_sections
 from tenthman.domain.errors import ConfigError
 
+MULTIPLES = (1.0, 2.0, 3.0)
+"""Of the configured costs, at which each run is shown."""
+
 _DECIMALS = 2
 _MOST_BP = 1_000.0
 """What a cost may have, and be, in basis points."""
@@ -45,6 +48,11 @@ def at_costs(config: Config, multiple: float) -> Config:
             raise ConfigError(f"`costs.{name}` in settings.yaml times {multiple:g} must be at most 1000, was {value:g}")
     costs = CostSettings.model_validate(priced)
     return with_sections(config, settings=config.settings.model_copy(update={"costs": costs}))
+
+
+def at_multiples(config: Config) -> dict[float, Config]:
+    """`config` at each of MULTIPLES. ConfigError as in `at_costs`."""
+    return {multiple: at_costs(config, multiple) for multiple in MULTIPLES}
 
 
 def without_limits(config: Config) -> Config:

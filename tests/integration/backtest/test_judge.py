@@ -12,7 +12,7 @@ from tenthman.backtest.claim import Trials
 from tenthman.backtest.critics import Critics
 from tenthman.backtest.judge import Ground, Judge
 from tenthman.backtest.stepwise import run_stepwise
-from tenthman.backtest.variants import at_costs
+from tenthman.backtest.variants import at_costs, at_multiples
 from tenthman.config import Config, load_config, with_sections
 from tenthman.domain.errors import TapeMiss
 from tenthman.domain.opinion import Prompt, Reply, ReplyState
@@ -41,7 +41,7 @@ def study(config: Config) -> Study:
 
 def judge(config: Config, study: Study, critics: Critics | None) -> Judge:
     ground = Ground(study=study, inputs=inputs_of(study, config), critics=critics)
-    return Judge(config, ground, Trials(), 1)
+    return Judge(at_multiples(config), ground, Trials(), 1)
 
 
 def test_an_advisory_model_goes_unasked_at_other_costs_and_the_figures_are_those_of_asking_it(

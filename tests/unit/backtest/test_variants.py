@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tenthman.backtest.variants import at_costs, without_limits
+from tenthman.backtest.variants import at_costs, at_multiples, without_limits
 from tenthman.config import Config, CostSettings, RiskRules, load_config, with_sections
 from tenthman.domain.errors import ConfigError
 
@@ -26,7 +26,7 @@ def test_costs_are_multiplied_to_a_hundredth_of_a_basis_point() -> None:
 
 def test_costs_beyond_what_a_cost_may_be_are_refused_in_one_line() -> None:
     with pytest.raises(ConfigError, match=r"`costs.half_spread_bp` .* times 3 must be at most 1000, was 1200"):
-        at_costs(costing(400.0), 3.0)
+        at_multiples(costing(400.0))
 
 
 def test_without_limits_no_rule_of_the_whole_book_is_left_that_only_some_desks_have() -> None:
