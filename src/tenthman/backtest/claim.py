@@ -81,13 +81,13 @@ def _said(found: Information | None, bound: float) -> str:
         return "was not computed"
     if math.isnan(found.p_value):
         return f"of {found.sessions} sessions cannot be tested: they are too few, or show nothing"
-    return f"has p {found.p_value:.3f}, not at most {bound:.4f}"
+    return f"has p {found.p_value:.3g}, not at most {bound:.3g}"
 
 
 def _told(nulls: NullFigures | None, bound: float) -> str:
     if nulls is None:
         return "were not run"
-    told = f"do as well with p {nulls.p_value:.3f}, not at most {bound:.4f}"
+    told = f"do as well with p {nulls.p_value:.3g}, not at most {bound:.3g}"
     # None of them did: what is missing is runs.
     is_least = nulls.p_value == 1.0 / (nulls.runs + 1)
     return f"{told}, which takes {math.ceil(1.0 / bound) - 1:,} runs to show" if is_least else told

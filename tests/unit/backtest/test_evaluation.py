@@ -189,9 +189,11 @@ def test_a_run_that_beat_every_random_one_is_told_how_many_it_takes_to_claim() -
     best, beaten = null_figures_of(1.0 / 1000), null_figures_of(2.0 / 1000)
     trials = Trials(count=161)
     (missing,) = decide_claim(500, best, information_of(1e-6), trials).against
-    assert missing == "random entries do as well with p 0.001, not at most 0.0003, which takes 3,139 runs to show"
+    assert missing == "random entries do as well with p 0.001, not at most 0.000319, which takes 3,139 runs to show"
     assert decide_claim(500, replace(best, runs=3139, p_value=1.0 / 3140), information_of(1e-6), trials).made
     assert not decide_claim(500, replace(best, runs=3138, p_value=1.0 / 3139), information_of(1e-6), trials).made
+    (close,) = decide_claim(500, null_figures_of(0.0004), information_of(1e-6), trials).against
+    assert close == "random entries do as well with p 0.0004, not at most 0.000319"
     assert "runs to show" not in decide_claim(500, beaten, information_of(1e-6), trials).against[0]
 
 
