@@ -18,12 +18,10 @@ from tenthman.agents.exam_cases import exam_cases
 from tenthman.agents.llm_interface import LanguageModel
 from tenthman.config import Agents
 from tenthman.domain.errors import LLMError
-from tenthman.domain.opinion import Case, Critique, Prompt, Reply, ReplyState
+from tenthman.domain.opinion import OF_USE, Case, Critique, Prompt, Reply, ReplyState
 
 DRIFT = 0.01
 """Figures of the cases that are put again are moved by so much a round, so that no two cases are equal."""
-
-VALID = frozenset({ReplyState.ANSWERED, ReplyState.ABSTAINED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +58,12 @@ class Bench:
     def valid_rate(self) -> float:
         """Share of opinions that are answers or abstentions; 0 where none was asked for."""
         put = sum(self.states.values())
-        return sum(self.states.get(state.value, 0) for state in VALID) / put if put else 0.0
+        return sum(self.states.get(state.value, 0) for state in OF_USE) / put if put else 0.0
 
     @property
     def fits(self) -> bool:
         """Whether the widest case was answered in the context that is configured."""
-        return set(self.widest) <= {state.value for state in VALID}
+        return set(self.widest) <= {state.value for state in OF_USE}
 
 
 def measure(

@@ -22,6 +22,7 @@ from tenthman.agents.risk import RISK
 from tenthman.agents.rules import rules_critique
 from tenthman.config import Agents, Roles, RoleSettings
 from tenthman.domain.opinion import (
+    OF_USE,
     Abstain,
     Ask,
     Case,
@@ -167,7 +168,7 @@ def _better(first: Critique, second: Critique | None) -> Critique:
     if second is None:
         return first
     spent = first.latency_ms + second.latency_ms
-    if second.state in {ReplyState.ANSWERED, ReplyState.ABSTAINED}:
+    if second.state in OF_USE:
         return replace(second, latency_ms=spent)
     return replace(first, latency_ms=spent, detail=f"{first.detail}; asked again: {second.state.value}")
 

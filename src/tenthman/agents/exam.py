@@ -26,14 +26,11 @@ from tenthman.config import Agents
 from tenthman.db.pool import Pool
 from tenthman.db.sql import load_queries
 from tenthman.domain.canonical import content_hash, plain
-from tenthman.domain.opinion import Ask, ReplyState, Stance
+from tenthman.domain.opinion import OF_USE, PASSING, Ask, ReplyState, Stance
 
 log = structlog.get_logger(__name__)
 
 _QUERIES = load_queries("tenthman.agents", "queries.sql")
-
-DISTURBED = frozenset({ReplyState.UNREACHABLE, ReplyState.TIMED_OUT, ReplyState.OVER_BUDGET})
-"""States that end an examination without a result: they say nothing about the model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,11 +192,11 @@ def _at_best(papers: list[Paper], round_: tuple[ExamCase, ...]) -> Marks:
 
 
 def _sit(item: ExamCase, ask: Ask, settings: Agents, standing: Standing) -> Paper | None:
-    """The answer to one case, None when a reply did not come."""
+    """The answer to one case, None when a reply did not come: what says nothing about the model is no result."""
     critiques = language_critiques(item.case, ask, settings, standing)
-    if any(critique.state in DISTURBED for critique in critiques):
+    if any(critique.state in PASSING for critique in critiques):
         return None
-    usable = sum(critique.state in {ReplyState.ANSWERED, ReplyState.ABSTAINED} for critique in critiques)
+    usable = sum(critique.state in OF_USE for critique in critiques)
     last = critiques[-1] if settings.roles.committee.enabled else None
     return Paper(
         name=item.name,

@@ -115,11 +115,6 @@ def recorded_digest(settings: LanguageModelSettings, home: Path, roles: Roles | 
     return _digest(settings, weights[settings], _deviations(settings, roles, seats))
 
 
-def asking(wire: Wire, settings: LanguageModelSettings, digest: str, parallel: int) -> Ask:
-    """An `ask` that puts every role's question to one `wire`; every failure becomes a reply's state and message."""
-    return asking_by_role(lambda _role: Seat(wire=wire, settings=settings, weights=""), digest, parallel)
-
-
 def asking_by_role(seat_of: Callable[[Role], Seat], digest: str, parallel: int) -> Ask:
     """An `ask` with at most `parallel` questions at once; every failure becomes a reply's state and message."""
 

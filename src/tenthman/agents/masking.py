@@ -12,10 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from tenthman.agents.base import NAME_CHARACTERS
 from tenthman.agents.text import READ_CHARACTERS, clean
 from tenthman.domain.opinion import Case
-
-NAME_CHARACTERS = 40
 
 _LEGAL = re.compile(
     r"(?:,?\s+(?:&\s+)?(?:Inc|Incorporated|Corp|Corporation|Co|Company|Companies|Cos|Ltd|Limited|LLC|LP|PLC|SA|SE|NV|AG"

@@ -12,19 +12,17 @@ from tenthman.db.pool import Pool
 from tenthman.db.sql import load_queries
 from tenthman.domain.canonical import canonical_json, plain
 from tenthman.domain.errors import TapeMiss
-from tenthman.domain.opinion import Ask, Prompt, Reply, ReplyState
+from tenthman.domain.opinion import PASSING, Ask, Prompt, Reply, ReplyState
 
 _QUERIES = load_queries("tenthman.agents", "queries.sql")
-
-PASSING = frozenset({ReplyState.UNREACHABLE, ReplyState.TIMED_OUT, ReplyState.OVER_BUDGET})
-"""States that say something about the moment, not about the model: recorded apart; the question is put again."""
 
 
 def taped(ask: Ask, pool: Pool, digest: str) -> Ask:
     """An `ask` that plays what the tape holds and puts only the other prompts, recording what comes back.
 
     A reply is recorded before it is returned, and what is returned is what was recorded: a character that PostgreSQL
-    cannot hold is replaced in both. Raises only what the database raises.
+    cannot hold is replaced in both. A reply in a PASSING state is recorded apart, and its question put again. Raises
+    only what the database raises.
     """
 
     def play(prompts: tuple[Prompt, ...]) -> tuple[Reply, ...]:

@@ -163,6 +163,13 @@ class ReplyState(Enum):
     OVER_BUDGET = "over_budget"
 
 
+OF_USE = frozenset({ReplyState.ANSWERED, ReplyState.ABSTAINED})
+"""An opinion came, or none was held."""
+
+PASSING = frozenset({ReplyState.UNREACHABLE, ReplyState.TIMED_OUT, ReplyState.OVER_BUDGET})
+"""These say something about the moment and nothing about the model: the question may be put again."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
     """One question to a model. Text shared by all roles of a case comes first, so that servers can reuse it.

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tenthman_seats import asking
 
 from tenthman.agents.analyst import ANALYST
 from tenthman.agents.base import case_text
 from tenthman.agents.committee import NO_MODEL, Standing, review
 from tenthman.agents.exam_cases import exam_cases
-from tenthman.agents.llm_interface import asking, open_language_model, recorded_digest
+from tenthman.agents.llm_interface import open_language_model, recorded_digest
 from tenthman.agents.tape import tape_only, taped
 from tenthman.agents.wires import openai_wire
 from tenthman.config import LanguageModelSettings, load_config
@@ -103,7 +104,7 @@ def ask(
         settings = language.model_copy(update=changes)
         if request.param == "embedded":
             with httpx.Client(base_url=address, timeout=DEADLINE_S, transport=BoundedTransport(DEADLINE_S)) as client:
-                yield asking(openai_wire(client, settings, compact=True), settings, "d", 1)
+                yield asking(openai_wire(client, settings, compact=True), settings)
         else:
             with open_language_model(settings, tmp_path) as model:
                 yield model.ask
@@ -162,9 +163,7 @@ def test_no_server_is_named_with_its_place_and_a_remedy_but_without_a_password(
 ) -> None:
     settings = language.model_copy(update={"backend": backend, "base_url": "http://user:hidden@127.0.0.1:9"})
     with httpx.Client(base_url="http://127.0.0.1:9", transport=BoundedTransport(DEADLINE_S)) as client:
-        found = review(
-            FIRST, asking(openai_wire(client, settings, compact=False), settings, "d", 1), AGENTS, BINDING, 0
-        )
+        found = review(FIRST, asking(openai_wire(client, settings, compact=False), settings), AGENTS, BINDING, 0)
     assert {critique.state for critique in found.critiques[:-1]} == {ReplyState.UNREACHABLE}
     assert "no server answers at 127.0.0.1:9" in found.critiques[0].detail
     assert remedy in found.critiques[0].detail

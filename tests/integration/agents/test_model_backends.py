@@ -9,12 +9,13 @@ from pathlib import Path
 import httpx
 import ollama
 import pytest
+from tenthman_seats import asking
 
 from tenthman.agents.base import render
 from tenthman.agents.committee import ADVISERS, Standing, review
 from tenthman.agents.embedded import EmbeddedModelServer
 from tenthman.agents.exam_cases import exam_cases
-from tenthman.agents.llm_interface import LanguageModel, asking, open_language_model
+from tenthman.agents.llm_interface import LanguageModel, open_language_model
 from tenthman.agents.wires import openai_wire
 from tenthman.config import LanguageModelSettings, load_config
 from tenthman.domain.errors import SetupError
@@ -43,7 +44,7 @@ def model(
     if request.param == "embedded":
         with httpx.Client(base_url=model_server.base_url, timeout=60, transport=BoundedTransport(60.0)) as client:
             client.headers["Authorization"] = f"Bearer {model_server.api_key}"
-            ask = asking(openai_wire(client, language, compact=True), language, "d", 1)
+            ask = asking(openai_wire(client, language, compact=True), language)
             yield LanguageModel(name=language.model, digest="d", weights="w", ask=ask, parallel=1, prose=False)
         return
     changes = {"backend": request.param, "base_url": shim, "model": "smollm2"}
@@ -89,7 +90,7 @@ def test_five_agents_answer_a_case_within_their_schemas(
 ) -> None:
     with httpx.Client(base_url=model_server.base_url, timeout=60, transport=BoundedTransport(60.0)) as client:
         client.headers["Authorization"] = f"Bearer {model_server.api_key}"
-        ask = asking(openai_wire(client, language, compact=True), language, "d", 1)
+        ask = asking(openai_wire(client, language, compact=True), language)
         standing = Standing(model="smollm2", digest="d", binding=False)
         answer = review(CASE, ask, AGENTS, standing, 0.0)
     assert {critique.state for critique in answer.critiques} <= {ReplyState.ANSWERED, ReplyState.ABSTAINED}

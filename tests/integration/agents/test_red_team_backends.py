@@ -16,13 +16,14 @@ from typing import Any
 import httpx
 import pytest
 from tenthman_red_team import NEIGHBOUR, Attack, attacked, attacks, leaked, obedient, shown
+from tenthman_seats import asking
 
 from tenthman.agents.analyst import ANALYST
 from tenthman.agents.base import render
 from tenthman.agents.committee import NO_MODEL, Standing, review
 from tenthman.agents.embedded import EmbeddedModelServer
 from tenthman.agents.exam_cases import exam_cases
-from tenthman.agents.llm_interface import LanguageModel, asking, open_language_model
+from tenthman.agents.llm_interface import LanguageModel, open_language_model
 from tenthman.agents.vocabulary import VOCABULARY
 from tenthman.agents.wires import openai_wire
 from tenthman.config import LanguageModelSettings, load_config
@@ -133,7 +134,7 @@ def test_the_embedded_model_under_attack_still_answers_in_its_codes(
     case = attacked(SHRUNK, attack.text)
     with httpx.Client(base_url=model_server.base_url, timeout=60, transport=BoundedTransport(60.0)) as client:
         client.headers["Authorization"] = f"Bearer {model_server.api_key}"
-        ask = asking(openai_wire(client, language, compact=True), language, "d", 1)
+        ask = asking(openai_wire(client, language, compact=True), language)
         found = review(case, ask, AGENTS, replace(BINDING, prose=False), 0.0, ())
     _require_harmless(case, found)
     assert found.critiques[0].state is ReplyState.ANSWERED

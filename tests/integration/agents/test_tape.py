@@ -10,11 +10,11 @@ from tenthman.agents.bear import BEAR
 from tenthman.agents.exam import examine, keep, standing_of
 from tenthman.agents.exam_cases import exam_cases
 from tenthman.agents.llm_interface import LanguageModel
-from tenthman.agents.tape import PASSING, tape_only, taped
+from tenthman.agents.tape import tape_only, taped
 from tenthman.config import load_config
 from tenthman.db.pool import Pool
 from tenthman.domain.errors import TapeMiss
-from tenthman.domain.opinion import Ask, Prompt, Reply, ReplyState
+from tenthman.domain.opinion import PASSING, Ask, Prompt, Reply, ReplyState
 
 AGENTS = load_config(Path(__file__).parents[3] / "config", {}).agents
 CASE = exam_cases()[0].case
