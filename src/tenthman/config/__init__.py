@@ -1,6 +1,8 @@
 """Configuration: four YAML files become frozen sections, refused at start when anything in them is wrong.
 
-Secrets come from the environment alone. `Config.hash` covers every section and goes into each decision.
+Secrets come from the environment alone. `Config.hash` covers every section that a decision depends on and goes into
+each decision. What a key means, in which unit and within which bounds, stands once, in docs/configuration.md; a section
+has a docstring where more is to be said.
 """
 
 from tenthman.config.agents import (
