@@ -5,7 +5,7 @@ A split divides prices by its new shares for an old one. A dividend takes its pa
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -33,29 +33,17 @@ def shares_since(splits: Iterable[ShareSplit], day: date) -> float:
     return math.prod(split.new_rate / split.old_rate for split in splits if split.session > day)
 
 
-def dividends_gone_ex(exchange: ReplayExchange, first: date, last: date) -> Iterator[tuple[str, date, float]]:
-    """Symbol, ex-date and USD a share of the dividends of the sessions `first`..`last` that have opened, by date."""
-    panel, amounts = exchange.market.panel, exchange.market.dividends
-    if amounts is None or first > last:
-        return
-    sessions = panel.sessions
-    low = int(np.searchsorted(sessions, np.datetime64(first, "D")))
-    high = int(np.searchsorted(sessions, np.datetime64(last, "D"), side="right"))
-    for row in range(low, high):
-        hours = exchange.market.hours[row]
-        if hours.open_at > exchange.now:
-            return
-        for column in np.flatnonzero(amounts[row]):
-            yield panel.tickers[column], hours.session, float(amounts[row, column])
-
-
-def dividends_of(exchange: ReplayExchange, symbol: str, splits: Sequence[ShareSplit], first: date) -> dict[date, float]:
-    """USD for one of today's shares by ex-date, from `first` to now."""
-    today = exchange.now.astimezone(NEW_YORK).date()
+def dividends_of(exchange: ReplayExchange, symbol: str, splits: Sequence[ShareSplit]) -> dict[date, float]:
+    """USD for one of today's shares by ex-date, of the sessions that have opened, oldest first."""
+    market = exchange.market
+    if market.dividends is None or symbol not in market.panel.tickers:
+        return {}
+    amounts = market.dividends[:, market.panel.column(symbol)]
+    gone_ex = ((market.hours[row], float(amounts[row])) for row in np.flatnonzero(amounts).tolist())
     return {
-        day: amount / shares_since(splits, day)
-        for name, day, amount in dividends_gone_ex(exchange, first, today)
-        if name == symbol
+        hours.session: amount / shares_since(splits, hours.session)
+        for hours, amount in gone_ex
+        if hours.open_at <= exchange.now
     }
 
 
@@ -90,8 +78,9 @@ def adjustment(exchange: ReplayExchange, symbol: str, *, splits: bool, dividends
 
 
 def _factors(exchange: ReplayExchange, symbol: str, splits: Sequence[ShareSplit]) -> dict[date, float]:
-    today = exchange.now.astimezone(NEW_YORK).date()
-    bars = daily_bars(exchange, symbol, date.min, today)
+    paid = dividends_of(exchange, symbol, splits)
+    if not paid:
+        return {}
+    bars = daily_bars(exchange, symbol, date.min, exchange.now.astimezone(NEW_YORK).date())
     closes = {bar.begin.date(): bar.close / shares_since(splits, bar.begin.date()) for bar in bars}
-    paid = dividends_of(exchange, symbol, splits, min(closes, default=today))
-    return dividend_factors(closes, paid) if paid else {}
+    return dividend_factors(closes, paid)

@@ -1,15 +1,16 @@
 """The market-data half of the wire but for historical bars: the latest of each, corporate actions, news."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+
+import numpy as np
 
 from tenthman.domain.market import NEW_YORK
 from tenthman.exchange import alpaca_prices as prices
 from tenthman.exchange import alpaca_requests as ask
 from tenthman.exchange import alpaca_wire as wire
 from tenthman.exchange import intraday
-from tenthman.exchange.adjusting import dividends_gone_ex
 from tenthman.exchange.alpaca_pages import page_after
 from tenthman.exchange.alpaca_trading import Call, Reply
 from tenthman.exchange.alpaca_wire import Json
@@ -166,7 +167,7 @@ def _actions(exchange: ReplayExchange, first: date, last: date) -> list[tuple[st
     """Kind, symbol and body of what happened in the sessions `first`..`last`, by date, dividends first."""
     dated = [
         (session, ("cash_dividend", symbol, prices.cash_dividend_body(symbol, session, per_share)))
-        for symbol, session, per_share in dividends_gone_ex(exchange, first, last)
+        for symbol, session, per_share in _dividends_gone_ex(exchange, first, last)
     ]
     for split in exchange.splits():
         if first <= split.session <= last:
@@ -178,3 +179,19 @@ def _actions(exchange: ReplayExchange, first: date, last: date) -> list[tuple[st
         if first <= change.session <= last
     ]
     return [action for _, action in sorted(dated, key=lambda item: (item[0], item[1][:2]))]
+
+
+def _dividends_gone_ex(exchange: ReplayExchange, first: date, last: date) -> Iterator[tuple[str, date, float]]:
+    """Symbol, ex-date and USD a share of the dividends of the sessions `first`..`last` that have opened, by date."""
+    panel, amounts = exchange.market.panel, exchange.market.dividends
+    if amounts is None or first > last:
+        return
+    sessions = panel.sessions
+    low = int(np.searchsorted(sessions, np.datetime64(first, "D")))
+    high = int(np.searchsorted(sessions, np.datetime64(last, "D"), side="right"))
+    for row in range(low, high):
+        hours = exchange.market.hours[row]
+        if hours.open_at > exchange.now:
+            return
+        for column in np.flatnonzero(amounts[row]):
+            yield panel.tickers[column], hours.session, float(amounts[row, column])

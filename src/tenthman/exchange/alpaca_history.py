@@ -1,6 +1,6 @@
 """GET /v2/account/portfolio/history: what the account was worth, by day or within days.
 
-Within days the book of each instant is put together again from fills and dividends, and valued at path prices.
+Within days the book of each instant is put together again from fills, dividends and splits, and valued at path prices.
 """
 
 import re
@@ -131,6 +131,7 @@ class _Books:
         changes: list[tuple[datetime, str, Decimal, Decimal]] = [
             (payment.paid_at, payment.symbol, Decimal(0), payment.amount) for payment in exchange.dividends()
         ]
+        changes += [(split.at, split.symbol, split.gained, split.paid) for split in exchange.splits()]
         for fill in exchange.fills():
             signed = fill.quantity if fill.side is Side.BUY else -fill.quantity
             changes.append((fill.filled_at, fill.ticker, signed, -signed * fill.price))

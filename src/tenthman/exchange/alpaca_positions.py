@@ -8,6 +8,7 @@ from tenthman.domain.market import NEW_YORK, Listing
 from tenthman.domain.order import OrderType, Side, TimeInForce
 from tenthman.exchange import alpaca_requests as ask
 from tenthman.exchange import alpaca_wire as wire
+from tenthman.exchange.adjusting import splits_so_far
 from tenthman.exchange.alpaca_trading import Call, Reply, cancel_all, told
 from tenthman.exchange.alpaca_wire import Json
 from tenthman.exchange.market import ReplayExchange
@@ -98,7 +99,12 @@ def _sell(exchange: ReplayExchange, ticker: str, quantity: Decimal) -> ExchangeO
 def _position(exchange: ReplayExchange, position: BrokerPosition) -> Json:
     today = exchange.now.astimezone(NEW_YORK).date()
     bars = exchange.bars(position.ticker, today - _LOOK_BACK, today - timedelta(days=1))
-    last_close = Decimal(repr(bars[-1].close)) if bars else position.avg_entry_price
+    last_close = position.avg_entry_price
+    if bars:
+        last_close = Decimal(repr(bars[-1].close))
+        for split in splits_so_far(exchange, position.ticker):
+            if split.session > bars[-1].session:
+                last_close = last_close * split.old_rate / split.new_rate
     return wire.position_body(position, exchange.quantity_available(position.ticker), last_close)
 
 

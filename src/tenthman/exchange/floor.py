@@ -23,7 +23,6 @@ from tenthman.exchange.register import Register
 from tenthman.exchange.replacing import left_of
 
 _EPHEMERAL = (TimeInForce.IOC, TimeInForce.FOK)
-_OPENING = (*_EPHEMERAL, TimeInForce.OPG)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -234,10 +234,22 @@ class ReplayExchange:
         1) cancels them, and all sells, which are of more than is held now. `whole`: for a part of a share cash is paid,
         at the last close.
         """
-        self._splits.append(ShareSplit.of(symbol, ratio, self._timetable.clock(self._now).next_open))
+        holdings = self._floor.holdings
+        held, cash = holdings.quantity(symbol), holdings.cash
         close = self._quotes.price(symbol, self._now) if whole else None
         price = None if close is None else close * ratio.denominator / ratio.numerator
         split_shares(self._floor, symbol, ratio, self._now, price)
+        self._splits.append(
+            ShareSplit(
+                symbol=symbol,
+                session=self._timetable.clock(self._now).next_open.astimezone(NEW_YORK).date(),
+                new_rate=ratio.numerator,
+                old_rate=ratio.denominator,
+                at=self._now,
+                gained=holdings.quantity(symbol) - held,
+                paid=holdings.cash - cash,
+            )
+        )
 
     def splits(self) -> list[ShareSplit]:
         """All splits of shares so far, oldest first."""

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from fractions import Fraction
-from typing import Literal, Self
+from typing import Literal
 
-from tenthman.domain.market import NEW_YORK
 from tenthman.domain.order import OrderStatus, OrderType, Side, TimeInForce
 
 EventName = Literal[
@@ -191,18 +189,18 @@ class DividendPayment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShareSplit:
-    """From `session` on there are `new_rate` shares for every `old_rate` before, in lowest terms."""
+    """From `session` on there are `new_rate` shares for every `old_rate` before, in lowest terms.
+
+    The account got `gained` shares (fewer: below 0) and `paid` USD for a part of a share, at the instant `at`.
+    """
 
     symbol: str
     session: date
     new_rate: int
     old_rate: int
-
-    @classmethod
-    def of(cls, symbol: str, ratio: Fraction, open_at: datetime) -> Self:
-        """A split into `ratio` shares for one at an opening."""
-        new, old = ratio.as_integer_ratio()
-        return cls(symbol=symbol, session=open_at.astimezone(NEW_YORK).date(), new_rate=new, old_rate=old)
+    at: datetime
+    gained: Decimal
+    paid: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

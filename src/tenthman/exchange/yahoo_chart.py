@@ -51,7 +51,8 @@ def get_chart(exchange: ReplayExchange, call: Call) -> Reply:
     meta = {"symbol": asked, "range": call.query.get("range", ""), **_meta(exchange, symbol, rows, start)}
     result: dict[str, object] = {"meta": meta, "indicators": {"quote": [{}], "adjclose": [{}]}}
     if chosen:
-        dividends = dividends_of(exchange, symbol, splits_so_far(exchange, symbol), rows[0].hours.session)
+        first, splits = rows[0].hours.session, splits_so_far(exchange, symbol)
+        dividends = {day: paid for day, paid in dividends_of(exchange, symbol, splits).items() if day >= first}
         result["timestamp"] = [row.begin for row in chosen]
         told = _events(exchange, symbol, dividends, wanted, (start, end))
         if told:

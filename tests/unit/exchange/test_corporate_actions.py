@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
+from fractions import Fraction
+from typing import Any, cast
 from uuid import uuid4
 
 import numpy as np
@@ -13,7 +15,8 @@ from tenthman.config import CostSettings
 from tenthman.domain.market import MarketData
 from tenthman.domain.order import OrderStatus, OrderType, Side, TimeInForce, payout_order_id
 from tenthman.exchange.alpaca_account import get_activities
-from tenthman.exchange.alpaca_positions import get_asset, get_assets
+from tenthman.exchange.alpaca_history import get_portfolio_history
+from tenthman.exchange.alpaca_positions import get_asset, get_assets, get_positions
 from tenthman.exchange.alpaca_trading import Call
 from tenthman.exchange.market import OrderRequest, Refusal, ReplayExchange
 
@@ -257,6 +260,23 @@ def test_on_unadjusted_bars_the_same_split_would_look_like_a_crash_and_fill_the_
     exchange.submit(buy("AAA", "25", stop="360"))
     exchange.advance(at(market, 1, 1.0))
     assert [fill.price for fill in exchange.fills()] == [Decimal(400), Decimal(102)]
+
+
+def test_the_history_of_an_account_and_the_last_close_of_a_holding_go_on_through_a_split() -> None:
+    """5 shares become 7.5 at two thirds of the price, of which half a share is paid in cash."""
+    market = small_market({"AAA": [(300.0, 303.0, 297.0, 300.0), (200.0, 202.0, 198.0, 201.0)]})
+    exchange = holding(market, "5")
+    exchange.advance(market.hours[1].open_at - timedelta(microseconds=1))
+    exchange.split_shares("AAA", Fraction(3, 2), whole=True)
+    exchange.advance(at(market, 1, 1.0))
+    ((split,), equity) = exchange.splits(), exchange.account().equity
+    assert (split.gained, split.paid, equity) == (2, 100, CASH - 1500 + 100 + 7 * 201)
+    asked = {"period": "5D", "timeframe": "1H", "pnl_reset": "no_reset"}
+    told = cast("dict[str, Any]", get_portfolio_history(exchange, Call(query=asked)).body)
+    closes = [float(value) for _, value in exchange.equity_at_closes()]
+    assert [told["equity"][place] for place in (6, -1)] == closes == [float(CASH), float(equity)]
+    held = cast("list[dict[str, Any]]", get_positions(exchange, Call()).body)
+    assert [(row["lastday_price"], row["change_today"]) for row in held] == [("200", "0.005")]
 
 
 def test_the_small_market_of_these_tests_lays_dividends_out_by_row_and_ticker() -> None:
