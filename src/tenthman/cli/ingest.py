@@ -163,16 +163,18 @@ def _from_sources(
     members = sorted({universe.index_ticker, *(item.ticker for item in universe.members(span.last))})
     names = members if tickers is None else _tickers(tickers, universe, span.last)
     there = None if address is None else address_of("--address", address)
-    alpaca = open_alpaca(config, there) if minutes is not None else None
-    sources = open_sources(config, source, there) if alpaca is None else None
-    with open_storage(config) as pool:
-        if alpaca is not None and minutes is not None:
-            say(f"asking {alpaca.name} for bars of {minutes} minutes of {len(names)} tickers")
+    if minutes is not None:
+        alpaca = open_alpaca(config, there)
+        say(f"asking {alpaca.name} for bars of {minutes} minutes of {len(names)} tickers")
+        with open_storage(config) as pool:
             report = bring_in_intraday(config, pool, universe, alpaca, names, minutes, span, wall_now())
-            _show_intraday(report, as_json)
-        elif sources is not None:
-            say(f"asking {sources.first.name} for {len(names)} tickers, {span.first} to {span.last}")
-            _show(bring_in(config, pool, universe, sources, names, span, wall_now()), as_json)
+        _show_intraday(report, as_json)
+        return
+    sources = open_sources(config, source, there)
+    say(f"asking {sources.first.name} for {len(names)} tickers, {span.first} to {span.last}")
+    with open_storage(config) as pool:
+        found = bring_in(config, pool, universe, sources, names, span, wall_now())
+    _show(found, as_json)
 
 
 def _require_sense(

@@ -146,10 +146,9 @@ class BarStore:
     def carry_over(self, renames: Sequence[Rename]) -> int:
         """Put stored bars, daily and inside the session, and corporate actions under their security's latest name.
 
-        What is said of daily bars, that they are flagged or took another's place, goes with them.
-        `renames` are carried out one after the other, as they stand.
-        What the new name has from before its day already stays as it is, and so does what the old name has then.
-        Returns how many daily bars went over.
+        What is said of daily bars, that they are flagged or took another's place, goes with them. `renames` are carried
+        out one after the other, as they stand. What the new name has from before its day already stays as it is, and so
+        does what the old name has then. Returns how many daily bars went over.
         """
         moved = 0
         with self._pool.connection() as connection, connection.cursor() as cursor:

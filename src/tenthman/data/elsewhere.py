@@ -7,8 +7,8 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from tenthman.domain.errors import ConfigError
+from tenthman.utils.deadlines import LOOPBACK
 
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _SCHEMES = ("http://", "https://")
 
 
@@ -21,7 +21,7 @@ def address_of(option: str, text: str) -> str:
         is_whole = False
     if not is_whole or parts.query or parts.fragment or not text.isascii() or not text.isprintable():
         raise ConfigError(f"`{option}` must be scheme, host and port such as http://127.0.0.1:8765, was {text!r}")
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
         raise ConfigError(f"`{option}` must begin with https://, or with http:// on loopback, was {text!r}")
     return urlunsplit((parts.scheme, parts.netloc, "", "", ""))
 

@@ -90,8 +90,8 @@ def ingest(
 
     Where a stored price of the overlap differs from what the source now says, it has rewritten its history, as it
     does after a split: then everything stored of that ticker is fetched again. The newest stored bar alone may differ
-    without that: trades are reported late. What is asked of the source is asked
-    before anything is written, so a failure leaves the store as it was. Raises as the source does.
+    without that: trades are reported late. Everything is asked of the source before anything is written, so a failure
+    leaves the store as it was. Raises as the source does.
     """
     found = [
         _in_session(source.daily(group, start, span.last, at), start, span.last)

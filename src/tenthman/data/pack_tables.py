@@ -47,9 +47,6 @@ HEADLINE_SCHEMA = pa.schema(
     | {"published_at": pa.timestamp("us", "UTC"), "tickers": pa.list_(pa.string())}
 )
 
-Mask = NDArray[np.bool_]
-Instants = NDArray[np.datetime64]
-
 
 def typed_bars(table: pa.Table, label: str) -> pa.Table:
     """The columns of bars.parquet, `adj_close` among them where it is there, in their types; rows stay as they are."""

@@ -122,9 +122,9 @@ def fetch_yahoo_market(
     """Daily bars of the S&P 100 and SPY up to the session before `today` (New York's date).
 
     Kept in `cache` as a pack and taken from there for the rest of the day; packs of but the newest days are deleted.
-    `timeout_s` bounds the whole fetch; a
-    machine that cannot reach Yahoo is told so within five seconds. Raises DataMissing, saying how many names answered
-    and why the others did not, when they are fewer than `min_names` or the index is not whole.
+    `timeout_s` bounds the whole fetch; a machine that cannot reach Yahoo is told so within five seconds. Raises
+    DataMissing, saying how many names answered and why the others did not, when they are fewer than `min_names` or the
+    index is not whole.
     """
     folder = cache / f"yahoo-{today.isoformat()}"
     kept = _kept(folder)

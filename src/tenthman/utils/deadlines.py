@@ -10,7 +10,8 @@ from urllib3.poolmanager import ProxyManager
 
 from tenthman.utils.bounded import bounded_pools
 
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+"""Hosts that are this machine."""
 
 
 class DeadlineAdapter(HTTPAdapter):
@@ -47,7 +48,7 @@ class DeadlineAdapter(HTTPAdapter):
     ) -> requests.Response:
         """As HTTPAdapter.send, never without a time-out."""
         chosen = self._default if timeout is None else timeout
-        is_here = urlsplit(request.url or "").hostname in _LOOPBACK
+        is_here = urlsplit(request.url or "").hostname in LOOPBACK
         return super().send(
             request, stream=stream, timeout=chosen, verify=verify, cert=cert, proxies=None if is_here else proxies
         )

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 import requests
 from tenthman_source_battery import forget_answers
 
-from tenthman.data import yahoo_wire
+from tenthman.data import yahoo, yahoo_wire
 from tenthman.data.calendar import sessions_between
 from tenthman.data.elsewhere import session_to
 from tenthman.data.universe import sp100
@@ -105,6 +106,14 @@ def _nothing_remembered() -> None:
     forget_answers()
 
 
+@pytest.fixture
+def few_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The S&P 100 is of two companies: each name that Yahoo does not know costs two requests."""
+    kept = tuple(item for item in sp100().listings if item.ticker in ("AAPL", "BRK-B"))
+    universe = replace(sp100(), listings=kept)
+    monkeypatch.setattr(yahoo, "sp100", lambda: universe)
+
+
 @contextmanager
 def _serving(known: set[str], bend: Bend | None = None, delay_s: float = 0.0) -> Iterator[_Yahoo]:
     server = _Yahoo(known, bend, delay_s)
@@ -143,6 +152,7 @@ def test_ninety_five_names_make_a_market_that_is_kept_for_the_day(tmp_path: Path
     assert again.provenance == market.provenance
 
 
+@pytest.mark.usefixtures("few_names")
 def test_prices_are_yahoos_own_and_not_dividend_adjusted(tmp_path: Path) -> None:
     with _serving({"SPY", "BRK-B"}) as server:
         market = _fetch(server, tmp_path, min_names=1)
@@ -187,6 +197,7 @@ def test_the_deadline_holds_when_the_answers_are_slow(tmp_path: Path) -> None:
     assert time.monotonic() - began < 15.0
 
 
+@pytest.mark.usefixtures("few_names")
 def test_rows_that_are_no_bars_are_dropped_and_rounding_is_mended(tmp_path: Path) -> None:
     def bend(ticker: str, hours: list[SessionHours], columns: dict[str, list[Any]]) -> None:
         if ticker == "AAPL" and len(hours) > 20:
@@ -202,6 +213,7 @@ def test_rows_that_are_no_bars_are_dropped_and_rounding_is_mended(tmp_path: Path
     assert market.panel.high[13, 0] == close[13]
 
 
+@pytest.mark.usefixtures("few_names")
 def test_an_index_with_a_hole_is_refused_and_one_without_its_last_days_is_cut(tmp_path: Path) -> None:
     def hole(ticker: str, hours: list[SessionHours], columns: dict[str, list[Any]]) -> None:
         if ticker == "SPY" and len(hours) > 20:
@@ -213,10 +225,12 @@ def test_an_index_with_a_hole_is_refused_and_one_without_its_last_days_is_cut(tm
 
     with _serving({"SPY", "AAPL"}, hole) as server, pytest.raises(DataMissing, match="SPY has no bar in 1 sessions"):
         _fetch(server, tmp_path, min_names=1)
+    forget_answers()
     with _serving({"SPY", "AAPL"}, end) as server:
         assert _fetch(server, tmp_path, min_names=1).panel.sessions[-1] < np.datetime64("2026-11-20")
 
 
+@pytest.mark.usefixtures("few_names")
 def test_a_damaged_kept_pack_is_fetched_anew(tmp_path: Path) -> None:
     with _serving({"SPY", "AAPL"}) as server:
         first = _fetch(server, tmp_path, min_names=1)
@@ -224,6 +238,7 @@ def test_a_damaged_kept_pack_is_fetched_anew(tmp_path: Path) -> None:
         assert _fetch(server, tmp_path, min_names=1).provenance == first.provenance
 
 
+@pytest.mark.usefixtures("few_names")
 def test_of_what_was_fetched_on_earlier_days_the_newest_is_kept_and_nothing_else_is_touched(tmp_path: Path) -> None:
     earlier = [f"yahoo-2026-10-{day:02}" for day in range(1, 8)]
     others = ["mine", "yahoo-notes", "yahoo-2026-10-01.old"]

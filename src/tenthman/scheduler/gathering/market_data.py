@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from math import prod
 from pathlib import Path
 
 import structlog
 
-from tenthman.config import Config
+from tenthman.config import Config, DataSettings
 from tenthman.data.actions import unexplained
 from tenthman.data.alpaca import AlpacaMarketSource
 from tenthman.data.bar_files import read_daily, read_intraday
@@ -53,11 +54,10 @@ log = structlog.get_logger(__name__)
 class BarsReport:
     """What an import of daily bars did.
 
-    `flags` are new. `unchecked` says why the second source told nothing of some or of all ("" where it did
-    or was not asked). `absent`
-    members have no bar in the last session; `strangers` have bars and are in no universe, so they are not traded.
-    `unexplained`: steps of a file's adjusted closes that no stored split or dividend explains; None where it has none.
-    `renamed`: what was learned of renames, and which were refused and why.
+    `flags` are new. `unchecked` says why the second source told nothing of some or of all ("" where it did or was not
+    asked). `absent` members have no bar in the last session; `strangers` have bars and are in no universe, so they are
+    not traded. `unexplained`: steps of a file's adjusted closes that no stored split or dividend explains; None where
+    it has none. `renamed`: what was learned of renames, and which were refused and why.
     """
 
     ingested: Ingested
@@ -76,8 +76,8 @@ class IntradayReport:
     """What an import of bars inside the session did.
 
     `new` or changed bars; `others` were left as another source has them. `compared` sessions have a stored daily bar
-    too, and `apart` says where the two differ beyond the tolerance. `renamed` as in BarsReport;
-    `refused`: rows of the source that were no possible bars.
+    too, and `apart` says where the two differ beyond the tolerance. `renamed` as in BarsReport; `refused`: rows of the
+    source that were no possible bars.
     """
 
     fetch: Fetch
@@ -239,7 +239,6 @@ def _store_intraday(
     stored: Prices = {}
     if len(days):
         stored = stored_prices(store, days.tickers, days.sessions.min().item(), days.sessions.max().item())
-    allowed = Tolerances(close_bp=settings.close_tolerance_bp, range_bp=settings.range_tolerance_bp)
     return IntradayReport(
         fetch=fetch,
         minutes=minutes,
@@ -250,8 +249,28 @@ def _store_intraday(
         first=table.begins.min().item() if len(table) else None,
         last=table.begins.max().item() if len(table) else None,
         compared=len(set(summed) & set(stored)),
-        apart=tuple(compare(summed, stored, allowed)),
+        apart=tuple(_apart(FlagStore(pool, MARKET_ID), summed, stored, settings)),
     )
+
+
+def _apart(flags: FlagStore, summed: Prices, stored: Prices, settings: DataSettings) -> list[Flag]:
+    """Where bars of minutes add up to others than the stored daily ones, as they stand and in today's shares too.
+
+    Minutes are as traded, daily bars of most sources are carried back over splits.
+    """
+    allowed = Tolerances(close_bp=settings.close_tolerance_bp, range_bp=settings.range_tolerance_bp)
+    found = compare(summed, stored, allowed)
+    if not found:
+        return []
+    tickers, first = sorted({flag.ticker for flag in found}), min(flag.session for flag in found)
+    splits = [item for item in flags.actions(tickers, first, date.max) if item.kind is ActionKind.SPLIT]
+    carried: Prices = {}
+    for ticker, day in ((flag.ticker, flag.session) for flag in found):
+        shares = prod(item.value for item in splits if item.ticker == ticker and item.ex_date > day)
+        opened, high, low, close = summed[ticker, day]
+        carried[ticker, day] = opened / shares, high / shares, low / shares, close / shares
+    still = {(flag.ticker, flag.session) for flag in compare(carried, stored, allowed)}
+    return [flag for flag in found if (flag.ticker, flag.session) in still]
 
 
 def _examined(
