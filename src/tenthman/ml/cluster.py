@@ -13,7 +13,7 @@ from tenthman.domain.errors import ConfigError, SetupError
 
 CONNECT_TIMEOUT_S = 10
 
-ROOMS = ("backtest", "domain", "exchange", "execution", "ml", "risk")
+ROOMS = ("backtest", "config", "domain", "exchange", "execution", "ml", "risk", "utils")
 """Where the code lives on which what is computed on a cluster depends."""
 
 

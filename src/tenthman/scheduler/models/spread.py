@@ -49,7 +49,7 @@ remember of the sessions before is below their rounding to 32 bits by then."""
 BLOCK_SESSIONS = 504
 """Sessions that a worker makes at a time: with fewer, most of the work would be the sessions looked back on."""
 
-WORKING_ROOMS = (*ROOMS, "config", "data", "decision", "features", "news", "scheduler")
+WORKING_ROOMS = (*ROOMS, "data", "decision", "features", "news", "scheduler")
 """Where the code lives that a worker runs to make its rows."""
 
 
