@@ -32,7 +32,7 @@ from tenthman.data.packs import (
 from tenthman.data.renames import renames_from
 from tenthman.data.tables import read_bytes, read_table, text_of
 from tenthman.domain.errors import ConfigError
-from tenthman.domain.market import Listing, Panel, Period, Rename
+from tenthman.domain.market import Listing, Panel, Period
 
 DERIVED = "The universe was derived from the bars: every ticker counts as a member throughout (survivorship)."
 
@@ -65,26 +65,13 @@ def build_pack(
     _check_target(out, overwrite)
     out.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    named = [*FILES]
     try:
-        table = typed_bars(read_table(bars), str(bars))
-        pq.write_table(table, building / BARS, compression="zstd")
-        news = no_headlines() if headlines is None else typed_headlines(read_table(headlines), str(headlines))
-        pq.write_table(news, building / HEADLINES, compression="zstd")
+        named = _write_tables(building, bars, headlines, dividends, renames)
         if universe is None:
-            known = _renames(renames)
-            listings = _everyone(panel_from(table, str(bars), index_ticker, known), index_ticker)
-            (building / UNIVERSE).write_text(universe_text(listings), encoding="utf-8")
+            _write_everyone(building, bars, index_ticker, renames)
             description = f"{description} {DERIVED}".strip()
         else:
             (building / UNIVERSE).write_bytes(read_bytes(universe))
-        if dividends is not None:
-            paid = typed_dividends(read_table(dividends), str(dividends))
-            pq.write_table(paid, building / DIVIDENDS, compression="zstd")
-            named.append(DIVIDENDS)
-        if renames is not None:
-            (building / RENAMES).write_bytes(read_bytes(renames))
-            named.append(RENAMES)
         manifest: dict[str, object] = {
             "format": 1,
             "name": name,
@@ -109,8 +96,29 @@ def build_pack(
     return out
 
 
-def _renames(path: Path | None) -> tuple[Rename, ...]:
-    return () if path is None else renames_from(text_of(read_bytes(path), str(path)), str(path))
+def _write_tables(
+    building: Path, bars: Path, headlines: Path | None, dividends: Path | None, renames: Path | None
+) -> tuple[str, ...]:
+    """All of a pack's files but its universe and manifest; the names of those that the manifest is to list."""
+    pq.write_table(typed_bars(read_table(bars), str(bars)), building / BARS, compression="zstd")
+    news = no_headlines() if headlines is None else typed_headlines(read_table(headlines), str(headlines))
+    pq.write_table(news, building / HEADLINES, compression="zstd")
+    named: tuple[str, ...] = FILES
+    if dividends is not None:
+        paid = typed_dividends(read_table(dividends), str(dividends))
+        pq.write_table(paid, building / DIVIDENDS, compression="zstd")
+        named = (*named, DIVIDENDS)
+    if renames is not None:
+        (building / RENAMES).write_bytes(read_bytes(renames))
+        named = (*named, RENAMES)
+    return named
+
+
+def _write_everyone(building: Path, bars: Path, index_ticker: str, renames: Path | None) -> None:
+    """A universe of every ticker of the bars that are written already."""
+    known = () if renames is None else renames_from(text_of(read_bytes(renames), str(renames)), str(renames))
+    panel = panel_from(pq.read_table(building / BARS), str(bars), index_ticker, known)
+    (building / UNIVERSE).write_text(universe_text(_everyone(panel, index_ticker)), encoding="utf-8")
 
 
 def _everyone(panel: Panel, index_ticker: str) -> tuple[Listing, ...]:
