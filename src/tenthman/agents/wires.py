@@ -152,7 +152,9 @@ def ollama_digest(client: ollama.Client, settings: LanguageModelSettings) -> str
     model = settings.model
     try:
         listed = client.list().models
-    except (ConnectionError, httpx.HTTPError, ollama.ResponseError, ReplyTooLarge, TypeError, ValueError) as error:
+    except (
+        ConnectionError, httpx.HTTPError, ollama.ResponseError, ReplyTooLarge, TypeError, ValueError, RecursionError
+    ) as error:  # fmt: skip
         raise SetupError(
             f"Ollama does not answer at `language.base_url`, {place_of(settings)}: "
             f"{clean(str(error), COMPLAINT_CHARACTERS)}; start it with `ollama serve`"

@@ -136,7 +136,7 @@ class FeedReader:
                     state = replace(state, etag=None, last_modified=None)
             except DataError as error:
                 state = self._failed(state, error, seen_at)
-                log.warning("feed left out", feed=feed.address, cause=str(error), failures=state.failures)
+                log.warning("feed left out", feed=feed.address, cause=state.outcome)
         if new:
             state = replace(state, spoke_at=seen_at, alarmed_at=None)
         alarm = _silence(feed, state, seen_at)

@@ -178,6 +178,8 @@ class FeedFetcher:
         waited = max(0.0, ready - now)
         if waited > 0.0:
             self._sleep(waited)
+        # Redirects may name ever new hosts: those that may be asked at once need not be remembered.
+        self._asked = {other: due for other, due in self._asked.items() if due > now}
         self._asked[host] = max(ready, now) + self._limits.pause_s * (1.0 + 0.5 * self._random.random())
         return waited
 

@@ -10,6 +10,7 @@ import ollama
 from tenthman.config import EmbeddingSettings
 from tenthman.domain.errors import DataMissing, SetupError
 from tenthman.news.embedder import Embedder, TextEmbedder, Vectors
+from tenthman.news.text import clean
 from tenthman.utils.bounded_http import BoundedTransport, ReplyTooLarge
 
 BATCH = 64
@@ -20,7 +21,11 @@ MAX_DIMENSIONS = 4_000
 REPLY_BYTES = 16_000_000
 """More than a batch of the widest vectors takes."""
 
-_REFUSED = (ConnectionError, httpx.HTTPError, ollama.ResponseError, ReplyTooLarge, TypeError, ValueError)
+COMPLAINT_CHARACTERS = 160
+
+_REFUSED = (
+    ConnectionError, httpx.HTTPError, ollama.ResponseError, ReplyTooLarge, TypeError, ValueError, RecursionError
+)  # fmt: skip
 
 
 def open_embedder(settings: EmbeddingSettings) -> TextEmbedder:
@@ -72,7 +77,7 @@ class OllamaEmbedder:
             answer = self._client.embed(model=self._name, input=whole).embeddings
             vectors = np.array(answer, dtype=np.float64)
         except _REFUSED as error:
-            raise DataMissing(f"{self._name}: Ollama gave no vectors: {error}") from None
+            raise DataMissing(f"{self._name}: Ollama gave no vectors: {_said(error)}") from None
         if vectors.ndim != 2 or len(vectors) != len(texts) or not 1 <= vectors.shape[1] <= MAX_DIMENSIONS:
             raise DataMissing(f"{self._name}: must answer {len(texts)} vectors of one width, gave {vectors.shape}")
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -85,9 +90,16 @@ class OllamaEmbedder:
         try:
             listed = self._client.list().models
         except _REFUSED as error:
-            raise SetupError(f"Ollama does not answer at `embedding.base_url`: {error}; `ollama serve`") from None
+            raise SetupError(
+                f"Ollama does not answer at `embedding.base_url`: {_said(error)}; `ollama serve`"
+            ) from None
         wanted = {self._name, f"{self._name}:latest"}
         for item in listed:
             if item.model in wanted and item.digest:
                 return item.digest.removeprefix("sha256:")
         raise SetupError(f"Ollama has no model {self._name!r}: run `ollama pull {self._name}`")
+
+
+def _said(error: Exception) -> str:
+    """Its message, which may be the server's own words."""
+    return clean(str(error), COMPLAINT_CHARACTERS)

@@ -156,6 +156,8 @@ BAD = {
     "zeros": (200, json.dumps({"model": "embed", "embeddings": [[0.0] * 768]}).encode()),
     "another width": (200, json.dumps({"model": "embed", "embeddings": [[1.0] * 4]}).encode()),
     "endless": (200, b'{"model": "embed", "embeddings": [[' + b" " * 17_000_000 + b"]]}"),
+    "nested": (200, b"[" * 100_000),
+    "a long complaint": (500, json.dumps({"error": "\u001b[2J" + "no " * 1_000_000}).encode()),
     "ragged": (200, b'{"model": "embed", "embeddings": [[1.0, 2.0], [1.0]]}'),
 }
 
@@ -165,8 +167,10 @@ def test_what_is_no_vector_is_refused_with_one_reason(server: Ollama, name: str)
     opened = OllamaEmbedder(settings(server))
     server.answer = lambda _: BAD[name]
     try:
-        with pytest.raises(DataMissing, match="embed"):
+        with pytest.raises(DataMissing, match="embed") as caught:
             opened.embed(["Acme"])
+        assert len(str(caught.value)) < 300
+        assert str(caught.value).isprintable()
     finally:
         server.answer = server.vectors
 

@@ -134,3 +134,22 @@ def test_a_host_that_is_looked_up_for_ever_is_told_as_a_server_that_does_not_ans
     with pytest.raises(SetupError, match=r"Ollama does not answer at `embedding.base_url`.*not looked up in time"):
         OllamaEmbedder(EmbeddingSettings(backend="ollama", model="m", base_url=address, reply_timeout_s=0.2, threads=1))
     ended.set()
+
+
+def test_a_list_of_models_that_is_nested_without_end_is_told_in_one_line(
+    serve: Serve, language: LanguageModelSettings, tmp_path: Path
+) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "100000")
+            self.end_headers()
+            self.wfile.write(b"[" * 100_000)
+
+        def log_message(self, *args: object) -> None:
+            """Quiet."""
+
+    with serve(Handler) as address:
+        settings = language.model_copy(update={"backend": "ollama", "model": "m", "base_url": address})
+        with pytest.raises(SetupError, match=r"Ollama does not answer at `language.base_url`, 127\.0\.0\.1:\d+: "):
+            recorded_digest(settings, tmp_path)
