@@ -6,6 +6,7 @@ from datetime import datetime
 import numpy as np
 
 from tenthman.data.bars import BarStore
+from tenthman.data.elsewhere import is_elsewhere
 from tenthman.data.market import MarketHistory, known_at_close
 from tenthman.data.universe import sp100
 from tenthman.db.pool import Pool
@@ -61,6 +62,13 @@ def live_market(pool: Pool, until: datetime, score: Score = lexicon_scores) -> K
     return KnownMarket(
         market_id=MARKET_ID,
         content_hash=MARKET_ID,
-        headline=f"REAL market data ({MarketKind.LIVE.value}): Alpaca, as stored",
+        headline=_headline(bars),
         history=history,
     )
+
+
+def _headline(bars: BarStore) -> str:
+    """What is stored is real unless another server was asked in the sources' place, which is told then."""
+    if elsewhere := sorted(name for name in bars.sources() if is_elsewhere(name)):
+        return f"NOT REAL, or nobody knows: bars of {', '.join(elsewhere)}, as stored"
+    return f"REAL market data ({MarketKind.LIVE.value}): Alpaca, as stored"

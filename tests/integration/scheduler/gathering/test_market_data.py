@@ -19,6 +19,7 @@ from tenthman.db.pool import Pool
 from tenthman.domain.errors import ConfigError, DataMissing
 from tenthman.domain.market import Rename, Universe
 from tenthman.scheduler.gathering.bar_sources import Sources, open_sources
+from tenthman.scheduler.gathering.known import live_market
 from tenthman.scheduler.gathering.live_market import MARKET_ID
 from tenthman.scheduler.gathering.market_data import bring_in, bring_in_intraday
 
@@ -87,6 +88,12 @@ def test_a_name_that_a_renamed_security_has_given_up_again_is_not_asked_for(pool
         bring_in(CONFIG, pool, UNIVERSE, sources, ["NEW", "SPY"], SPAN, AT)
     assert bring_in(CONFIG, pool, UNIVERSE, sources, ["LAST"], SPAN, AT).ingested.answered == 1
     assert [names for names, _, _ in source.asked] == [("LAST",)]
+
+
+def test_bars_of_another_server_are_never_called_real(pool: Pool) -> None:
+    elsewhere = Written(_closes(), "http://localhost as Alpaca")
+    bring_in(CONFIG, pool, UNIVERSE, Sources(first=elsewhere, second=None), NAMES, SPAN, AT)
+    assert live_market(pool, AT).headline == "NOT REAL, or nobody knows: bars of http://localhost as Alpaca, as stored"
 
 
 def test_minutes_from_alpaca_go_into_the_store_and_add_up_to_days(pool: Pool) -> None:

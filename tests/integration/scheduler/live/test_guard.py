@@ -85,13 +85,14 @@ class Unreadable(Written):
 
 
 class Renaming:
-    """Tells that AAA is NEW, until it is called off."""
+    """Tells that AAA is NEW, until it is called off, and of another company's new name."""
 
     name = "Renaming"
     is_off = False
 
     def renames(self, first: date, last: date) -> tuple[Rename, ...]:
-        return () if self.is_off else (Rename(old="AAA", new="NEW", on=MORNING.date()),)
+        others = Rename(old="XXX", new="YYY", on=MORNING.date())
+        return (others,) if self.is_off else (others, Rename(old="AAA", new="NEW", on=MORNING.date()))
 
 
 class Guarded:
