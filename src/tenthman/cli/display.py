@@ -67,5 +67,5 @@ def require_place(out: Path | None) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"{out}: the report cannot be written there: {error.strerror}") from None
-    if out.is_dir() or not os.access(out.parent, os.W_OK):
+    if (out.exists() and not out.is_file()) or not os.access(out.parent, os.W_OK):
         raise ConfigError(f"{out}: the report must go to a file in a folder that can be written to")

@@ -4,6 +4,8 @@ import io
 import sys
 from typing import TYPE_CHECKING
 
+from tenthman.cli.interrupts import hearing_ctrl_c
+
 if TYPE_CHECKING:
     from typer.exceptions import TyperException
 
@@ -19,7 +21,8 @@ def main() -> None:
     Everything is imported in here, so that a Ctrl-C during the second which that takes ends like any other.
     """
     try:
-        _run()
+        with hearing_ctrl_c():
+            _run()
     except KeyboardInterrupt:
         _interrupted()
     except SystemExit as leaving:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Fetch headlines, and find them as they were known.", no_args_is_help=True)
 
 SHOWN_CAP = 1_000
+MOST_INDEXED = 1_000_000_000
 EMBEDDED_AT_ONCE = 500
 """So many new headlines get their vectors as they are fetched: some ten seconds."""
 
@@ -74,7 +75,7 @@ def _tickers(given: list[str]) -> tuple[str, ...]:
 
 @app.command("index")
 def index_command(
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest first.")] = 1_000_000,
+    limit: Annotated[int, typer.Option(min=1, max=MOST_INDEXED, help="At most so many, the newest first.")] = 1_000_000,
     market: MarketOption = None,
     pack: PackOption = None,
     config_directory: ConfigOption = None,

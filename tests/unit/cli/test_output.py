@@ -1,10 +1,13 @@
 """What the terminal is told: JSON that any parser reads, text from outside as it is."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 import typer
 
+from tenthman.cli.display import require_place
 from tenthman.cli.options import day, require_jobs
 from tenthman.cli.output import headed_table, results, show_json, show_table
 from tenthman.domain.errors import ConfigError
@@ -33,3 +36,11 @@ def test_a_day_is_spelt_in_one_way() -> None:
 def test_a_number_of_processes_that_there_cannot_be_is_refused(jobs: int) -> None:
     with pytest.raises(ConfigError, match=f"`--jobs` must be at least 1, or -1 for one a core, was {jobs}"):
         require_jobs(jobs)
+
+
+def test_a_report_does_not_take_the_place_of_what_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path, tmp_path / "pipe", Path(os.devnull)):
+        with pytest.raises(ConfigError, match="the report must go to a file"):
+            require_place(place)
+    require_place(tmp_path / "new" / "report.html")
