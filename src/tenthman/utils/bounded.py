@@ -8,6 +8,9 @@ from typing import Any, ClassVar
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError
+
+from tenthman.utils.bounded_calls import NotDone, await_address
 
 
 class _BoundedReader(io.RawIOBase):
@@ -55,6 +58,14 @@ class _Bounded(HTTPConnection):
         """As HTTPConnection.connect; a proxy's answer to being asked for a tunnel is read within the time, too."""
         self._until = time.monotonic() + self.whole_s
         super().connect()
+
+    def _new_conn(self) -> socket:
+        """As HTTPConnection's, whose time-out is not for the look-up of the host: the system's resolver has none."""
+        try:
+            await_address(self._dns_host, self.port, self.whole_s if self.timeout is None else self.timeout)
+        except NotDone:
+            raise ConnectTimeoutError(self, f"{self.host} was not looked up in time") from None
+        return super()._new_conn()
 
     def request(self, *arguments: Any, **options: Any) -> None:
         """As HTTPConnection.request; the time begins."""

@@ -1,5 +1,6 @@
 """Waiting for a call that knows no time-out of its own, the look-up of a host among them."""
 
+import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
@@ -30,3 +31,16 @@ def within(seconds: float, call: Callable[[], Result], name: str) -> Result:
     if not wait([outcome], max(0.0, seconds)).done:
         raise NotDone(f"{name}: not done within {seconds:g} s")
     return outcome.result()
+
+
+def await_address(host: str, port: int | None, seconds: float) -> None:
+    """Wait until the system has looked up `host`; NotDone when that takes more than `seconds`.
+
+    For who connects by name next, and is told then that the host has no address, where it has none.
+    """
+    try:
+        within(seconds, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), "look-up of a host")
+    except NotDone:
+        raise
+    except (OSError, ValueError):
+        return

@@ -1,12 +1,11 @@
 """An HTTP transport that no server can hold for ever or drown: a deadline and a size for each whole response."""
 
-import socket
 import time
 from collections.abc import Iterator
 
 import httpx
 
-from tenthman.utils.bounded_calls import NotDone, within
+from tenthman.utils.bounded_calls import NotDone, await_address, within
 
 REPLY_BYTES = 1 << 20
 
@@ -51,15 +50,12 @@ class BoundedTransport(httpx.BaseTransport):
         )
 
     def _look_up(self, request: httpx.Request) -> None:
-        """Wait for the host's address, for no longer than for connecting, which then looks it up itself."""
         connect_s = request.extensions.get("timeout", {}).get("connect")
         bound = self._deadline_s if connect_s is None else min(connect_s, self._deadline_s)
         try:
-            within(bound, lambda: socket.getaddrinfo(request.url.host, request.url.port), "look-up of a server")
+            await_address(request.url.raw_host.decode("ascii"), request.url.port, bound)
         except NotDone:
             raise httpx.ConnectTimeout("the host was not looked up in time", request=request) from None
-        except (OSError, ValueError):  # a host without an address: the connecting tells
-            return
 
     def _headers(self, request: httpx.Request, ends: float) -> httpx.Response:
         def send() -> httpx.Response:

@@ -1,6 +1,7 @@
 """Calls with a time for the whole of them, through a proxy."""
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 import requests
-from requests.exceptions import ProxyError, RequestException
+from requests.exceptions import ConnectTimeout, ProxyError, RequestException
 
 from tenthman.utils.deadlines import set_deadlines
 
@@ -50,3 +51,13 @@ def test_a_proxy_that_stops_in_the_midst_of_its_answer_is_not_waited_for_longer(
     with proxy(b"HTTP/1.1 200") as address, pytest.raises(RequestException, match="timed out"):
         call(address)
     assert time.monotonic() - begun < 1.5, "less than the silence of 2 s that is allowed"
+
+
+def test_a_look_up_that_never_ends_is_given_up_like_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: ended.wait(20.0))
+    with requests.Session() as session:
+        set_deadlines(session, 0.1, 5, 5)
+        with pytest.raises(ConnectTimeout, match="was not looked up in time"):
+            session.get("https://broker.example/v2/account")
+    ended.set()
