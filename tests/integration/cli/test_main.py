@@ -28,7 +28,7 @@ from tenthman.cli.main import main
         (("report", " "), "must be a run's id or its beginning, was ' '; see `tenthman report --help`"),
         (
             ("news", "index", "--limit", str(1 << 63)),
-            "'--limit': input should be less than or equal to 1000000000, was",
+            "'--limit': Input should be less than or equal to 1000000000, was",
         ),
         (("critique",), "missing argument 'ticker'; see `tenthman critique --help`"),
         (("audit", "trade"), "missing argument 'identity'; see `tenthman audit trade --help`"),
