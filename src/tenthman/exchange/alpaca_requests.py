@@ -13,6 +13,8 @@ from decimal import Decimal, InvalidOperation
 from enum import Enum
 from typing import NoReturn, TypeVar
 
+from pydantic import TypeAdapter, ValidationError
+
 from tenthman.domain.order import OrderType, Side, TimeInForce
 from tenthman.exchange.alpaca_wire import midnight
 from tenthman.exchange.orders import Code, OrderClass, OrderRequest, Refusal, Replacement
@@ -57,6 +59,7 @@ _DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant
 
 ChoiceT = TypeVar("ChoiceT", bound=Enum)
 DayT = TypeVar("DayT", bound=date)
+CommandT = TypeVar("CommandT")
 
 
 def invalid(message: str) -> Refusal:
@@ -119,6 +122,15 @@ def read_replacement(body: Mapping[str, object]) -> Replacement:
         trail=read_number("trail", body.get("trail")),
         client_order_id=_read_client_order_id(body.get("client_order_id")),
     )
+
+
+def read_command(kind: TypeAdapter[CommandT], body: Mapping[str, object], whole: str) -> CommandT:
+    """What the control is told; Refusal names the first thing that is wrong, `whole` where that is the body itself."""
+    try:
+        return kind.validate_python(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise invalid(f"{'.'.join(map(str, first['loc'])) or whole}: {first['msg']}") from None
 
 
 def read_symbol(value: object) -> str:

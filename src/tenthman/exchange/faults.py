@@ -11,9 +11,9 @@ from enum import Enum
 from fnmatch import fnmatchcase
 from typing import Annotated, ClassVar
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter
 
-from tenthman.exchange.alpaca_requests import invalid
+from tenthman.exchange.alpaca_requests import read_command
 from tenthman.exchange.alpaca_wire import Json
 
 FOR_EVER = 0
@@ -130,11 +130,7 @@ class Faults:
 
 def read_fault(body: Mapping[str, object]) -> Fault:
     """A fault as the control endpoint is told it; Refusal 422 naming the first thing wrong with it."""
-    try:
-        return _FAULT.validate_python(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise invalid(f"{'.'.join(map(str, first['loc'])) or 'fault'}: {first['msg']}") from None
+    return read_command(_FAULT, body, "fault")
 
 
 def show_fault(fault: Fault) -> Json:

@@ -9,10 +9,10 @@ from fractions import Fraction
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from tenthman.domain.market import FIELDS, Floats, MarketData, Panel
-from tenthman.exchange.alpaca_requests import invalid, read_symbol
+from tenthman.exchange.alpaca_requests import invalid, read_command, read_symbol
 
 _PRICES = ("open", "high", "low", "close")
 
@@ -156,8 +156,4 @@ class Stage:
 
 def read_incident(body: Mapping[str, object]) -> Incident:
     """An incident as the control endpoint is told it; Refusal 422 naming the first thing wrong with it."""
-    try:
-        return _INCIDENT.validate_python(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise invalid(f"{'.'.join(map(str, first['loc'])) or 'kind'}: {first['msg']}") from None
+    return read_command(_INCIDENT, body, "kind")
