@@ -48,7 +48,7 @@ def test_a_trade_of_an_own_pack_is_told_as_text(user_run: dict[str, Any], tenthm
     trade = user_run["trades"][0]
     answer = tenthman("audit", "trade", trade["ticker"], "--run", user_run["run_id"])
     assert answer.code == 0
-    for title in ("headlines known then", "features read by the model", "risk checks", "orders", "fills", "result"):
+    for title in ("headlines known then", "features known then", "risk checks", "orders", "fills", "result"):
         assert f"\n{title}\n" in answer.out
     assert "Works" in answer.out
 

@@ -185,7 +185,7 @@ def story_lines(story: TradeStory) -> Iterator[str]:
     yield f"trade {decision['id']}  ({decision['ticker']}, run {story.run.run_id}, {story.run.market_name})"
     yield f"decided {decision['as_of']:%Y-%m-%d %H:%M} UTC in the {decision['slot']} run of {decision['session']}"
     yield from _section("headlines known then", map(_news_line, story.news))
-    yield from _section("features read by the model", _feature_lines(story.features))
+    yield from _section("features known then", _feature_lines(story.features))
     yield from _section("model", [f"{story.model['version']}, trained until {story.model['trained_until']}"])
     yield from _section("signal", _signal_lines(story))
     yield from _section("case as put to all agents", _shared_prompt(story.critiques))
