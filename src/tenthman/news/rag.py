@@ -1,5 +1,6 @@
 """Which few headlines a case quotes: relevant by meaning and words, recent, about the company, unlike one another."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -13,6 +14,10 @@ from tenthman.news.stories import latest_wordings, stories
 from tenthman.news.text import clean
 
 TEXT_CAP = 200
+
+MOST_OF_A_SOURCE = 500
+"""So many headlines of one source are candidates, the newest: comparing all with all takes time with their square."""
+
 HALF_LIFE_DAYS = 3.0
 
 # Weight of relevance against likeness to what is already chosen (maximal marginal relevance, Carbonell and Goldstein,
@@ -32,9 +37,12 @@ def passages(
 ) -> tuple[Passage, ...]:
     """The best `limit` of `items` for `query`, best first, under the ids n1, n2, ...
 
-    An article counts in its last wording, and copies of a story once, in the one known first. Relevance is nearness x
-    2^(-age / 3 days) x the item's weight; nearness is 0.7 x cosine to the query (not below 0.01, so that recency still
-    orders what is off the topic) + 0.3 x the rank of its words, of which the best item has 1. Ties go by item id.
+    An article counts in its last wording, and copies of a story once, in the one known first. A source that has more
+    than 500 articles among them loses the oldest: one that floods the desk costs no headlines but its own.
+
+    Relevance is nearness x 2^(-age / 3 days) x the item's weight; nearness is 0.7 x cosine to the query (not below
+    0.01, so that recency still orders what is off the topic) + 0.3 x the rank of its words, of which the best item has
+    1. Ties go by item id.
     Raises ValueError for an item known after `as_of` or a negative `limit`.
     """
     if limit < 0:
@@ -42,7 +50,7 @@ def passages(
     late = next((linked for linked in items if linked.item.known_at > as_of), None)
     if late is not None:
         raise ValueError(f"`items` must be known by {as_of}, {late.item.id} became known at {late.item.known_at}")
-    told = [story.lead for story in stories(latest_wordings(items))]
+    told = [story.lead for story in stories(_newest_of_each_source(latest_wordings(items)))]
     if not told or limit == 0:
         return ()
     texts, asked = [clean(linked.item.headline, TEXT_CAP) for linked in told], clean(query, TEXT_CAP)
@@ -62,6 +70,16 @@ def passages(
         )
         for number, index in enumerate(chosen, start=1)
     )
+
+
+def _newest_of_each_source(items: Sequence[LinkedItem]) -> list[LinkedItem]:
+    taken: Counter[str] = Counter()
+    kept = []
+    for linked in sorted(items, key=lambda entry: (entry.item.known_at, entry.item.id), reverse=True):
+        taken[linked.item.source] += 1
+        if taken[linked.item.source] <= MOST_OF_A_SOURCE:
+            kept.append(linked)
+    return kept
 
 
 def _nearness(cosines: NDArray[np.float64], word_ranks: NDArray[np.float64]) -> NDArray[np.float64]:

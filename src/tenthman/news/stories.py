@@ -61,6 +61,7 @@ class _Text:
 
     linked: LinkedItem
     words: tuple[str, ...]
+    held: frozenset[str]
     signs: tuple[str, ...]
 
 
@@ -99,13 +100,14 @@ def _read(linked: LinkedItem) -> _Text:
     for publisher in (f" - {linked.item.source.casefold()}", f" | {linked.item.source.casefold()}"):
         text = text.removesuffix(publisher)
     words = tuple(dict.fromkeys(word.replace("$", "") for word in _WORD.findall(_NEGATIVE.sub("~", text))))
-    return _Text(linked=linked, words=words, signs=tuple(sorted(word for word in words if _SIGN.fullmatch(word))))
+    signs = tuple(sorted(word for word in words if _SIGN.fullmatch(word)))
+    return _Text(linked=linked, words=words, held=frozenset(words), signs=signs)
 
 
 def _same(one: _Text, other: _Text) -> bool:
     if not one.words or abs(one.linked.item.known_at - other.linked.item.known_at) > SAME_STORY_WITHIN:
         return False
-    shared = set(one.words) & set(other.words)
+    shared = one.held & other.held
     if len(shared) < SAME_STORY_OVERLAP * (len(one.words) + len(other.words) - len(shared)):
         return False
     ours, theirs = _gaps(one.words, shared), _gaps(other.words, shared)
@@ -116,35 +118,18 @@ def _same(one: _Text, other: _Text) -> bool:
 
 # Words that may take each other's place.
 _LIGHT = frozenset(
-    {
-        "a",
-        "an",
-        "the",
-        "its",
-        "his",
-        "her",
-        "their",
-        "this",
-        "that",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "has",
-        "have",
-        "had",
-    }
-    | {"of", "in", "on", "at", "by", "as", "and", "with", "to", "will", "would", "s", "u", "us", "it", "who", "which"}
-    | {"say", "says", "said", "saying", "tell", "tells", "told", "source", "sources", "report", "reports", "reported"}
-    | {"reuters", "cnbc", "wsj", "bloomberg", "ap", "exclusive", "update", "breaking", "corp", "inc", "co", "company"}
+    {"a", "an", "the", "its", "his", "her", "their", "this", "that", "is", "are", "was", "were", "be", "has", "have"}
+    | {"had", "of", "in", "on", "at", "by", "as", "and", "with", "to", "will", "would", "s", "u", "us", "it", "who"}
+    | {"which", "say", "says", "said", "saying", "tell", "tells", "told", "source", "sources", "report", "reports"}
+    | {"reported", "reuters", "cnbc", "wsj", "bloomberg", "ap", "exclusive", "update", "breaking", "corp", "inc", "co"}
+    | {"company"}
 )
 # Where something goes or comes from: of these, light or not, none may take the place of another ("to" that of "from").
 _WAYS = frozenset({"to", "from", "into", "by", "for", "with"})
 _ENDING = re.compile(r"(?:es|ed|ing|s|e)$")
 
 
-def _gaps(words: tuple[str, ...], shared: set[str]) -> list[list[str]]:
+def _gaps(words: tuple[str, ...], shared: frozenset[str]) -> list[list[str]]:
     """The words of its own before, between and after those that a headline shares with another."""
     gaps: list[list[str]] = [[]]
     for word in words:

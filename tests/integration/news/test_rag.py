@@ -5,6 +5,7 @@ import pytest
 
 from tenthman.db.pool import Pool
 from tenthman.domain.news import LinkedItem, NewsItem, TimePrecision
+from tenthman.news import rag
 from tenthman.news.embedder import Embedder
 from tenthman.news.rag import passages
 from tenthman.news.storage import NewsStore
@@ -25,14 +26,20 @@ def store(pool: Pool) -> NewsStore:
 
 
 def news(
-    name: str, headline: str, *, hours: float = 1.0, weight: float = 1.0, tickers: tuple[str, ...] = ("ACM",)
+    name: str,
+    headline: str,
+    *,
+    hours: float = 1.0,
+    weight: float = 1.0,
+    tickers: tuple[str, ...] = ("ACM",),
+    source: str = "Wire",
 ) -> LinkedItem:
     at = AS_OF - timedelta(hours=hours)
     item = NewsItem(
         id=name,
         headline=headline,
         summary="",
-        source="Wire",
+        source=source,
         url="",
         published_at=at,
         known_at=at,
@@ -61,6 +68,16 @@ def test_what_fits_the_question_comes_first_under_short_ids(store: NewsStore, em
 def test_the_answer_does_not_depend_on_the_order_of_the_candidates(store: NewsStore, embedder: Embedder) -> None:
     items = [news(f"i{n}", f"Acme earnings note number {n}", hours=n) for n in range(8)]
     assert passages(store, embedder, items, QUERY, AS_OF, 5) == passages(store, embedder, items[::-1], QUERY, AS_OF, 5)
+
+
+def test_a_source_that_floods_the_desk_loses_its_own_oldest_headlines_and_no_others(
+    store: NewsStore, embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rag, "MOST_OF_A_SOURCE", 3)
+    flood = [news(f"f{n}", f"Acme rumour of {word}", hours=n, source="Flood") for n, word in enumerate("abcdef")]
+    old = news("o", "Acme quarterly earnings beat, outlook raised", hours=200.0)
+    found = passages(store, embedder, [old, *flood], QUERY, AS_OF, 10)
+    assert {passage.item_id for passage in found} == {"f0", "f1", "f2", "o"}
 
 
 def test_recent_and_well_linked_items_count_more(store: NewsStore, embedder: Embedder) -> None:
