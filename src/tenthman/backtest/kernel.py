@@ -8,8 +8,10 @@ written a second time, in the folder `loop`. Importing this module imports numba
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tenthman.backtest.inputs import Inputs
 from tenthman.backtest.loop.sessions import play
@@ -26,6 +28,7 @@ from tenthman.risk.numbers import rule_numbers, stop_numbers
 from tenthman.risk.stops import PRICE_MOST
 
 FIRST_ROWS = 1_024
+AnyArray = NDArray[Any]
 
 
 def simulate(
@@ -92,10 +95,17 @@ def _terms(rules: RiskRules, signal: SignalModelSettings, costs: CostSettings) -
 def _prices(inputs: Inputs) -> Prices:
     alphabet = np.empty(len(inputs.tickers), dtype=np.int64)
     alphabet[sorted(range(len(inputs.tickers)), key=inputs.tickers.__getitem__)] = np.arange(len(inputs.tickers))
-    arrays = {name: np.ascontiguousarray(getattr(inputs, name)) for name in Prices._fields if hasattr(inputs, name)}
+    arrays = {name: _as_compiled_for(getattr(inputs, name)) for name in Prices._fields if hasattr(inputs, name)}
     # The first of January 1970 was a Thursday, and weeks begin on Mondays.
     week = (inputs.sessions.astype("datetime64[D]").astype(np.int64) + 3) // 7
     return Prices(**arrays, alphabet=alphabet, week=week)
+
+
+def _as_compiled_for(array: AnyArray) -> AnyArray:
+    """Contiguous and read-only: for any other kind of array the whole loop would be compiled once more."""
+    whole = np.ascontiguousarray(array).view()
+    whole.flags.writeable = False
+    return whole
 
 
 def _new_run(inputs: Inputs, max_positions: int, cash: int) -> Run:

@@ -12,6 +12,7 @@ from tenthman_settings import busy
 
 from tenthman.backtest.inputs import Inputs
 from tenthman.backtest.kernel import simulate
+from tenthman.backtest.loop.sessions import play
 from tenthman.backtest.result import PRICE_SCALE, BacktestResult, OrderEnd, PurposeCode
 from tenthman.config import load_config
 
@@ -94,3 +95,4 @@ def test_what_comes_later_changes_nothing_that_came_before(inputs: Inputs, row: 
     short, whole = run_on(Inputs(**cut, **rest)), run_on(inputs)
     np.testing.assert_array_equal(short.equity, whole.equity[:row])
     np.testing.assert_array_equal(short.fills, whole.fills[: len(short.fills)])
+    assert len(play.signatures) == 1, "arrays of another kind cost a user a second compilation of the whole loop"
