@@ -1,7 +1,7 @@
 -- name: find_run
 -- None: the newest finished run; else the newest whose id begins so, whatever became of it.
 SELECT runs.id::text AS run_id, world, runs.market_id, first_session, last_session, config_hash, model_version, started_at,
-       finished_at, status::text AS status, markets.kind, markets.name, description, source, price_basis, licence,
+       status::text AS status, markets.kind, markets.name, description, source, price_basis, licence,
        content_hash, index_ticker, models.trained_until,
        coalesce((runs.summary ->> 'dividends_usd')::numeric, 0) AS dividends
 FROM runs JOIN markets ON markets.id = runs.market_id JOIN models ON models.version = model_version
