@@ -73,7 +73,7 @@ def test_silence_outlasts_the_clients_patience(server: Running, kind: str, was_d
     server.control("POST", FAULTS, {"kind": kind, "method": "POST", "seconds": 5})
     with pytest.raises(requests.ReadTimeout):
         _post(server, "unanswered", timeout=0.3)
-    assert _is_there(server, "unanswered") is was_done
+    assert eventually(lambda: _is_there(server, "unanswered") is was_done)
 
 
 @pytest.mark.parametrize(("kind", "was_done"), [("cut", True), ("unheard_cut", False)])

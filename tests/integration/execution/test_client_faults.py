@@ -21,6 +21,7 @@ from tenthman.execution.client import AlpacaBroker
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 HASTY = BrokerSettings(endpoint="exchange", connect_timeout_s=2, read_timeout_s=0.3, answer_timeout_s=5)
+PATIENT = BrokerSettings(endpoint="exchange", connect_timeout_s=10, read_timeout_s=10, answer_timeout_s=20)
 ENTRY = entry("e", "AAA", 10, limit="101.00", stop="95.00", target="120.00")
 PARENT = "11111111-1111-1111-1111-111111111111"
 ERRORS = {
@@ -83,7 +84,7 @@ def test_silence_while_reading_is_unavailability_and_on_an_order_an_unknown_outc
 
 
 def test_a_refused_connection_is_unavailability_and_on_an_order_an_unknown_outcome() -> None:
-    broker = AlpacaBroker("http://127.0.0.1:9", "key", "secret", HASTY)
+    broker = AlpacaBroker("http://127.0.0.1:9", "key", "secret", PATIENT)
     with pytest.raises(BrokerUnavailable):
         broker.clock()
     with pytest.raises(OrderOutcomeUnknown):
@@ -101,7 +102,7 @@ def test_a_refused_connection_is_unavailability_and_on_an_order_an_unknown_outco
 )
 def test_each_refusal_has_its_meaning(status: int, reading: type[Exception], sending: type[Exception]) -> None:
     with listening(_always(JSONResponse(ERRORS[status], status))) as url:
-        broker = AlpacaBroker(url, "key", "secret", HASTY)
+        broker = AlpacaBroker(url, "key", "secret", PATIENT)
         with pytest.raises(reading):
             broker.positions()
         with pytest.raises(sending) as caught:
@@ -111,7 +112,7 @@ def test_each_refusal_has_its_meaning(status: int, reading: type[Exception], sen
 
 def test_a_refusal_carries_the_brokers_own_words() -> None:
     with listening(_always(JSONResponse(ERRORS[403], 403))) as url:
-        broker = AlpacaBroker(url, "key", "secret", HASTY)
+        broker = AlpacaBroker(url, "key", "secret", PATIENT)
         with pytest.raises(OrderRejected, match="insufficient buying power"):
             broker.submit(ENTRY)
 
@@ -119,7 +120,7 @@ def test_a_refusal_carries_the_brokers_own_words() -> None:
 @pytest.mark.parametrize("status", [502, 200])
 def test_a_page_of_html_is_no_answer(status: int) -> None:
     with listening(_always(HTMLResponse("<html>Bad gateway</html>", status))) as url:
-        broker = AlpacaBroker(url, "key", "secret", HASTY)
+        broker = AlpacaBroker(url, "key", "secret", PATIENT)
         with pytest.raises(BrokerUnavailable):
             broker.fills(None)
         with pytest.raises(OrderOutcomeUnknown):
@@ -129,7 +130,7 @@ def test_a_page_of_html_is_no_answer(status: int) -> None:
 @pytest.mark.parametrize("answer", [None, [], {"id": 5}, [{"qty": "ten"}], {"id": "a", "cash": "NaN"}])
 def test_an_answer_of_another_shape_is_no_answer(answer: object) -> None:
     with listening(_always(JSONResponse(answer))) as url:
-        broker = AlpacaBroker(url, "key", "secret", HASTY)
+        broker = AlpacaBroker(url, "key", "secret", PATIENT)
         with pytest.raises(BrokerUnavailable, match="unreadable"):
             broker.account()
         with pytest.raises(OrderOutcomeUnknown, match="unreadable"):
@@ -146,7 +147,7 @@ def test_full_pages_that_end_where_an_earlier_one_did_are_no_answer_and_not_aske
         return JSONResponse(page if request.url.path == "/v2/orders" else fills)
 
     with listening(_orders(endpoint)) as url:
-        broker = AlpacaBroker(url, "key", "secret", HASTY.model_copy(update={"read_timeout_s": 5.0}))
+        broker = AlpacaBroker(url, "key", "secret", PATIENT)
         for ask in (broker.open_orders, broker.dividends_paid):
             with pytest.raises(BrokerUnavailable, match="must end with another id"):
                 ask()
@@ -155,7 +156,7 @@ def test_full_pages_that_end_where_an_earlier_one_did_are_no_answer_and_not_aske
 
 def test_a_status_that_is_not_known_is_unknown_and_counts_as_open() -> None:
     with listening(_always(JSONResponse([_row(PARENT, status="pending_review")]))) as url:
-        (order,) = AlpacaBroker(url, "key", "secret", HASTY).open_orders()
+        (order,) = AlpacaBroker(url, "key", "secret", PATIENT).open_orders()
         assert order.status is OrderStatus.UNKNOWN
 
 
@@ -171,13 +172,13 @@ def test_an_order_that_a_person_gave_over_a_sum_of_money_keeps_nobody_from_readi
     terms: dict[str, Any], quantity: str
 ) -> None:
     with listening(_always(JSONResponse([_row(PARENT, qty=None, **terms), _row(PARENT)]))) as url:
-        broker = AlpacaBroker(url, "key", "secret", HASTY)
+        broker = AlpacaBroker(url, "key", "secret", PATIENT)
         assert [order.quantity for order in broker.open_orders()] == [Decimal(quantity), 10]
 
 
 def test_an_order_over_neither_shares_nor_money_cannot_be_read() -> None:
     with listening(_always(JSONResponse([_row(PARENT, qty=None)]))) as url:
-        broker = AlpacaBroker(url, "key", "secret", HASTY)
+        broker = AlpacaBroker(url, "key", "secret", PATIENT)
         with pytest.raises(BrokerUnavailable, match="`notional` must be a number"):
             broker.open_orders()
 
@@ -194,7 +195,7 @@ def test_an_order_that_arrived_before_the_gateway_gave_up_is_found_when_it_is_se
         return JSONResponse(_row(PARENT))
 
     with listening(_orders(endpoint)) as url:
-        order = AlpacaBroker(url, "key", "secret", HASTY).submit(ENTRY)
+        order = AlpacaBroker(url, "key", "secret", PATIENT).submit(ENTRY)
     assert order.id == PARENT
     assert posts[0] == posts[1]
     assert len(posts) == 2
@@ -217,5 +218,5 @@ def test_a_leg_listed_without_its_bracket_brings_its_waiting_sibling_along() -> 
         return JSONResponse([target] if request.query_params["status"] == "open" else [bracket])
 
     with listening(_orders(endpoint)) as url:
-        orders = AlpacaBroker(url, "key", "secret", HASTY).open_orders()
+        orders = AlpacaBroker(url, "key", "secret", PATIENT).open_orders()
     assert [(order.id, order.parent_id) for order in orders] == [(target["id"], PARENT), (stop["id"], PARENT)]

@@ -162,7 +162,8 @@ def test_a_silent_server_is_given_up(server: Server) -> None:
         server.released.wait(5.0)
 
     server.replies["/feed"] = silent
-    with fetcher(server) as opened, pytest.raises(DataMissing, match="ReadTimeout"):
+    limits = FetchLimits(connect_s=2.0, read_s=0.3, total_s=5.0, max_bytes=10_000, pause_s=0.0)
+    with fetcher(server, limits=limits) as opened, pytest.raises(DataMissing, match="ReadTimeout"):
         opened.fetch("https://n.example.org/feed")
 
 
@@ -253,10 +254,11 @@ def test_a_server_that_drips_its_headers_is_given_up_after_the_total_time(server
 
     server.replies["/feed"] = drip
     limits = FetchLimits(connect_s=2.0, read_s=2.0, total_s=0.4, max_bytes=10_000, pause_s=0.0)
-    begun = time.monotonic()
-    with fetcher(server, limits=limits) as opened, pytest.raises(DataMissing, match=r"must answer in 0\.4 s"):
-        opened.fetch("https://n.example.org/feed")
-    assert time.monotonic() - begun < 2.0
+    with fetcher(server, limits=limits) as opened:
+        begun = time.monotonic()
+        with pytest.raises(DataMissing, match=r"must answer in 0\.4 s"):
+            opened.fetch("https://n.example.org/feed")
+    assert time.monotonic() - begun < 6.0, "the headers alone take ten seconds"
 
 
 def test_a_look_up_that_never_ends_is_given_up_after_the_total_time() -> None:
@@ -342,11 +344,12 @@ def test_a_handshake_that_drips_is_given_up_after_the_total_time() -> None:
         thread.start()
         limits = FetchLimits(connect_s=5.0, read_s=5.0, total_s=0.3, pause_s=0.0)
         transport = Tls(listening.getsockname()[1])
-        begun = time.monotonic()
         opened = FeedFetcher(user_agent="t", limits=limits, resolver=lambda _: (PUBLIC,), transport=transport)
-        with opened, pytest.raises(DataMissing, match=r"must answer in 0\.3 s"):
-            opened.fetch("https://n.example.org/feed")
-        assert time.monotonic() - begun < 2.0
+        with opened:
+            begun = time.monotonic()
+            with pytest.raises(DataMissing, match=r"must answer in 0\.3 s"):
+                opened.fetch("https://n.example.org/feed")
+        assert time.monotonic() - begun < 4.0, "connecting alone may take five seconds"
         released.set()
         thread.join()
 
