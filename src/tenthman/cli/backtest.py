@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tenthman.scheduler.gathering.markets import Source
 
 MOST_COSTS = 10.0
+MOST_NULLS = 10_000_000
 
 FirstOption = Annotated[
     date | None,
@@ -111,8 +112,8 @@ def chosen_history(
 def _require_options(costs: float, nulls: int, jobs: int) -> None:
     if not 0.0 <= costs <= MOST_COSTS:
         raise ConfigError(f"`--costs` must lie in 0..{MOST_COSTS:g}, was {costs:g}")
-    if nulls < 0:
-        raise ConfigError(f"`--nulls` must be at least 0, was {nulls}")
+    if not 0 <= nulls <= MOST_NULLS:
+        raise ConfigError(f"`--nulls` must be at least 0 and at most {MOST_NULLS:,}, was {nulls}")
     require_jobs(jobs)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tenthman.backtest.control_outcomes import Outcome, Rate, Summary
 
 _STANDARD_SESSIONS = 1258
+_MOST_MARKETS = 1_000_000
 
 
 def control_command(
@@ -42,7 +43,7 @@ def control_command(
     from tenthman.domain.canonical import plain
 
     require_jobs(jobs)
-    _require_bounds(strength, first_seed, market_sessions)
+    _require_bounds(markets, strength, first_seed, market_sessions)
     try:
         settings = ControlSettings(
             markets=markets,
@@ -69,7 +70,9 @@ def control_command(
         show_lines(lines)
 
 
-def _require_bounds(strength: float, first_seed: int, market_sessions: int) -> None:
+def _require_bounds(markets: int, strength: float, first_seed: int, market_sessions: int) -> None:
+    if markets > _MOST_MARKETS:
+        raise ConfigError(f"`--markets` must be at most {_MOST_MARKETS:,}, was {markets}")
     if not 0.0 < strength <= 10.0:
         raise ConfigError(f"`--strength` must be above 0 and at most 10, was {strength}")
     if first_seed < 0 or market_sessions > _STANDARD_SESSIONS:

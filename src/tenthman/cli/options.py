@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 DAY = "YYYY-MM-DD"
 FIRST_YEAR, LAST_YEAR = 1900, 2199
+MOST_JOBS = 1_024
 
 
 def day(text: str) -> date:
@@ -97,8 +98,8 @@ JobsOption = Annotated[int, typer.Option(help="Processes on this machine; -1: on
 
 def require_jobs(jobs: int) -> None:
     """ConfigError for a number of processes that there cannot be."""
-    if jobs < 1 and jobs != -1:
-        raise ConfigError(f"`--jobs` must be at least 1, or -1 for one a core, was {jobs}")
+    if not 1 <= jobs <= MOST_JOBS and jobs != -1:
+        raise ConfigError(f"`--jobs` must be at least 1 and at most {MOST_JOBS:,}, or -1 for one a core, was {jobs}")
 
 
 def chosen_market(config: Config, market: MarketName | None, pack: Path | None) -> "MarketData | None":

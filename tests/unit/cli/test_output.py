@@ -34,7 +34,7 @@ def test_a_day_is_spelt_in_one_way() -> None:
 
 @pytest.mark.parametrize("jobs", [0, -2])
 def test_a_number_of_processes_that_there_cannot_be_is_refused(jobs: int) -> None:
-    with pytest.raises(ConfigError, match=f"`--jobs` must be at least 1, or -1 for one a core, was {jobs}"):
+    with pytest.raises(ConfigError, match=f"`--jobs` must be at least 1 and at most 1,024, or -1 for one a core, was {jobs}"):
         require_jobs(jobs)
 
 
