@@ -1,9 +1,7 @@
 """Intraday: watch the account, latch the drawdown stop, close what must be closed. It never opens anything."""
 
-from tenthman.decision import decide_exits
 from tenthman.domain.audit import EventKind, Slot
 from tenthman.domain.market import NEW_YORK
-from tenthman.domain.opinion import Exit
 from tenthman.domain.order import EXTERNAL, Book, TradingState
 from tenthman.risk.emergency import next_state, rearms
 from tenthman.risk.numbers import rule_numbers
@@ -11,11 +9,11 @@ from tenthman.scheduler.account.book import sessions_between
 from tenthman.scheduler.committee.demotion import judge_committees
 from tenthman.scheduler.desk.orchestrator import (
     Desk,
-    act,
     cancel_entries,
     obey_kill_switch,
     question_of,
     run_cycle,
+    sell_due,
     set_state,
     settle,
     settle_without_leftovers,
@@ -80,10 +78,7 @@ def _rearm_if_due(desk: Desk, step: Step) -> None:
 
 def _close_all(desk: Desk, step: Step) -> None:
     book = settle(desk, step)
-    question = question_of(desk, step, Slot.CHECK)
-    for decided in decide_exits(book, question, desk.config.risk_rules):
-        if isinstance(decided.decision.verdict, Exit):
-            act(desk, decided, step.at)
+    sell_due(desk, book, question_of(desk, step, Slot.CHECK))
 
 
 def _alert_unprotected(desk: Desk, book: Book, step: Step) -> None:

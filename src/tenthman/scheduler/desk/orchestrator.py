@@ -14,11 +14,12 @@ from decimal import Decimal
 import structlog
 
 from tenthman.config import Config
-from tenthman.decision import Decided, Question, decide
+from tenthman.decision import Decided, Prepared, Question, decide, decide_exits
 from tenthman.domain.audit import EventKind, Slot, session_of_entry
 from tenthman.domain.broker import Broker
+from tenthman.domain.errors import BrokerUnavailable, DataError
 from tenthman.domain.market import SessionHours, Universe
-from tenthman.domain.opinion import Action
+from tenthman.domain.opinion import Action, Exit
 from tenthman.domain.order import Book, BrokerOrder, Denial, Fill, Purpose, SizedOrder, TradingState
 from tenthman.execution.fees import regulatory_fees
 from tenthman.execution.orders import Refused, Sent, Unknown, send
@@ -76,8 +77,8 @@ def run_cycle(desk: Desk, step: Step) -> Book:
     desk.ledger.event(EventKind.CYCLE_STARTED, f"{step.session}-{slot.value}", {"kind": step.kind.value}, step.at)
     book = settle_without_leftovers(desk, step)
     model = desk.model_of(step.session)
-    prepared = desk.sight.prepare(step.at, model, book)
     question = question_of(desk, step, slot)
+    prepared = _prepared(desk, model, book, question)
     if book.state is TradingState.ACTIVE:
         sold = sorted(signal.ticker for signal in prepared.signals if signal.action is Action.SELL)
         desk.ledger.record_sell_signals(sold, step.at)
@@ -88,6 +89,22 @@ def run_cycle(desk: Desk, step: Step) -> Book:
     desk.ledger.event(EventKind.CYCLE_FINISHED, f"{step.session}-{slot.value}", counts, step.at)
     log.info("cycle finished", slot=slot.value, session=str(step.session), **counts)
     return book
+
+
+def _prepared(desk: Desk, model: SignalModel, book: Book, question: Question) -> Prepared:
+    """The market as known. Where it cannot be, what is due whatever it looks like is sold before the run fails."""
+    try:
+        return desk.sight.prepare(question.as_of, model, book)
+    except (BrokerUnavailable, DataError):
+        sell_due(desk, book, question)
+        raise
+
+
+def sell_due(desk: Desk, book: Book, question: Question) -> None:
+    """Sell what must be sold whatever a model says: by time, without a stop, or because the book is reduced."""
+    for decided in decide_exits(book, question, desk.config.risk_rules):
+        if isinstance(decided.decision.verdict, Exit):
+            act(desk, decided, question.as_of)
 
 
 def act(desk: Desk, decided: Decided, at: datetime) -> bool:
