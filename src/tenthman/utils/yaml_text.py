@@ -61,11 +61,11 @@ def _require_bounded(node: yaml.Node | None) -> None:
 
 
 def _written_out(node: yaml.Node, known: dict[int, float]) -> float:
-    """How many nodes `node` comes to with its aliases written out; infinity where it holds itself."""
+    """How many nodes `node` comes to with its aliases written out; infinity where it holds itself, or as good as."""
     if id(node) not in known:
         known[id(node)] = math.inf
         pairs = isinstance(node, yaml.MappingNode)
         inner = [part for pair in node.value for part in pair] if pairs else node.value
         held = inner if isinstance(node, yaml.CollectionNode) else ()
-        known[id(node)] = 1 + sum(_written_out(part, known) for part in held)
+        known[id(node)] = 1.0 + sum(_written_out(part, known) for part in held)
     return known[id(node)]

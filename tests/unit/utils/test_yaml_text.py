@@ -25,6 +25,10 @@ def test_what_a_person_wrote_is_read() -> None:
             "a0: &a0 [1, 1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40)),
             "at most 100,000",
         ),
+        (
+            "a0: &a0 []\n" + "".join(f"a{n}: &a{n} [{f'*a{n - 1}, ' * 9}]\n" for n in range(1, 330)) + "z: &z [*z]",
+            "at most 100,000",
+        ),
         ("[" * 3000, "is nested too deep"),
     ],
 )
