@@ -19,22 +19,26 @@ def hearing_ctrl_c() -> Iterator[None]:
     """Inside the block Ctrl-C is a KeyboardInterrupt as ever, but for imports and `__del__`, behind which it comes.
 
     Extension modules turn one that meets their loading into an ImportError of their own, and Python drops one that is
-    raised in `__del__`. Where somebody else listens, or nobody may, nothing changes.
+    raised in `__del__`. One that still waits when the block ends comes then. Where somebody else listens, or nobody
+    may, nothing changes.
     """
     is_ours = threading.current_thread() is threading.main_thread()
     if not is_ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
-    signal.signal(signal.SIGINT, _Listener().heard)
+    listener = _Listener()
+    signal.signal(signal.SIGINT, listener.heard)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        listener.let_through()
 
 
 class _Listener:
     def __init__(self) -> None:
         self._until: float | None = None
+        self._waiting: list[threading.Timer] = []
 
     def heard(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
@@ -44,9 +48,17 @@ class _Listener:
             again = threading.Timer(LATER_S, signal.pthread_kill, (threading.main_thread().ident, number))
             again.daemon = True
             again.start()
+            self._waiting.append(again)
             return
         self._until = None
         raise KeyboardInterrupt
+
+    def let_through(self) -> None:
+        """KeyboardInterrupt if one waits; nothing comes after that."""
+        for waiting in self._waiting:
+            waiting.cancel()
+        if self._until is not None:
+            raise KeyboardInterrupt
 
 
 def _would_be_swallowed(frame: FrameType | None) -> bool:

@@ -1,7 +1,9 @@
 """What the terminal shows: messages on standard error, results on standard output, as tables or as JSON."""
 
+import codecs
 import json
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
@@ -34,8 +36,12 @@ def say(message: str) -> None:
 
 
 def show_json(value: object) -> None:
-    """`value` as JSON on standard output, the whole of it; NaN and infinity, which JSON has no word for, as null."""
-    typer.echo(json.dumps(finite(plain(value)), indent=2, ensure_ascii=False, allow_nan=False))
+    """`value` as JSON on standard output, the whole of it; NaN and infinity, which JSON has no word for, as null.
+
+    What an encoding other than UTF-8 may not have is escaped as JSON does it, which a terminal's own escapes are not.
+    """
+    speaks_utf8 = codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8"
+    typer.echo(json.dumps(finite(plain(value)), indent=2, ensure_ascii=not speaks_utf8, allow_nan=False))
 
 
 def finite(value: object) -> object:

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -41,6 +42,12 @@ def test_ctrl_c_while_an_object_is_let_go_is_heard_behind_it() -> None:
 
     with pytest.raises(KeyboardInterrupt), hearing_ctrl_c():
         let_go()
+
+
+def test_ctrl_c_that_still_waits_when_the_block_ends_comes_then_and_only_once() -> None:
+    with pytest.raises(KeyboardInterrupt), hearing_ctrl_c():
+        Let()
+    assert all(item.finished.is_set() for item in threading.enumerate() if isinstance(item, threading.Timer))
 
 
 def test_ctrl_c_while_a_library_is_loaded_is_heard_behind_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
