@@ -1,5 +1,7 @@
 """Whether a command line is one that `tenthman` understands, without running it."""
 
+from collections.abc import Iterator
+
 import typer
 import typer.main
 
@@ -7,6 +9,17 @@ from tenthman.cli.app import app
 
 UsageError = typer.BadParameter.__mro__[1]
 """The base of all complaints about a command line; typer keeps the class itself private."""
+
+
+def every_command() -> Iterator[str]:
+    """Every command by its words, without the program's name."""
+    waiting = [("", typer.main.get_command(app))]
+    for words, command in waiting:
+        inner = getattr(command, "commands", None)
+        if inner is None:
+            yield words
+        else:
+            waiting += [(f"{words} {name}".strip(), found) for name, found in inner.items()]
 
 
 def understand(arguments: list[str]) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 import yaml
-from tenthman_cli import UsageError, understand
+from tenthman_cli import UsageError, every_command, understand
 
 from tenthman.agents.rules import RULES
 from tenthman.config import FILES
@@ -69,6 +69,12 @@ def test_every_command_line_that_is_quoted_is_understood() -> None:
             understand(words)
         except UsageError as error:
             pytest.fail(f"{page}: `tenthman {line}`: {error.format_message()}")
+
+
+def test_getting_started_lists_every_command() -> None:
+    _, _, listed = (ROOT / "docs" / "getting-started.md").read_text(encoding="utf-8").partition("## All commands")
+    told = {re.sub(r" [A-Z]+$", "", quoted) for quoted in re.findall(r"`([^`]+)`", listed.partition("\n## ")[0])}
+    assert set(every_command()) - told == set()
 
 
 def test_a_command_line_that_is_not_there_would_be_noticed() -> None:
