@@ -9,6 +9,7 @@ import typer
 from tenthman.cli.display import Display, open_progress, require_place
 from tenthman.cli.options import (
     DAY,
+    MOST_NULLS,
     HistoryOption,
     JobsOption,
     PackOption,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from tenthman.scheduler.gathering.markets import Source
 
 MOST_COSTS = 10.0
-MOST_NULLS = 10_000_000
 
 FirstOption = Annotated[
     date | None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tenthman.cli.options import JobsOption, require_jobs
+from tenthman.cli.options import MOST_NULLS, JobsOption, require_jobs
 from tenthman.cli.output import ConfigOption, JsonOption, say, show_json, show_lines
 from tenthman.cli.session import start
 from tenthman.domain.errors import ConfigError, SetupError
@@ -43,7 +43,7 @@ def control_command(
     from tenthman.domain.canonical import plain
 
     require_jobs(jobs)
-    _require_bounds(markets, strength, first_seed, market_sessions)
+    _require_bounds(markets, nulls, strength, first_seed, market_sessions)
     try:
         settings = ControlSettings(
             markets=markets,
@@ -70,9 +70,11 @@ def control_command(
         show_lines(lines)
 
 
-def _require_bounds(markets: int, strength: float, first_seed: int, market_sessions: int) -> None:
+def _require_bounds(markets: int, nulls: int, strength: float, first_seed: int, market_sessions: int) -> None:
     if markets > _MOST_MARKETS:
         raise ConfigError(f"`--markets` must be at most {_MOST_MARKETS:,}, was {markets}")
+    if nulls > MOST_NULLS:
+        raise ConfigError(f"`--nulls` must be at most {MOST_NULLS:,}, was {nulls}")
     if not 0.0 < strength <= 10.0:
         raise ConfigError(f"`--strength` must be above 0 and at most 10, was {strength}")
     if first_seed < 0 or market_sessions > _STANDARD_SESSIONS:

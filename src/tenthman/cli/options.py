@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 DAY = "YYYY-MM-DD"
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 MOST_JOBS = 1_024
+MOST_NULLS = 10_000_000
 
 
 def day(text: str) -> date:

@@ -30,6 +30,7 @@ from tenthman.cli.main import main
             ("news", "index", "--limit", str(1 << 63)),
             "'--limit': Input should be less than or equal to 1000000000, was",
         ),
+        (("control", "--nulls", str(1 << 63)), f"`--nulls` must be at most 10,000,000, was {1 << 63}"),
         (("critique",), "missing argument 'ticker'; see `tenthman critique --help`"),
         (("audit", "trade"), "missing argument 'identity'; see `tenthman audit trade --help`"),
     ],
