@@ -69,5 +69,6 @@ def test_who_does_not_hear_ctrl_c_goes_on_not_hearing_it() -> None:
     try:
         with hearing_ctrl_c():
             signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
