@@ -19,6 +19,7 @@ from tenthman.domain.canonical import content_hash
 from tenthman.domain.errors import SetupError
 from tenthman.domain.opinion import Prompt, ReplyState
 from tenthman.utils.bounded_http import ReplyTooLarge
+from tenthman.utils.ollama_models import FAILURES, digest_of
 
 log = structlog.get_logger(__name__)
 
@@ -152,17 +153,13 @@ def ollama_digest(client: ollama.Client, settings: LanguageModelSettings) -> str
     model = settings.model
     try:
         listed = client.list().models
-    except (
-        ConnectionError, httpx.HTTPError, ollama.ResponseError, ReplyTooLarge, TypeError, ValueError, RecursionError
-    ) as error:  # fmt: skip
+    except FAILURES as error:
         raise SetupError(
             f"Ollama does not answer at `language.base_url`, {place_of(settings)}: "
             f"{clean(str(error), COMPLAINT_CHARACTERS)}; start it with `ollama serve`"
         ) from None
-    wanted = {model, f"{model}:latest"}
-    for item in listed:
-        if item.model in wanted and item.digest:
-            return item.digest
+    if digest := digest_of(model, listed):
+        return digest
     held = ", ".join(sorted(clean(item.model, NAME_CHARACTERS) for item in listed if item.model)[:NAMES_SHOWN])
     raise SetupError(
         f"Ollama has no model {model!r}: run `ollama pull {model}`, or name one that it has ({held or 'it has none'})"

@@ -3,7 +3,6 @@
 import weakref
 from collections.abc import Sequence
 
-import httpx
 import numpy as np
 import ollama
 
@@ -11,7 +10,8 @@ from tenthman.config import EmbeddingSettings
 from tenthman.domain.errors import DataMissing, SetupError
 from tenthman.news.embedder import Embedder, TextEmbedder, Vectors
 from tenthman.news.text import clean
-from tenthman.utils.bounded_http import BoundedTransport, ReplyTooLarge
+from tenthman.utils.bounded_http import BoundedTransport
+from tenthman.utils.ollama_models import FAILURES, digest_of
 
 BATCH = 64
 MAX_DIMENSIONS = 4_000
@@ -22,10 +22,6 @@ REPLY_BYTES = 16_000_000
 """More than a batch of the widest vectors takes."""
 
 COMPLAINT_CHARACTERS = 160
-
-_REFUSED = (
-    ConnectionError, httpx.HTTPError, ollama.ResponseError, ReplyTooLarge, TypeError, ValueError, RecursionError
-)  # fmt: skip
 
 
 def open_embedder(settings: EmbeddingSettings) -> TextEmbedder:
@@ -76,7 +72,7 @@ class OllamaEmbedder:
         try:
             answer = self._client.embed(model=self._name, input=whole).embeddings
             vectors = np.array(answer, dtype=np.float64)
-        except _REFUSED as error:
+        except FAILURES as error:
             raise DataMissing(f"{self._name}: Ollama gave no vectors: {_said(error)}") from None
         if vectors.ndim != 2 or len(vectors) != len(texts) or not 1 <= vectors.shape[1] <= MAX_DIMENSIONS:
             raise DataMissing(f"{self._name}: must answer {len(texts)} vectors of one width, gave {vectors.shape}")
@@ -89,14 +85,12 @@ class OllamaEmbedder:
     def _digest(self) -> str:
         try:
             listed = self._client.list().models
-        except _REFUSED as error:
+        except FAILURES as error:
             raise SetupError(
                 f"Ollama does not answer at `embedding.base_url`: {_said(error)}; `ollama serve`"
             ) from None
-        wanted = {self._name, f"{self._name}:latest"}
-        for item in listed:
-            if item.model in wanted and item.digest:
-                return item.digest.removeprefix("sha256:")
+        if digest := digest_of(self._name, listed):
+            return digest.removeprefix("sha256:")
         raise SetupError(f"Ollama has no model {self._name!r}: run `ollama pull {self._name}`")
 
 
