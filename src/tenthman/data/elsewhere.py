@@ -1,6 +1,6 @@
 """Asking another server what Alpaca and Yahoo are asked: a served exchange, which speaks the wires of both."""
 
-from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
@@ -50,15 +50,7 @@ class _Redirected(HTTPAdapter):
         super().__init__()
         self._there = urlsplit(address)
 
-    def send(
-        self,
-        request: requests.PreparedRequest,
-        stream: bool = False,
-        timeout: float | tuple[float, float] | tuple[float, None] | None = None,
-        verify: bool | str = True,
-        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
-        proxies: Mapping[str, str] | None = None,
-    ) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
         asked = urlsplit(request.url or "")
         request.url = urlunsplit((self._there.scheme, self._there.netloc, asked.path, asked.query, ""))
-        return super().send(request, stream, timeout, verify, cert, proxies)
+        return super().send(request, *arguments, **options)

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import requests
 
@@ -28,23 +29,15 @@ class PatientAdapter(DeadlineAdapter):
         super().__init__(connect_s, read_s, whole_s)
         self._pause = pause
 
-    def send(
-        self,
-        request: requests.PreparedRequest,
-        stream: bool = False,
-        timeout: float | tuple[float, float] | tuple[float, None] | None = None,
-        verify: bool | str = True,
-        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
-        proxies: Mapping[str, str] | None = None,
-    ) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
         """As DeadlineAdapter.send."""
         for _ in range(TRIES - 1):
-            response = super().send(request, stream, timeout, verify, cert, proxies)
+            response = super().send(request, *arguments, **options)
             if response.status_code != requests.codes.too_many_requests:
                 return response
             response.close()
             self._pause(wait_of(response.headers))
-        return super().send(request, stream, timeout, verify, cert, proxies)
+        return super().send(request, *arguments, **options)
 
 
 def wait_of(headers: Mapping[str, str]) -> float:
